@@ -1,0 +1,130 @@
+// Kernels on the shapes of the CNN example, on one thread, beside OpenBLAS' product of large matrices.
+#include <benchmark/benchmark.h>
+
+#include <digitnet/core/arena.hpp>
+#include <digitnet/core/blas.hpp>
+#include <digitnet/core/random.hpp>
+#include <digitnet/kernels/conv2d.hpp>
+#include <digitnet/kernels/conv2d_relu_maxpool.hpp>
+#include <digitnet/kernels/dense.hpp>
+
+using namespace digitnet;
+using namespace digitnet::kernels;
+
+namespace {
+
+constexpr std::size_t samples = 8;
+
+Arena<float> random_numbers(std::size_t size) {
+  Arena<float> arena(size);
+  Random random(Seed{1});
+  for (float& value : arena.span()) value = static_cast<float>(random.uniform(-1, 1));
+  return arena;
+}
+
+void count_operations(benchmark::State& state, double operations) {
+  state.counters["FLOP/s"] =
+      benchmark::Counter(operations * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+}
+
+void sgemm(benchmark::State& state) {
+  const auto n = static_cast<std::size_t>(state.range(0));
+  const Arena<float> a = random_numbers(n * n), b = random_numbers(n * n);
+  Arena<float> c(n * n);
+  const blas::SingleThread single;
+  for (auto _ : state)
+    blas::gemm(blas::Transpose::no, blas::Transpose::no, n, n, n, a.data(), n, b.data(), n, 0.0f, c.data(),
+               n);
+  count_operations(state, 2.0 * static_cast<double>(n * n * n));
+}
+BENCHMARK(sgemm)->Arg(1536);
+
+template <Conv2DExtents E>
+struct ConvolutionData {
+  Arena<float> x = random_numbers(samples * E.input_size()),
+               kernel = random_numbers(E.kernel_rows() * E.filters),
+               dy = random_numbers(samples * E.output_size()), scratch{conv2d_scratch<E>()},
+               y{samples * E.output_size()}, dx{samples * E.input_size()},
+               d_kernel{E.kernel_rows() * E.filters}, bias{E.filters}, turned{conv2d_prepared<E>()};
+  static constexpr double operations = 2.0 * samples * E.positions() * E.kernel_rows() * E.filters;
+};
+
+template <Conv2DExtents E>
+void convolution_forward(benchmark::State& state) {
+  ConvolutionData<E> d;
+  for (auto _ : state)
+    conv2d_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(), d.y.data(), d.scratch.data());
+  count_operations(state, d.operations);
+}
+template <Conv2DExtents E>
+void convolution_weights(benchmark::State& state) {
+  ConvolutionData<E> d;
+  for (auto _ : state)
+    conv2d_backward_weights<E>(samples, d.x.data(), d.dy.data(), d.d_kernel.data(), d.bias.data(),
+                               d.scratch.data());
+  count_operations(state, d.operations);
+}
+template <Conv2DExtents E>
+void convolution_input(benchmark::State& state) {
+  ConvolutionData<E> d;
+  conv2d_prepare<E>(d.kernel.data(), d.turned.data());
+  for (auto _ : state)
+    conv2d_backward_input<E>(samples, d.dy.data(), d.turned.data(), d.dx.data(), d.scratch.data());
+  count_operations(state, d.operations);
+}
+
+// Counted as the dense operations that a framework would do.
+template <ConvPoolExtents E>
+void fused_forward(benchmark::State& state) {
+  ConvolutionData<E.conv> d;
+  Arena<std::uint8_t> winner(samples * E.output_size());
+  Arena<float> scratch(conv_pool_scratch<E>());
+  for (auto _ : state)
+    conv_pool_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(), d.y.data(), winner.data(),
+                         scratch.data());
+  count_operations(state, d.operations);
+}
+template <ConvPoolExtents E>
+void fused_backward(benchmark::State& state) {
+  ConvolutionData<E.conv> d;
+  Arena<std::uint8_t> winner(samples * E.output_size());
+  Arena<float> scratch(conv_pool_scratch<E>());
+  conv_pool_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(), d.y.data(), winner.data(),
+                       scratch.data());
+  conv_pool_prepare<E>(d.kernel.data(), d.turned.data());
+  float* const dx = E.conv.channels == 1 ? nullptr : d.dx.data();
+  for (auto _ : state)
+    conv_pool_backward<E>(samples, d.x.data(), static_cast<const float*>(d.dy.data()), winner.data(),
+                          d.turned.data(), d.d_kernel.data(), d.bias.data(), dx, scratch.data());
+  count_operations(state, d.operations * (dx ? 2 : 1));
+}
+
+constexpr Conv2DExtents first(28, 28, 1, 32, 3, 1, valid), second(13, 13, 32, 64, 3, 1, valid),
+    residual(14, 14, 32, 32, 3, 1, same);
+BENCHMARK(convolution_forward<first>);
+BENCHMARK(convolution_weights<first>);
+BENCHMARK(convolution_forward<second>);
+BENCHMARK(convolution_weights<second>);
+BENCHMARK(convolution_input<second>);
+BENCHMARK(convolution_forward<residual>);
+BENCHMARK(convolution_weights<residual>);
+BENCHMARK(convolution_input<residual>);
+BENCHMARK(fused_forward<ConvPoolExtents{first, 2}>);
+BENCHMARK(fused_backward<ConvPoolExtents{first, 2}>);
+BENCHMARK(fused_forward<ConvPoolExtents{second, 2}>);
+BENCHMARK(fused_backward<ConvPoolExtents{second, 2}>);
+
+void dense_layer(benchmark::State& state) {
+  const auto inputs = static_cast<std::size_t>(state.range(0)),
+             outputs = static_cast<std::size_t>(state.range(1)), batch = std::size_t{64};
+  const Arena<float> x = random_numbers(batch * inputs), kernel = random_numbers(inputs * outputs);
+  Arena<float> y(batch * outputs);
+  const blas::SingleThread single;
+  for (auto _ : state)
+    dense_forward(batch, inputs, outputs, x.data(), kernel.data(), static_cast<const float*>(nullptr),
+                  y.data());
+  count_operations(state, 2.0 * static_cast<double>(batch * inputs * outputs));
+}
+BENCHMARK(dense_layer)->Args({1600, 64})->Args({784, 100})->Args({784, 512})->Args({512, 512});
+
+}  // namespace

@@ -1,0 +1,117 @@
+#include "program.hpp"
+
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+namespace program {
+
+using namespace digitnet;
+
+int run(int argc, char** argv, const std::string& description, const std::vector<std::string>& models,
+        const std::function<int(const Settings&)>& main_function) {
+  Settings settings{.model = models.front()};
+  CLI::App app{description};
+  app.add_option("--model", settings.model, "the network to train")
+      ->check(CLI::IsMember(models))
+      ->capture_default_str();
+  app.add_option("--dataset", settings.dataset, "what to learn")
+      ->check(CLI::IsMember({"mnist", "fashion-mnist", "synthetic"}))
+      ->capture_default_str();
+  app.add_option("--data", settings.data_directory,
+                 "folder of the dataset's four files (default: $DIGITNET_DATA, the user's cache, system "
+                 "folders, a download)");
+  app.add_option("--epochs", settings.epochs, "times that every image is seen (default: the model's own)");
+  app.add_option("--batch-size", settings.batch_size, "images a step (default: the model's own)");
+  app.add_option("--learning-rate", settings.learning_rate,
+                 "the (highest) learning rate (default: the model's own)");
+  app.add_option("--validation-split", settings.validation_split,
+                 "last part of the training images that is held out")
+      ->capture_default_str();
+  app.add_option("--threads", settings.threads, "threads to train on")->capture_default_str();
+  app.add_option("--seed", settings.seed, "of initial weights and all other randomness")
+      ->capture_default_str();
+  app.add_option("--json", settings.json_path, "file to write the results to");
+  app.add_flag("--quiet", settings.quiet, "print only the results");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  try {
+    // What cannot be written is better known before an hour of training than after it.
+    if (!settings.json_path.empty()) AtomicFile(settings.json_path);
+    return main_function(settings);
+  } catch (const std::exception& error) {
+    std::cerr << argv[0] << ": " << error.what() << "\n";
+    return 1;
+  }
+}
+
+TrainTest load(const Settings& settings, std::string& dataset) {
+  dataset = settings.dataset;
+  const datasets::Source source{.directory = settings.data_directory};
+  if (dataset == "fashion-mnist") return datasets::fashion_mnist(source);
+  if (dataset == "mnist") {
+    try {
+      return datasets::mnist(source);
+    } catch (const DatasetNotFound& error) {
+      std::cerr << error.what() << "\nTraining on synthetic digits instead.\n";
+      dataset = "synthetic";
+    }
+  }
+  return {synthetic_digits(60000, Seed{1}), synthetic_digits(10000, Seed{2})};
+}
+
+namespace {
+
+nlohmann::ordered_json number(double value) {
+  return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
+}
+
+void write_json(const Settings& settings, const Result& result) {
+  nlohmann::ordered_json epochs = nlohmann::ordered_json::array();
+  for (const EpochLogs& epoch : result.history.epochs)
+    epochs.push_back({{"epoch", epoch.epoch},
+                      {"seconds", number(epoch.seconds)},
+                      {"images_per_second", number(epoch.images_per_second)},
+                      {"loss", number(epoch.loss)},
+                      {"accuracy", number(epoch.accuracy)},
+                      {"val_loss", number(epoch.val_loss)},
+                      {"val_accuracy", number(epoch.val_accuracy)}});
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const nlohmann::ordered_json json{{"model", settings.model},
+                                    {"dataset", result.dataset},
+                                    {"parameters", result.parameters},
+                                    {"seed", settings.seed},
+                                    {"threads", settings.threads},
+                                    {"batch_size", result.batch_size},
+                                    {"epochs", epochs},
+                                    {"train_seconds", number(result.history.train_seconds())},
+                                    {"images_per_second", number(result.history.images_per_second())},
+                                    {"test_loss", number(result.test.loss)},
+                                    {"test_accuracy", number(result.test.accuracy)},
+                                    {"peak_rss_mib", static_cast<double>(usage.ru_maxrss) / 1024}};
+  const std::string text = json.dump(2) + "\n";
+  AtomicFile file(settings.json_path);
+  file.write(text.data(), text.size());
+  file.commit();
+}
+
+}  // namespace
+
+int report(const Settings& settings, const Result& result, const Labels& labels, const Labels& predictions) {
+  std::cout << "\nTest: loss " << result.test.loss << ", accuracy " << result.test.accuracy * 100 << " % ("
+            << result.dataset << ", " << labels.size() << " images)\n\n"
+            << classification_report(labels, predictions) << "\n"
+            << confusion_table(confusion_matrix(labels, predictions, 10)) << std::flush;
+  if (!settings.json_path.empty()) write_json(settings, result);
+  constexpr int interrupted = 130;  // what a shell expects of a program that Ctrl-C ended
+  return result.history.interrupted ? interrupted : 0;
+}
+
+}  // namespace program

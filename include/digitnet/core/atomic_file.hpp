@@ -1,0 +1,79 @@
+// Files that people keep appear whole or not at all: written under a temporary name, synced, renamed.
+#pragma once
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "digitnet/core/error.hpp"
+
+namespace digitnet {
+
+/// A file that replaces `path` when `commit` is called; without that, nothing of it stays. Every failure
+/// throws an Error that names the path and the reason.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".XXXXXX") {
+    descriptor_ = ::mkstemp(temporary_.data());
+    if (descriptor_ < 0) {
+      temporary_.clear();
+      fail_with("cannot be written");
+    }
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    ::fchmod(descriptor_, 0666 & ~mask);  // what a file that was opened directly would have
+  }
+  ~AtomicFile() { discard(); }
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(const void* data, std::size_t size) {
+    const char* from = static_cast<const char*>(data);
+    while (size > 0) {
+      const ::ssize_t written = ::write(descriptor_, from, size);
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) fail_with("cannot be written");
+      from += written;
+      size -= static_cast<std::size_t>(written);
+    }
+  }
+  /// Makes the file appear under its name.
+  void commit() {
+    if (::fsync(descriptor_) != 0 || ::close(std::exchange(descriptor_, -1)) != 0)
+      fail_with("cannot be written");
+    if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("cannot be written");
+    temporary_.clear();
+    // The new name is only certain to survive a crash once the folder is synced; not every file system can.
+    const std::size_t slash = path_.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+    if (const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY); directory >= 0) {
+      ::fsync(directory);
+      ::close(directory);
+    }
+  }
+
+ private:
+  [[noreturn]] void fail_with(const char* what) {
+    const std::string reason = std::strerror(errno);
+    discard();
+    fail(std::string(path_).append(" ").append(what).append(": ").append(reason));
+  }
+  void discard() {
+    if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+    temporary_.clear();
+  }
+
+  std::string path_;
+  std::string temporary_;
+  int descriptor_ = -1;
+};
+
+}  // namespace digitnet

@@ -1,0 +1,178 @@
+// Samples and targets as the engine sees them: where they lie, how many, of which shape. Nothing is copied.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "digitnet/core/error.hpp"
+#include "digitnet/core/tensor.hpp"
+
+namespace digitnet {
+
+namespace detail {
+
+inline std::string shape_text(std::span<const std::size_t> extents) {
+  std::string text = "(";
+  for (std::size_t axis = 0; axis < extents.size(); ++axis)
+    text += (axis ? ", " : "") + std::to_string(extents[axis]);
+  return text + (extents.size() == 1 ? ",)" : ")");
+}
+
+}  // namespace detail
+
+/// n samples in row-major memory that somebody else owns: bytes, read as value / 255, or floats, read as they
+/// are. The first axis counts the samples.
+class Samples {
+ public:
+  Samples() = default;
+  /// From an xtensor container of std::uint8_t or float, which must outlive this.
+  template <class Container>
+  requires requires(const Container& container) {
+    container.shape();
+    container.data();
+  }
+  Samples(const Container& container) : extents_(container.shape().begin(), container.shape().end()) {
+    using Element = std::remove_cvref_t<decltype(*container.data())>;
+    static_assert(std::is_same_v<Element, std::uint8_t> || std::is_same_v<Element, float>,
+                  "Samples are std::uint8_t (read as value / 255) or float");
+    static_assert(
+        !requires { container.expression(); },
+        "Samples come from a container: assign the expression to an xt::xtensor");
+    if constexpr (std::is_same_v<Element, float>)
+      floats_ = container.data();
+    else if constexpr (std::is_same_v<Element, std::uint8_t>)
+      bytes_ = container.data();
+    if (extents_.empty()) fail("Samples need a first axis that counts them, but a single number was given");
+  }
+
+  std::size_t count() const { return extents_.empty() ? 0 : extents_[0]; }
+  /// Numbers in one sample.
+  std::size_t size() const {
+    std::size_t product = 1;
+    for (std::size_t axis = 1; axis < extents_.size(); ++axis) product *= extents_[axis];
+    return product;
+  }
+  const std::vector<std::size_t>& extents() const { return extents_; }
+
+  /// Writes sample `index` to `to` as floats.
+  void copy(std::size_t index, float* to) const {
+    const std::size_t length = size();
+    if (bytes_) {
+      const std::uint8_t* const from = bytes_ + index * length;
+      for (std::size_t i = 0; i < length; ++i) to[i] = static_cast<float>(from[i]) * (1.0f / 255.0f);
+    } else {
+      std::copy_n(floats_ + index * length, length, to);
+    }
+  }
+
+  /// Throws unless every sample fits an input of these extents. A flat sample fits an image of the same size
+  /// and the other way round, and a last axis of 1 may be missing; otherwise all axes must agree.
+  void check_shape(std::span<const std::size_t> input) const {
+    const std::span<const std::size_t> given = std::span(extents_).subspan(extents_.empty() ? 0 : 1);
+    std::size_t input_size = 1;
+    for (const std::size_t extent : input) input_size *= extent;
+    const auto trimmed = [](std::span<const std::size_t> extents) {
+      while (extents.size() > 1 && extents.back() == 1) extents = extents.first(extents.size() - 1);
+      return extents;
+    };
+    const bool flat = given.size() <= 1 || input.size() <= 1;
+    if (size() == input_size && (flat || std::ranges::equal(trimmed(given), trimmed(input)))) return;
+    fail("The model takes samples of shape " + detail::shape_text(input) +
+         ", but was given samples of shape " + detail::shape_text(given) +
+         ": reshape the data or change the model's Input");
+  }
+
+  /// Throws if a float is NaN or infinite.
+  void check_finite() const {
+    if (!floats_) return;
+    const std::size_t length = size();
+    for (std::size_t i = 0; i < count() * length; ++i)
+      if (!std::isfinite(floats_[i]))
+        fail("Sample " + std::to_string(i / length) + " contains " +
+             (std::isnan(floats_[i]) ? "NaN" : "infinity") + " at element " + std::to_string(i % length) +
+             ", but inputs must be finite: clean the data before it reaches the model");
+  }
+
+ private:
+  std::vector<std::size_t> extents_;
+  const std::uint8_t* bytes_ = nullptr;
+  const float* floats_ = nullptr;
+};
+
+/// What a model should answer: a class for each sample (labels), or a row of numbers (one-hot or values).
+class Targets {
+ public:
+  Targets() = default;
+  Targets(const Labels& labels) : labels_(labels.data()), count_(labels.size()) {}
+  Targets(const Matrix& rows) : rows_(rows.data()), count_(rows.shape()[0]), size_(rows.shape()[1]) {}
+
+  std::size_t count() const { return count_; }
+  bool are_labels() const { return labels_ != nullptr; }
+  /// Numbers in a row; 0 for labels.
+  std::size_t size() const { return size_; }
+  std::size_t label(std::size_t index) const { return labels_[index]; }
+  const float* row(std::size_t index) const { return rows_ + index * size_; }
+
+  /// Throws unless labels are below `outputs`, or rows have `outputs` finite numbers.
+  void check(std::size_t outputs) const {
+    if (are_labels()) {
+      // With a single output, labels 0 and 1 are the two answers.
+      const std::size_t classes = outputs == 1 ? 2 : outputs;
+      for (std::size_t i = 0; i < count_; ++i)
+        if (labels_[i] >= classes)
+          fail("Label " + std::to_string(labels_[i]) + " of sample " + std::to_string(i) +
+               " is beyond the last class " + std::to_string(classes - 1) + ": the model has " +
+               std::to_string(outputs) + " outputs");
+      return;
+    }
+    if (size_ != outputs)
+      fail("The model has " + std::to_string(outputs) + " outputs, but the targets have " +
+           std::to_string(size_) + " numbers each: make them equal");
+    for (std::size_t i = 0; i < count_ * size_; ++i)
+      if (!std::isfinite(rows_[i]))
+        fail("Target " + std::to_string(i / size_) + " is not finite: clean the data before training");
+  }
+
+ private:
+  const std::uint8_t* labels_ = nullptr;
+  const float* rows_ = nullptr;
+  std::size_t count_ = 0;
+  std::size_t size_ = 0;
+};
+
+/// Samples with their targets, owned by somebody else.
+struct DataView {
+  Samples samples;
+  Targets targets;
+
+  DataView() = default;
+  DataView(Samples x, Targets y) : samples(std::move(x)), targets(y) {
+    if (samples.count() != targets.count())
+      fail("There are " + std::to_string(samples.count()) + " samples but " +
+           std::to_string(targets.count()) + " targets: every sample needs one");
+  }
+  /// From anything with `images` and `labels`, such as a Dataset.
+  template <class Data>
+  requires requires(const Data& data) {
+    data.images;
+    data.labels;
+  }
+  DataView(const Data& data) : DataView(Samples(data.images), Targets(data.labels)) {}
+  template <class Data>
+  requires requires(const Data& data) {
+    data.images;
+    data.labels;
+  }
+  DataView(const Data* data) {
+    if (data) *this = DataView(*data);
+  }
+  DataView(std::nullptr_t) {}
+
+  std::size_t count() const { return samples.count(); }
+};
+
+}  // namespace digitnet

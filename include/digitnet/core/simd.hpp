@@ -1,0 +1,98 @@
+// The one place that includes xsimd: vectors of the widest registers that the compiler may use.
+#pragma once
+#include <cstddef>
+#include <cstring>
+#if defined(__GNUC__) && !defined(__clang__)
+// g++ 12 takes the deliberately undefined operand in its own AVX-512 header for a mistake (GCC bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#include <xsimd/xsimd.hpp>
+#pragma GCC diagnostic pop
+#else
+#include <xsimd/xsimd.hpp>
+#endif
+
+namespace digitnet {
+
+/// The instruction set that the translation unit is compiled for. Kernels take it as a template parameter, so
+/// that translation units with different flags have different functions.
+using DefaultArch = xsimd::default_arch;
+
+}  // namespace digitnet
+
+namespace digitnet::simd {
+
+template <class T, class Arch = DefaultArch>
+using Vector = xsimd::batch<T, Arch>;
+
+/// Lanes of a vector.
+template <class T, class Arch = DefaultArch>
+inline constexpr std::size_t width = Vector<T, Arch>::size;
+
+/// Vector registers that the instruction set names: 32 with AVX-512, else 16.
+template <class Arch = DefaultArch>
+inline constexpr std::size_t registers = sizeof(xsimd::batch<float, Arch>) >= 64 ? 32 : 16;
+
+template <class Arch, class T>
+Vector<T, Arch> read(const T* from) {
+  return Vector<T, Arch>::load_unaligned(from);
+}
+
+template <class Arch, class T>
+void write(T* to, const Vector<T, Arch>& vector) {
+  vector.store_unaligned(to);
+}
+
+/// The first `count` lanes from memory, the others zero; `count` is at most the width.
+template <class Arch, class T>
+Vector<T, Arch> read_part(const T* from, std::size_t count) {
+  alignas(64) T lanes[width<T, Arch>] = {};
+  if (count > width<T, Arch>) __builtin_unreachable();
+  std::memcpy(lanes, from, count * sizeof(T));
+  return read<Arch>(lanes);
+}
+
+/// Writes the first `count` lanes and nothing beyond them.
+template <class Arch, class T>
+void write_part(T* to, const Vector<T, Arch>& vector, std::size_t count) {
+  alignas(64) T lanes[width<T, Arch>];
+  write<Arch>(lanes, vector);
+  if (count > width<T, Arch>) __builtin_unreachable();
+  std::memcpy(to, lanes, count * sizeof(T));
+}
+
+/// The sum of all lanes, by halves.
+template <class Arch, class T>
+T add_lanes(const Vector<T, Arch>& vector) {
+  alignas(64) T lanes[width<T, Arch>];
+  write<Arch>(lanes, vector);
+  for (std::size_t half = width<T, Arch> / 2; half > 0; half /= 2)
+    for (std::size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  return lanes[0];
+}
+
+/// output[i] = function(inputs[i]...) for i < count, by whole vectors. The last, partial vector goes through
+/// the same instructions, so that a value does not depend on where in memory it lies. Output may be one of
+/// the inputs.
+template <class Arch = DefaultArch, class T, class Function, class... Inputs>
+void transform(std::size_t count, T* output, Function function, const Inputs*... inputs) {
+  constexpr std::size_t lanes = width<T, Arch>;
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) write<Arch>(output + i, function(read<Arch>(inputs + i)...));
+  if (i < count) write_part<Arch>(output + i, function(read_part<Arch>(inputs + i, count - i)...), count - i);
+}
+
+/// The sum of function(inputs[i]...) for i < count, always in the same order of additions.
+template <class Arch = DefaultArch, class Function, class T, class... Inputs>
+T transform_sum(std::size_t count, Function function, const T* first, const Inputs*... inputs) {
+  constexpr std::size_t lanes = width<T, Arch>;
+  Vector<T, Arch> sum(T{0});
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) sum += function(read<Arch>(first + i), read<Arch>(inputs + i)...);
+  if (i < count)
+    sum += function(read_part<Arch>(first + i, count - i), read_part<Arch>(inputs + i, count - i)...);
+  return add_lanes<Arch>(sum);
+}
+
+}  // namespace digitnet::simd

@@ -1,0 +1,35 @@
+// Labelled images, and a training set with its test set.
+#pragma once
+#include <algorithm>
+#include <cstddef>
+
+#include "digitnet/core/tensor.hpp"
+
+namespace digitnet {
+
+/// Images (n, height, width, channels) as bytes, and the class of each (n).
+struct Dataset {
+  Images images;
+  Labels labels;
+
+  std::size_t size() const { return labels.size(); }
+};
+
+/// What a dataset function returns: `const auto [train, test] = datasets::mnist();`
+struct TrainTest {
+  Dataset train;
+  Dataset test;
+};
+
+/// The samples [first, first + count) of a dataset, copied.
+inline Dataset slice(const Dataset& data, std::size_t first, std::size_t count) {
+  auto extents = data.images.shape();
+  const std::size_t size = extents[1] * extents[2] * extents[3];
+  extents[0] = count;
+  Dataset part{Images::from_shape(extents), Labels::from_shape({count})};
+  std::copy_n(data.images.data() + first * size, count * size, part.images.data());
+  std::copy_n(data.labels.data() + first, count, part.labels.data());
+  return part;
+}
+
+}  // namespace digitnet

@@ -1,0 +1,174 @@
+// MNIST and Fashion-MNIST: found on this machine, or fetched and verified.
+#pragma once
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "digitnet/data/dataset.hpp"
+#include "digitnet/data/download.hpp"
+#include "digitnet/data/idx.hpp"
+
+namespace digitnet {
+
+/// Thrown when a dataset is neither on this machine nor to be had from the network.
+class DatasetNotFound : public Error {
+ public:
+  using Error::Error;
+};
+
+}  // namespace digitnet
+
+namespace digitnet::datasets {
+
+/// Where to look for a dataset.
+struct Source {
+  std::string directory{};             ///< look here and nowhere else; empty: in the usual places
+  std::vector<std::string> mirrors{};  ///< instead of the dataset's own; URLs of folders, ending with "/"
+  std::string cache{};                 ///< instead of the user's cache folder
+  bool allow_download = true;
+};
+
+namespace detail {
+
+struct File {
+  const char* name;  ///< without ".gz"
+  const char* sha256;
+};
+
+/// A dataset in MNIST's four files.
+struct Description {
+  const char* name;
+  File files[4];  ///< training images and labels, test images and labels
+  std::vector<std::string> mirrors;
+  std::vector<std::string> system_folders;
+};
+
+inline std::string environment_path(const char* variable) {
+  const char* const value = std::getenv(variable);
+  return value ? value : "";
+}
+
+inline std::string user_cache() {
+  if (const auto cache = environment_path("XDG_CACHE_HOME"); !cache.empty()) return cache + "/digitnet";
+  if (const auto home = environment_path("HOME"); !home.empty()) return home + "/.cache/digitnet";
+  return {};
+}
+
+/// The file in the folder, packed or not.
+inline std::optional<std::string> file_in(const std::string& folder, const std::string& name) {
+  for (const char* const ending : {".gz", ""}) {
+    std::string path = folder + "/" + name + ending;
+    struct stat ignored {};
+    if (::stat(path.c_str(), &ignored) == 0) return path;
+  }
+  return std::nullopt;
+}
+
+inline bool has_any(const std::string& folder, const Description& description) {
+  for (const File& file : description.files)
+    if (file_in(folder, file.name)) return true;
+  return false;
+}
+
+inline Dataset load(const std::string& folder, const File& image_file, const File& label_file) {
+  const auto path = [&](const File& file) {
+    const auto found = file_in(folder, file.name);
+    if (!found)
+      fail(folder + " has no " + file.name + ".gz (nor " + file.name + "): the dataset needs all four files");
+    return *found;
+  };
+  const auto pixels = read_idx<std::uint8_t, 3>(path(image_file));
+  Labels labels = read_idx<std::uint8_t, 1>(path(label_file));
+  if (pixels.shape()[0] != labels.size())
+    fail(path(image_file) + " has " + std::to_string(pixels.shape()[0]) + " images, but " + path(label_file) +
+         " has " + std::to_string(labels.size()) + " labels: they do not belong together");
+  auto images = Images::from_shape({pixels.shape()[0], pixels.shape()[1], pixels.shape()[2], 1});
+  std::copy(pixels.data(), pixels.data() + pixels.size(), images.data());
+  return {std::move(images), std::move(labels)};
+}
+
+inline TrainTest load_all(const std::string& folder, const Description& description) {
+  const auto& files = description.files;
+  return {load(folder, files[0], files[1]), load(folder, files[2], files[3])};
+}
+
+/// Looks in the given directory only, if there is one; else in $DIGITNET_DATA/<name> or $DIGITNET_DATA, the
+/// user's cache, and folders of the system; at last downloads into the cache.
+inline TrainTest find(const Description& description, const Source& source, bool alone_in_environment) {
+  if (!source.directory.empty()) {
+    if (!has_any(source.directory, description))
+      fail(source.directory + " has no " + description.files[0].name +
+           ".gz: give the folder of the dataset's four files");
+    return load_all(source.directory, description);
+  }
+  std::vector<std::string> folders;
+  if (const auto data = environment_path("DIGITNET_DATA"); !data.empty()) {
+    folders.push_back(data + "/" + description.name);
+    // MNIST and Fashion-MNIST have the same file names: only MNIST may lie in the folder itself.
+    if (alone_in_environment) folders.push_back(data);
+  }
+  const std::string parent = source.cache.empty() ? user_cache() : source.cache;
+  const std::string cache = parent + "/" + description.name;
+  folders.push_back(cache);
+  folders.insert(folders.end(), description.system_folders.begin(), description.system_folders.end());
+  for (const std::string& folder : folders)
+    if (has_any(folder, description)) {
+      bool complete = true;
+      for (const File& file : description.files) complete = complete && file_in(folder, file.name);
+      // What an interrupted download left in the cache is completed below.
+      if (complete || folder != cache) return load_all(folder, description);
+    }
+  const std::string not_here = std::string(description.name) + " is not on this machine";
+  const std::string cure = "; set DIGITNET_DATA to the folder of its four files";
+  if (!source.allow_download) throw DatasetNotFound(not_here + cure);
+  if (parent.empty()) throw DatasetNotFound(not_here + ", and there is no HOME to keep a download in" + cure);
+  try {
+    for (const File& file : description.files)
+      if (!file_in(cache, file.name))
+        download(source.mirrors.empty() ? description.mirrors : source.mirrors,
+                 std::string(file.name) + ".gz", file.sha256, cache + "/" + file.name + ".gz");
+  } catch (const Error& error) {
+    throw DatasetNotFound(not_here + ", and " + error.what() + cure);
+  }
+  return load_all(cache, description);
+}
+
+}  // namespace detail
+
+/// MNIST: 60,000 and 10,000 handwritten digits, 28x28. LeCun, Cortes, Burges. Throws an Error if it can be
+/// neither found nor fetched.
+inline TrainTest mnist(const Source& source = {}) {
+  return detail::find(
+      {.name = "mnist",
+       .files =
+           {{"train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"},
+            {"train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"},
+            {"t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"},
+            {"t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"}},
+       .mirrors = {"https://storage.googleapis.com/cvdf-datasets/mnist/",
+                   "https://ossci-datasets.s3.amazonaws.com/mnist/"},
+       .system_folders = {"/usr/share/datasets/mnist", "/usr/local/share/datasets/mnist"}},
+      source, true);
+}
+
+/// Fashion-MNIST: ten kinds of clothing in MNIST's shape. Xiao, Rasul, Vollgraf (2017). Debian has it as
+/// dataset-fashion-mnist.
+inline TrainTest fashion_mnist(const Source& source = {}) {
+  return detail::find(
+      {.name = "fashion-mnist",
+       .files =
+           {{"train-images-idx3-ubyte", "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"},
+            {"train-labels-idx1-ubyte", "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"},
+            {"t10k-images-idx3-ubyte", "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"},
+            {"t10k-labels-idx1-ubyte", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"}},
+       .mirrors = {"https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+                   "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"},
+       .system_folders = {"/usr/share/datasets/fashion-mnist", "/usr/local/share/datasets/fashion-mnist"}},
+      source, false);
+}
+
+}  // namespace digitnet::datasets

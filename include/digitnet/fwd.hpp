@@ -1,0 +1,30 @@
+// Names only: for headers that mention digitnet's types without using them.
+#pragma once
+#include <cstddef>
+
+namespace digitnet {
+
+class Error;
+struct Seed;
+struct RandomKey;
+class Random;
+class ThreadTeam;
+
+template <std::size_t... Extents>
+struct Shape;
+template <std::size_t... Extents>
+struct Input;
+template <class... Layers>
+struct Sequential;
+
+template <class Model, class Optimizer, class Loss>
+class Trainer;
+struct TrainerOptions;
+struct FitOptions;
+struct History;
+class Callback;
+
+struct Dataset;
+struct TrainTest;
+
+}  // namespace digitnet

@@ -1,0 +1,75 @@
+// The products of a dense layer, and the rule that chooses who computes them.
+#pragma once
+#include <algorithm>
+#include <cstddef>
+
+#include "digitnet/core/blas.hpp"
+#include "digitnet/kernels/gather_gemm.hpp"
+#include "digitnet/kernels/reduce.hpp"
+
+namespace digitnet::kernels {
+
+/// The rule: OpenBLAS packs its operands, which pays once the kernel is large.
+constexpr bool dense_uses_blas(std::size_t inputs, std::size_t outputs) {
+  return inputs * outputs >= 128 * 1024;
+}
+
+/// Elements of the transposed kernel that dense_backward_input reads.
+constexpr std::size_t dense_prepared(std::size_t inputs, std::size_t outputs) {
+  return dense_uses_blas(inputs, outputs) ? 0 : outputs * inputs;
+}
+template <class T>
+void dense_prepare(std::size_t inputs, std::size_t outputs, const T* kernel, T* prepared) {
+  if (!dense_uses_blas(inputs, outputs)) transpose(inputs, outputs, kernel, prepared);
+}
+
+/// y = x kernel + bias. Assigns y (samples, outputs); bias may be null.
+template <class Arch = DefaultArch, class T>
+void dense_forward(std::size_t samples, std::size_t inputs, std::size_t outputs, const T* x, const T* kernel,
+                   const T* bias, T* y) {
+  if (dense_uses_blas(inputs, outputs)) {
+    for (std::size_t i = 0; i < samples; ++i) {
+      if (bias)
+        std::copy_n(bias, outputs, y + i * outputs);
+      else
+        std::fill_n(y + i * outputs, outputs, T{0});
+    }
+    blas::gemm(blas::Transpose::no, blas::Transpose::no, samples, outputs, inputs, x, inputs, kernel, outputs,
+               T{1}, y, outputs);
+    return;
+  }
+  gather_gemm<Arch>(
+      samples, outputs, Walk{.length = inputs}, [=](std::size_t i) { return x + i * inputs; }, kernel,
+      outputs, bias, [=](std::size_t i) { return y + i * outputs; });
+}
+
+/// d_kernel += x^T dy.
+template <class Arch = DefaultArch, class T>
+void dense_backward_weights(std::size_t samples, std::size_t inputs, std::size_t outputs, const T* x,
+                            const T* dy, T* d_kernel) {
+  if (dense_uses_blas(inputs, outputs)) {
+    blas::gemm(blas::Transpose::yes, blas::Transpose::no, inputs, outputs, samples, x, inputs, dy, outputs,
+               T{1}, d_kernel, outputs);
+    return;
+  }
+  gather_gemm<Arch, Result::add>(
+      inputs, outputs, Walk{.length = samples, .step = inputs}, [=](std::size_t input) { return x + input; },
+      dy, outputs, static_cast<const T*>(nullptr),
+      [=](std::size_t input) { return d_kernel + input * outputs; });
+}
+
+/// dx = dy kernel^T. Assigns dx (samples, inputs). `prepared` is what dense_prepare made of the kernel.
+template <class Arch = DefaultArch, class T>
+void dense_backward_input(std::size_t samples, std::size_t inputs, std::size_t outputs, const T* dy,
+                          const T* kernel, const T* prepared, T* dx) {
+  if (dense_uses_blas(inputs, outputs)) {
+    blas::gemm(blas::Transpose::no, blas::Transpose::yes, samples, inputs, outputs, dy, outputs, kernel,
+               outputs, T{0}, dx, inputs);
+    return;
+  }
+  gather_gemm<Arch>(
+      samples, inputs, Walk{.length = outputs}, [=](std::size_t i) { return dy + i * outputs; }, prepared,
+      inputs, static_cast<const T*>(nullptr), [=](std::size_t i) { return dx + i * inputs; });
+}
+
+}  // namespace digitnet::kernels

@@ -1,0 +1,183 @@
+// Activations: each number by itself, y = f(x).
+#pragma once
+#include <limits>
+#include <numbers>
+
+#include "digitnet/layers/elementwise.hpp"
+
+namespace digitnet {
+
+/// max(x, 0)
+struct ReLU {
+  static constexpr std::string_view class_name = "ReLU";
+  template <class In>
+  struct On : detail::ElementwiseOfResult<In> {};
+
+  template <class V>
+  static V value(V x) {
+    return xsimd::max(V(0), x);  // in this order a NaN stays a NaN
+  }
+  template <class V>
+  static V slope(V y) {
+    return xsimd::select(y > V(0), V(1), V(0));
+  }
+};
+
+/// x where it is positive, else negative_slope * x.
+struct LeakyReLU {
+  static constexpr std::string_view class_name = "LeakyReLU";
+  float negative_slope = 0.3f;
+
+  template <class In>
+  struct On : detail::ElementwiseOfArgument<In> {};
+
+  template <class V>
+  V value(V x) const {
+    return xsimd::select(x > V(0), x, V(negative_slope) * x);
+  }
+  template <class V>
+  V slope(V x) const {
+    return xsimd::select(x > V(0), V(1), V(negative_slope));
+  }
+};
+
+/// x where it is positive, else alpha (e^x - 1). Clevert, Unterthiner, Hochreiter (2015).
+struct ELU {
+  static constexpr std::string_view class_name = "ELU";
+  float alpha = 1.0f;
+
+  template <class In>
+  struct On : detail::ElementwiseOfArgument<In> {};
+
+  template <class V>
+  V value(V x) const {
+    return xsimd::select(x > V(0), x, V(alpha) * xsimd::expm1(xsimd::min(x, V(0))));
+  }
+  template <class V>
+  V slope(V x) const {
+    return xsimd::select(x > V(0), V(1), V(alpha) * xsimd::exp(xsimd::min(x, V(0))));
+  }
+};
+
+/// 1 / (1 + e^-x)
+struct Sigmoid {
+  static constexpr std::string_view class_name = "Sigmoid";
+  template <class In>
+  struct On : detail::ElementwiseOfResult<In> {};
+
+  template <class V>
+  static V value(V x) {
+    // e^-|x| cannot overflow.
+    const V small = xsimd::exp(-xsimd::abs(x));
+    return xsimd::select(x < V(0), small, V(1)) / (V(1) + small);
+  }
+  template <class V>
+  static V slope(V y) {
+    return y * (V(1) - y);
+  }
+};
+
+/// The hyperbolic tangent.
+struct Tanh {
+  static constexpr std::string_view class_name = "Tanh";
+  template <class In>
+  struct On : detail::ElementwiseOfResult<In> {};
+
+  template <class V>
+  static V value(V x) {
+    return xsimd::tanh(x);
+  }
+  template <class V>
+  static V slope(V y) {
+    return V(1) - y * y;
+  }
+};
+
+/// x sigmoid(x), also named swish. Hendrycks, Gimpel (2016).
+struct SiLU {
+  static constexpr std::string_view class_name = "SiLU";
+  template <class In>
+  struct On : detail::ElementwiseOfArgument<In> {};
+
+  template <class V>
+  static V value(V x) {
+    return x * Sigmoid::value(x);
+  }
+  template <class V>
+  static V slope(V x) {
+    const V sigmoid = Sigmoid::value(x);
+    return sigmoid * (V(1) + x * (V(1) - sigmoid));
+  }
+};
+
+/// x Phi(x), where Phi is the distribution function of the standard normal; with `approximate`, the formula
+/// with tanh. Hendrycks, Gimpel: Gaussian Error Linear Units (2016).
+struct GELU {
+  static constexpr std::string_view class_name = "GELU";
+  bool approximate = false;
+
+  template <class In>
+  struct On : detail::ElementwiseOfArgument<In> {};
+
+  template <class V>
+  V value(V x) const {
+    return detail::splat<V>(0.5) * x *
+           (V(1) + (approximate ? xsimd::tanh(inner(x)) : xsimd::erf(x * detail::splat<V>(inverse_sqrt_2))));
+  }
+  template <class V>
+  V slope(V x) const {
+    if (approximate) {
+      const V tanh = xsimd::tanh(inner(x));
+      const V inner_slope = detail::splat<V>(sqrt_2_by_pi) * (V(1) + detail::splat<V>(3 * cubic) * x * x);
+      return detail::splat<V>(0.5) * (V(1) + tanh) +
+             detail::splat<V>(0.5) * x * (V(1) - tanh * tanh) * inner_slope;
+    }
+    const V density = detail::splat<V>(0.5 * inverse_sqrt_2 * 2 * std::numbers::inv_sqrtpi) *
+                      xsimd::exp(detail::splat<V>(-0.5) * x * x);
+    return detail::splat<V>(0.5) * (V(1) + xsimd::erf(x * detail::splat<V>(inverse_sqrt_2))) + x * density;
+  }
+
+ private:
+  static constexpr double inverse_sqrt_2 = 0.5 * std::numbers::sqrt2;
+  static constexpr double sqrt_2_by_pi = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
+  static constexpr double cubic = 0.044715;
+  template <class V>
+  static V inner(V x) {
+    return detail::splat<V>(sqrt_2_by_pi) * (x + detail::splat<V>(cubic) * x * x * x);
+  }
+};
+
+/// log(1 + e^x)
+struct Softplus {
+  static constexpr std::string_view class_name = "Softplus";
+  template <class In>
+  struct On : detail::ElementwiseOfArgument<In> {};
+
+  template <class V>
+  static V value(V x) {
+    return xsimd::max(x, V(0)) + xsimd::log1p(xsimd::exp(-xsimd::abs(x)));
+  }
+  template <class V>
+  static V slope(V x) {
+    return Sigmoid::value(x);
+  }
+};
+
+/// x min(max(x + 3, 0), 6) / 6. Howard and others: Searching for MobileNetV3 (2019).
+struct HardSwish {
+  static constexpr std::string_view class_name = "HardSwish";
+  template <class In>
+  struct On : detail::ElementwiseOfArgument<In> {};
+
+  template <class V>
+  static V value(V x) {
+    return x * xsimd::min(xsimd::max(x + V(3), V(0)), V(6)) * detail::splat<V>(1.0 / 6);
+  }
+  template <class V>
+  static V slope(V x) {
+    const V inside = x * detail::splat<V>(1.0 / 3) + detail::splat<V>(0.5);
+    return xsimd::select(x <= V(-3), V(0), xsimd::select(x >= V(3), V(1), inside));
+  }
+};
+
+}  // namespace digitnet

@@ -1,0 +1,60 @@
+// Dense: every output sees every input, y = x kernel + bias.
+#pragma once
+#include "digitnet/kernels/dense.hpp"
+#include "digitnet/layers/layer.hpp"
+
+namespace digitnet {
+
+/// Keras' Dense, without its activation: put that after it. Input (features), output (Units). Parameters
+/// "kernel" (features, Units) and, with UseBias, "bias" (Units).
+template <std::size_t Units, bool UseBias = true>
+struct Dense {
+  static constexpr std::string_view class_name = "Dense";
+
+  Initializer kernel_initializer = GlorotUniform{};
+  Initializer bias_initializer = Zeros{};
+  Regularizer kernel_regularizer{};
+  Regularizer bias_regularizer{};
+
+  template <class In>
+  struct On : LayerDefaults {
+    static_assert(In::rank == 1, "Dense needs a flat input: put Flatten before it");
+    static_assert(Units > 0, "Dense needs at least 1 unit");
+    using Output = Shape<(Units > 0 ? Units : 1)>;
+    using Kernel =
+        Parameter<"kernel", Shape<In::size, Units>, &Dense::kernel_initializer, &Dense::kernel_regularizer>;
+    using Bias = Parameter<"bias", Shape<Units>, &Dense::bias_initializer, &Dense::bias_regularizer>;
+    using Parameters = std::conditional_t<UseBias, ParameterList<Kernel, Bias>, ParameterList<Kernel>>;
+    static constexpr bool backward_reads_y = false;
+
+    template <class T, bool WantsDx>
+    static constexpr std::size_t prepared_bytes() {
+      return WantsDx ? kernels::dense_prepared(In::size, Units) * sizeof(T) : 0;
+    }
+    template <class T, bool WantsDx>
+    static void prepare(ParameterViews<const T, Parameters> parameters, T* prepared) {
+      if constexpr (WantsDx)
+        kernels::dense_prepare(In::size, Units, get<"kernel">(parameters).data, prepared);
+    }
+
+    template <class Io>
+    static void forward(const Io& io) {
+      const typename Io::Real* bias = nullptr;
+      if constexpr (UseBias) bias = get<"bias">(io.parameters).data;
+      kernels::dense_forward(io.samples(), In::size, Units, io.x.data, get<"kernel">(io.parameters).data,
+                             bias, io.y.data);
+    }
+    template <class Io>
+    static void backward(const Io& io) {
+      kernels::dense_backward_weights(io.samples(), In::size, Units, io.x.data, io.dy.data,
+                                      get<"kernel">(io.gradients).data);
+      if constexpr (UseBias)
+        kernels::add_column_sums(io.samples(), Units, io.dy.data, get<"bias">(io.gradients).data);
+      if constexpr (Io::wants_dx)
+        kernels::dense_backward_input(io.samples(), In::size, Units, io.dy.data,
+                                      get<"kernel">(io.parameters).data, io.prepared, io.dx.data);
+    }
+  };
+};
+
+}  // namespace digitnet

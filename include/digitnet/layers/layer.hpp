@@ -1,0 +1,173 @@
+// What a layer is: the contract, before any code.
+//
+// A layer is a small value: what decides a shape is a template parameter, what does not is a plain member
+// with a default. It has no memory of its own. Everything that depends on the shape of its input sits in a
+// nested template
+//
+//   template <class In> struct On : LayerDefaults { ... };        // In is a Shape, e.g. Shape<28, 28, 1>
+//
+// which has
+//
+//   Output      a Shape.
+//   Parameters  a ParameterList: names, shapes, initializers.     Default: none.
+//   Cache       what backward needs besides x and y: Buffer<Element, ElementsPerSample>. Default: none.
+//   forward(io), backward(io)   static functions; io is a ForwardIo or BackwardIo (below).
+//   scratch_bytes<T>(samples)   bytes that forward and backward may overwrite freely.  Default: 0.
+//   prepared_bytes<T, WantsDx>(), prepare<T, WantsDx>(parameters, prepared)   what backward wants computed
+//   from the
+//               parameters once a step instead of once a micro-batch, such as a transposed kernel. Default:
+//               nothing.
+//
+// An unsuitable In is refused by one static_assert in On, whose sentence names the cure; every other member
+// must still compile, so that one mistake gives one error.
+//
+// forward(io)   requires x, parameters; ensures that y is assigned, every element of it. In training it also
+//               assigns what it needs of cache. It may read random keys; the same keys give the same values.
+// backward(io)  requires x, y, cache as forward left them, dy; ensures that dx is assigned, every element
+//               of it, if wants_dx (`prepared` is then what prepare made of these parameters), and that the
+//               gradients of the parameters are *added to* gradients. It may overwrite dy. It is called once
+//               for each forward in training, for the same samples.
+//
+// Aliasing      x, y, dx, dy do not overlap, except: a layer with `is_view` may find y.data == x.data and
+//               dx.data == dy.data (it then has nothing to do), and one with `in_place` may find the same and
+//               must then overwrite. Cache and scratch overlap nothing.
+// What may be   backward_reads_x, backward_reads_y: whether backward looks at x or y. Who says no allows that
+// forgotten     memory to be reused; it is then poisoned in tests.
+// Reading on    Every buffer is readable, but not meaningful, for 64 bytes beyond its end.
+// Padding       The elements between the parameters of an arena are zero and must not be written.
+// Threads       forward and backward run on several threads at once, on different samples, with the same
+//               const layer and parameters, and with gradients of their own.
+#pragma once
+#include <cctype>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "digitnet/core/random.hpp"
+#include "digitnet/core/tensor.hpp"
+#include "digitnet/layers/initializers.hpp"
+#include "digitnet/layers/parameter.hpp"
+#include "digitnet/layers/regularizers.hpp"
+
+namespace digitnet {
+
+/// Whether a forward pass prepares a backward pass; Dropout and its like act in training only.
+enum class Mode { inference, training };
+
+/// For UseBias: `Dense<10, no_bias>`.
+inline constexpr bool no_bias = false;
+
+/// Stands for the scalar of the computation (float; double in gradient checks) in a Cache.
+struct Scalar;
+
+/// A layer's memory from forward to backward: `PerSample` elements for each sample. Element may be Scalar.
+template <class Element, std::size_t PerSample>
+struct Buffer {
+  template <class T>
+  using ElementFor = std::conditional_t<std::same_as<Element, Scalar>, T, Element>;
+  template <class T>
+  using Pointer = ElementFor<T>*;
+
+  template <class T>
+  static constexpr std::size_t bytes(std::size_t samples) {
+    return round_up(samples * PerSample * sizeof(ElementFor<T>), alignment_bytes);
+  }
+};
+using NoBuffer = Buffer<std::byte, 0>;
+
+/// Conservative answers to what a layer may leave unsaid.
+struct LayerDefaults {
+  using Parameters = ParameterList<>;
+  using Cache = NoBuffer;
+  static constexpr bool is_view = false;
+  static constexpr bool in_place = false;
+  static constexpr bool backward_reads_x = true;
+  static constexpr bool backward_reads_y = true;
+
+  template <class T>
+  static constexpr std::size_t scratch_bytes(std::size_t) {
+    return 0;
+  }
+  template <class T, bool WantsDx>
+  static constexpr std::size_t prepared_bytes() {
+    return 0;
+  }
+};
+
+/// What forward gets: views of a micro-batch.
+template <class T, class LayerType, class In>
+struct ForwardIo {
+  using On = typename LayerType::template On<In>;
+  using Real = T;
+
+  const LayerType& layer;
+  View<const T, In> x;
+  View<T, typename On::Output> y;
+  ParameterViews<const T, typename On::Parameters> parameters;
+  typename On::Cache::template Pointer<T> cache;
+  T* scratch;
+  Mode mode;
+  RandomKey random;          ///< belongs to (seed, epoch, step, layer)
+  std::size_t first_sample;  ///< number of x's first sample in the batch
+
+  std::size_t samples() const { return x.samples; }
+  /// The key of one sample of the micro-batch.
+  RandomKey key(std::size_t sample) const { return random.child(first_sample + sample); }
+};
+
+/// What backward gets: views of the same micro-batch.
+template <class T, class LayerType, class In, bool WantsDx>
+struct BackwardIo {
+  using On = typename LayerType::template On<In>;
+  using Real = T;
+  static constexpr bool wants_dx = WantsDx;  ///< the gradient of a model's own input is never computed
+
+  const LayerType& layer;
+  View<const T, In> x;
+  View<const T, typename On::Output> y;
+  View<T, In> dx;
+  View<T, typename On::Output> dy;
+  ParameterViews<const T, typename On::Parameters> parameters;
+  ParameterViews<T, typename On::Parameters> gradients;
+  const T* prepared;
+  typename On::Cache::template Pointer<T> cache;
+  T* scratch;
+
+  std::size_t samples() const { return x.samples; }
+};
+
+namespace detail {
+
+template <template <class> class>
+struct ClassTemplate;
+
+}  // namespace detail
+
+/// Something that can stand in a Sequential. Its On is not looked into: what is wrong there is said there.
+template <class L>
+concept Layer = requires {
+  { L::class_name } -> std::convertible_to<std::string_view>;
+  typename detail::ClassTemplate<L::template On>;
+};
+
+/// Keras' name for the first layer of a class: "MaxPooling2D" is "max_pooling2d", "ReLU" is "re_lu".
+inline std::string snake_case(std::string_view class_name) {
+  const auto is_upper = [&](std::size_t i) {
+    return std::isupper(static_cast<unsigned char>(class_name[i])) != 0;
+  };
+  const auto is_lower = [&](std::size_t i) {
+    return std::islower(static_cast<unsigned char>(class_name[i])) != 0;
+  };
+  std::string result;
+  for (std::size_t i = 0; i < class_name.size(); ++i) {
+    const bool begins_word = i + 1 < class_name.size() && is_upper(i) && is_lower(i + 1);
+    const bool after_lower = i > 0 && is_lower(i - 1) && is_upper(i);
+    if (i > 0 && (begins_word || after_lower)) result += '_';
+    result += static_cast<char>(std::tolower(static_cast<unsigned char>(class_name[i])));
+  }
+  return result;
+}
+
+}  // namespace digitnet

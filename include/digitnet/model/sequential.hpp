@@ -1,0 +1,213 @@
+// Sequential: layers one after the other. With an Input in front it is a model, without one it is a layer.
+#pragma once
+#include <memory>
+#include <mutex>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "digitnet/core/blas.hpp"
+#include "digitnet/core/samples.hpp"
+#include "digitnet/core/thread_team.hpp"
+#include "digitnet/layers/input.hpp"
+#include "digitnet/model/sequential_on.hpp"
+#include "digitnet/model/summary.hpp"
+#include "digitnet/model/workspace.hpp"
+
+namespace digitnet {
+
+/// A chain of layers as a layer: it nests in other chains and combinators.
+template <class... Layers>
+struct Sequential {
+  static constexpr std::string_view class_name = "Sequential";
+
+  std::tuple<Layers...> layers;
+
+  constexpr Sequential() = default;
+  constexpr Sequential(Layers... values) requires(sizeof...(Layers) > 0) : layers(std::move(values)...) {}
+  constexpr explicit Sequential(std::tuple<Layers...> values) : layers(std::move(values)) {}
+
+  template <class In>
+  struct On : SequentialOn<In, Layers...> {};
+};
+
+namespace detail {
+
+/// The team that `predict` uses. One caller at a time has it; others meanwhile compute on their own thread.
+struct SharedTeam {
+  std::mutex mutex;
+  std::unique_ptr<ThreadTeam> team;
+
+  static SharedTeam& instance() {
+    static SharedTeam shared;
+    return shared;
+  }
+};
+
+}  // namespace detail
+
+/// The class that a row of outputs stands for: the largest one, or, of a single output, whether it is above
+/// one half.
+inline std::size_t predicted_class(std::size_t outputs, const float* row) {
+  if (outputs == 1) return row[0] > 0.5f ? 1 : 0;
+  return static_cast<std::size_t>(std::max_element(row, row + outputs) - row);
+}
+
+/// A model: layers, and the memory of their parameters (float32, in one arena). Copying copies the
+/// parameters. `Sequential<Input<784>, Dense<10>, Softmax> model{Seed{42}};` or, when a layer carries a value
+/// that decides no shape, `auto model = Sequential{Seed{42}, Input<784>{}, Dropout{0.2f}, Dense<10>{},
+/// Softmax{}};`
+template <std::size_t... Extents, class... Layers>
+class Sequential<Input<Extents...>, Layers...> {
+ public:
+  // What Input refuses it says by itself.
+  using InputShape = Shape<(Extents > 0 ? Extents : 1)...>;
+  using Body = Sequential<Layers...>;
+  using On = typename Body::template On<InputShape>;
+  using OutputShape = typename On::Output;
+
+  static constexpr std::size_t parameter_count = On::Parameters::parameter_count;
+  static constexpr std::size_t trainable_count = On::Parameters::trainable_count;
+  static constexpr std::size_t layer_count = sizeof...(Layers);
+  static constexpr std::size_t arena_size = On::Parameters::arena_size;
+
+  /// Layers with their defaults; initial parameters follow from the seed.
+  explicit Sequential(Seed seed = {}) : Sequential(seed, Input<Extents...>{}, Layers{}...) {}
+  explicit Sequential(Input<Extents...>, Layers... layers) requires(sizeof...(Layers) > 0)
+      : Sequential(Seed{}, Input<Extents...>{}, std::move(layers)...) {}
+  Sequential(Seed seed, Input<Extents...>, Layers... layers)
+      : body_(std::tuple<Layers...>(std::move(layers)...)), parameters_(arena_size) {
+    initialize(seed);
+  }
+
+  /// Gives every parameter a fresh initial value.
+  void initialize(Seed seed) {
+    std::size_t index = 0;
+    for_each_parameter([&](const ParameterInfo& info) {
+      std::vector<double> values(info.size());
+      info.initializer.fill(ParameterExtents{info.extents}, RandomKey(seed).child(index++), values);
+      std::transform(values.begin(), values.end(), parameters_.data() + info.offset,
+                     [](double value) { return static_cast<float>(value); });
+    });
+  }
+
+  const Body& body() const { return body_; }
+  /// The arena: all parameters, in the order of the layers, padded to multiples of 16 elements.
+  std::span<float> parameters() { return parameters_.span(); }
+  std::span<const float> parameters() const { return parameters_.span(); }
+
+  /// Calls visit(const ParameterInfo&) for every parameter in the order of the arena.
+  template <class Visit>
+  void for_each_parameter(const Visit& visit) const {
+    On::for_each_parameter(body_.layers, "", 0, visit);
+  }
+
+  /// The parameter of that name, such as "conv2d_1/kernel", as an xtensor view of the model's memory. Throws
+  /// an Error that lists the names if there is none.
+  auto parameter(const std::string& name) { return named_view(parameters_.data(), name); }
+  auto parameter(const std::string& name) const { return named_view(parameters_.data(), name); }
+
+  /// Keras 3's summary table.
+  std::string summary(const std::string& model_name = "sequential") const {
+    std::vector<LayerSummary> rows;
+    detail::LayerNames names;
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (rows.push_back(summary_of<typename On::template Step<I>>(names)), ...);
+    }
+    (std::make_index_sequence<layer_count>{});
+    return summary_table(model_name, rows, trainable_count, parameter_count - trainable_count);
+  }
+
+  /// The model's answer to each sample: (n, outputs). Takes bytes (read as value / 255) or floats, (n,
+  /// ...input shape) or flat. Safe to call from several threads at once.
+  Matrix predict(const Samples& samples) const {
+    Matrix result(std::array<std::size_t, 2>{samples.count(), OutputShape::size});
+    predict(samples, result.data());
+    return result;
+  }
+  /// The same, into memory of samples.count() * outputs floats.
+  void predict(const Samples& samples, float* result) const {
+    samples.check_shape(InputShape::extents);
+    samples.check_finite();
+    const blas::SingleThread single;
+    using Memory = Workspace<On, InputShape>;
+    const std::size_t micro_batches = (samples.count() + Memory::micro_batch - 1) / Memory::micro_batch;
+    const auto run = [&](std::size_t index, std::size_t) {
+      thread_local Memory workspace;
+      workspace.reserve();
+      const std::size_t first = index * Memory::micro_batch;
+      const std::size_t count = std::min(Memory::micro_batch, samples.count() - first);
+      for (std::size_t i = 0; i < count; ++i) samples.copy(first + i, workspace.x() + i * InputShape::size);
+      infer(workspace, count);
+      std::copy_n(workspace.y(), count * OutputShape::size, result + first * OutputShape::size);
+    };
+    detail::SharedTeam& shared = detail::SharedTeam::instance();
+    const std::unique_lock lock(shared.mutex, std::try_to_lock);
+    if (micro_batches > 1 && lock.owns_lock() && hardware_threads() > 1) {
+      if (!shared.team) shared.team = std::make_unique<ThreadTeam>();
+      shared.team->for_each(micro_batches, run);
+    } else {
+      const FlushDenormals flush;
+      for (std::size_t index = 0; index < micro_batches; ++index) run(index, 0);
+    }
+  }
+
+  /// The most probable class of each sample; with a single output, whether it is above one half.
+  Labels predict_classes(const Samples& samples) const {
+    const Matrix outputs = predict(samples);
+    Labels classes(std::array<std::size_t, 1>{samples.count()});
+    for (std::size_t i = 0; i < samples.count(); ++i)
+      classes(i) = static_cast<std::uint8_t>(
+          predicted_class(OutputShape::size, outputs.data() + i * OutputShape::size));
+    return classes;
+  }
+
+  /// Runs the layers on the `count` samples in workspace.x(), for inference; the answers are in
+  /// workspace.y().
+  template <class Memory>
+  void infer(Memory& workspace, std::size_t count) const {
+    On::forward(ForwardIo<float, Body, InputShape>{.layer = body_,
+                                                   .x = {workspace.x(), count},
+                                                   .y = {workspace.y(), count},
+                                                   .parameters = {parameters_.data()},
+                                                   .cache = workspace.cache(),
+                                                   .scratch = workspace.scratch(),
+                                                   .mode = Mode::inference,
+                                                   .random = RandomKey{},
+                                                   .first_sample = 0});
+  }
+
+ private:
+  template <class Step>
+  static LayerSummary summary_of(detail::LayerNames& names) {
+    return {.name = names.next(Step::Layer::class_name),
+            .class_name = std::string(Step::Layer::class_name),
+            .output = {Step::Output::extents.begin(), Step::Output::extents.end()},
+            .parameters = Step::On::Parameters::parameter_count};
+  }
+  template <class T>
+  auto named_view(T* arena, const std::string& name) const {
+    std::vector<std::size_t> extents;
+    std::size_t offset = 0, size = 0;
+    std::string known;
+    for_each_parameter([&](const ParameterInfo& info) {
+      known += (known.empty() ? "" : ", ") + info.name;
+      if (info.name != name) return;
+      extents.assign(info.extents.begin(), info.extents.end());
+      offset = info.offset;
+      size = info.size();
+    });
+    if (size == 0) fail("The model has no parameter \"" + name + "\"; it has " + known);
+    return xt::adapt(arena + offset, size, xt::no_ownership(), extents);
+  }
+
+  Body body_;
+  Arena<float> parameters_;
+};
+
+template <class... Items>
+Sequential(Items...) -> Sequential<Items...>;
+template <class... Items>
+Sequential(Seed, Items...) -> Sequential<Items...>;
+
+}  // namespace digitnet

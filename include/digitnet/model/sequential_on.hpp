@@ -1,0 +1,384 @@
+// A chain of layers on an input shape: shapes, parameter offsets, and where each result lies, at compile
+// time.
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "digitnet/layers/layer.hpp"
+#include "digitnet/model/fusion.hpp"
+
+namespace digitnet {
+
+/// What is known of one parameter of a model.
+struct ParameterInfo {
+  std::string name;  ///< "conv2d/kernel"; nested: "residual_1/conv2d/kernel"
+  std::span<const std::size_t> extents;
+  std::size_t offset;  ///< elements from the start of the arena
+  bool trainable;
+  Initializer initializer;
+  Regularizer regularizer;
+
+  std::size_t size() const { return ParameterExtents{extents}.size(); }
+};
+
+namespace detail {
+
+/// Stands in for what is no layer, so that saying so is the only error.
+struct NoLayer {
+  static constexpr std::string_view class_name = "NoLayer";
+  template <class In>
+  struct On : LayerDefaults {
+    using Output = In;
+  };
+};
+
+/// The layer at a position, on the shape that reaches it. Compilers show this type when a shape is refused.
+template <std::size_t Position, class LayerType, class In>
+struct Step {
+  static_assert(digitnet::Layer<LayerType>,
+                "A layer needs class_name and On<In> with Output, forward and backward: derive On "
+                "from LayerDefaults (see layers/layer.hpp)");
+  static constexpr std::size_t position = Position;
+  using Layer = std::conditional_t<digitnet::Layer<LayerType>, LayerType, NoLayer>;
+  using Input = In;
+  using On = typename Layer::template On<In>;
+  using Output = typename On::Output;
+};
+
+template <class Out, class... Steps>
+struct Chain {
+  using Output = Out;
+  using All = std::tuple<Steps...>;
+};
+template <class In, class... Steps, class Layer>
+auto operator|(Chain<In, Steps...>, std::type_identity<Layer>)
+    -> Chain<typename Step<sizeof...(Steps), Layer, In>::Output, Steps..., Step<sizeof...(Steps), Layer, In>>;
+
+/// Keras' names for layers in order: "conv2d", "conv2d_1", ...
+class LayerNames {
+ public:
+  std::string next(std::string_view class_name) {
+    std::string name = snake_case(class_name);
+    const std::size_t used = used_[name]++;
+    if (used > 0) name.append("_").append(std::to_string(used));
+    return name;
+  }
+
+ private:
+  std::map<std::string, std::size_t> used_;
+};
+
+}  // namespace detail
+
+/// Everything about Layers... on an input of shape In; itself a layer's On, so that chains nest.
+template <class In, class... Layers>
+struct SequentialOn : LayerDefaults {
+  static_assert(sizeof...(Layers) > 0, "A Sequential needs at least one layer");
+  using Chain = decltype((detail::Chain<In>{} | ... | std::declval<std::type_identity<Layers>>()));
+  using Output = typename Chain::Output;
+  static constexpr std::size_t count = sizeof...(Layers);
+  template <std::size_t I>
+  using Step = std::tuple_element_t<I, typename Chain::All>;
+
+  /// What runs: the layers, some of them together as one operation.
+  using Plan = Fusion<typename Chain::All>;
+  static constexpr std::size_t operation_count = Plan::count;
+  template <std::size_t I>
+  using Operation = typename Plan::template Operation<I>;
+
+  /// All parameters of all layers, one layer's after the other's.
+  struct Parameters {
+    static constexpr std::size_t arena_size = [] {
+      return []<std::size_t... I>(std::index_sequence<I...>) {
+        return (std::size_t{0} + ... + Step<I>::On::Parameters::arena_size);
+      }
+      (std::make_index_sequence<count>{});
+    }();
+    static constexpr std::size_t parameter_count = [] {
+      return []<std::size_t... I>(std::index_sequence<I...>) {
+        return (std::size_t{0} + ... + Step<I>::On::Parameters::parameter_count);
+      }
+      (std::make_index_sequence<count>{});
+    }();
+    static constexpr std::size_t trainable_count = [] {
+      return []<std::size_t... I>(std::index_sequence<I...>) {
+        return (std::size_t{0} + ... + Step<I>::On::Parameters::trainable_count);
+      }
+      (std::make_index_sequence<count>{});
+    }();
+  };
+
+  /// Results between the layers, and the layers' own caches.
+  struct Cache {
+    template <class T>
+    using Pointer = std::byte*;
+    template <class T>
+    static constexpr std::size_t bytes(std::size_t samples) {
+      return layout<T>(samples).bytes;
+    }
+  };
+
+  template <class T>
+  static constexpr std::size_t scratch_bytes(std::size_t samples) {
+    return gradient_bytes<T>(samples, 0) + gradient_bytes<T>(samples, 1) + layer_scratch_bytes<T>(samples);
+  }
+
+  template <class T, bool WantsDx>
+  static constexpr std::size_t prepared_bytes() {
+    return prepared_offset<T, WantsDx>(operation_count);
+  }
+  template <class T, bool WantsDx>
+  static void prepare(ParameterViews<const T, Parameters> parameters, T* prepared) {
+    for (std::size_t i = 0; i < operation_count; ++i) prepare_operation<T, WantsDx>(i, parameters, prepared);
+  }
+  /// The part of `prepare` that belongs to operation `index`; they may be prepared at the same time.
+  template <class T, bool WantsDx>
+  static void prepare_operation(std::size_t index, ParameterViews<const T, Parameters> parameters,
+                                T* prepared) {
+    const auto operation = [&]<std::size_t I>() {
+      using On = typename Operation<I>::On;
+      constexpr bool wants_dx = operation_wants_dx<WantsDx>(I);
+      if constexpr (On::template prepared_bytes<T, wants_dx>() > 0)
+        On::template prepare<T, wants_dx>({parameters.data + parameter_offset<Operation<I>::first>},
+                                          offset<T>(prepared, prepared_offset<T, WantsDx>(I)));
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      ((I == index ? operation.template operator()<I>() : void()), ...);
+    }
+    (std::make_index_sequence<operation_count>{});
+  }
+
+  template <class Io>
+  static void forward(const Io& io) {
+    using T = typename Io::Real;
+    const auto places = layout<T>(io.samples());
+    const auto y = results<T>(places, io.cache, io.y.data);
+    T* const scratch = after_gradients<T>(io.scratch, io.samples());
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (Operation<I>::On::forward(ForwardIo<T, typename Operation<I>::Layer, typename Operation<I>::Input>{
+           .layer = Operation<I>::layer(io.layer.layers),
+           .x = {I == 0 ? io.x.data : y[I == 0 ? 0 : I - 1], io.samples()},
+           .y = {y[I], io.samples()},
+           .parameters = {io.parameters.data + parameter_offset<Operation<I>::first>},
+           .cache = place<typename Operation<I>::On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
+           .scratch = scratch,
+           .mode = io.mode,
+           .random = io.random.child(I),
+           .first_sample = io.first_sample}),
+       ...);
+    }
+    (std::make_index_sequence<operation_count>{});
+  }
+
+  template <class Io>
+  static void backward(const Io& io) {
+    using T = typename Io::Real;
+    const auto places = layout<T>(io.samples());
+    // The results are read, except that a layer may overwrite what the contract lets it.
+    const auto y = results<T>(places, io.cache, const_cast<T*>(io.y.data));
+    const auto dy = gradients<T>(io.scratch, io.dy.data, io.samples());
+    T* const scratch = after_gradients<T>(io.scratch, io.samples());
+    const auto operation = [&]<std::size_t I>() {
+      constexpr bool wants_dx = operation_wants_dx<Io::wants_dx>(I);
+      if constexpr (wants_dx || first_with_parameters == I)
+        Operation<I>::On::backward(
+            BackwardIo<T, typename Operation<I>::Layer, typename Operation<I>::Input, wants_dx>{
+                .layer = Operation<I>::layer(io.layer.layers),
+                .x = {I == 0 ? io.x.data : y[I == 0 ? 0 : I - 1], io.samples()},
+                .y = {y[I], io.samples()},
+                .dx = {I == 0 ? io.dx.data : dy[I == 0 ? 0 : I - 1], io.samples()},
+                .dy = {dy[I], io.samples()},
+                .parameters = {io.parameters.data + parameter_offset<Operation<I>::first>},
+                .gradients = {io.gradients.data + parameter_offset<Operation<I>::first>},
+                .prepared = offset<const T>(io.prepared, prepared_offset<T, Io::wants_dx>(I)),
+                .cache =
+                    place<typename Operation<I>::On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
+                .scratch = scratch});
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (operation.template operator()<operation_count - 1 - I>(), ...);
+    }
+    (std::make_index_sequence<operation_count>{});
+  }
+
+  /// Calls visit(ParameterInfo) for every parameter, in the order of the arena. `prefix` is "" or ends with
+  /// "/".
+  template <class LayerTuple, class Visit>
+  static void for_each_parameter(const LayerTuple& layers, const std::string& prefix, std::size_t first,
+                                 const Visit& visit) {
+    detail::LayerNames names;
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (visit_layer<Step<I>>(std::get<I>(layers), prefix + names.next(Step<I>::Layer::class_name) + "/",
+                            first + parameter_offset<I>, visit),
+       ...);
+    }
+    (std::make_index_sequence<count>{});
+  }
+
+  /// Where the parameters of layer I begin.
+  template <std::size_t I>
+  static constexpr std::size_t parameter_offset = [] {
+    return []<std::size_t... J>(std::index_sequence<J...>) {
+      return (std::size_t{0} + ... + Step<J>::On::Parameters::arena_size);
+    }
+    (std::make_index_sequence<I>{});
+  }();
+
+ private:
+  template <class Step, class Layer, class Visit>
+  static void visit_layer(const Layer& layer, const std::string& prefix, std::size_t first,
+                          const Visit& visit) {
+    if constexpr (requires { Step::On::for_each_parameter(layer.layers, prefix, first, visit); }) {
+      Step::On::for_each_parameter(layer.layers, prefix, first, visit);
+    } else {
+      Step::On::Parameters::for_each([&]<class P>(std::size_t offset_in_layer) {
+        Regularizer regularizer;
+        if constexpr (!std::is_null_pointer_v<std::remove_const_t<decltype(P::regularizer)>>)
+          regularizer = layer.*P::regularizer;
+        visit(ParameterInfo{.name = prefix + std::string(P::name.view()),
+                            .extents = P::Shape::extents,
+                            .offset = first + offset_in_layer,
+                            .trainable = P::trainable,
+                            .initializer = layer.*P::initializer,
+                            .regularizer = regularizer});
+      });
+    }
+  }
+
+  struct Traits {
+    bool is_view, in_place, reads_x, reads_y, has_parameters;
+    std::size_t output_size;
+  };
+  static constexpr std::array<Traits, operation_count> traits = [] {
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return std::array<Traits, operation_count>{
+          Traits{Operation<I>::On::is_view, Operation<I>::On::in_place, Operation<I>::On::backward_reads_x,
+                 Operation<I>::On::backward_reads_y, Operation<I>::On::Parameters::arena_size > 0,
+                 Operation<I>::On::Output::size}...};
+    }
+    (std::make_index_sequence<operation_count>{});
+  }();
+
+  // shares[i]: operation i writes its result over its input. Only if nobody looks at that input afterwards:
+  // not operation i, nor those before it that share the same memory and whose result it is.
+  static constexpr std::array<bool, operation_count> shares = [] {
+    std::array<bool, operation_count> result{};
+    bool earlier_reads = traits[0].reads_y;
+    for (std::size_t i = 1; i < operation_count; ++i) {
+      result[i] = traits[i].is_view || (traits[i].in_place && !traits[i].reads_x && !earlier_reads);
+      earlier_reads = traits[i].reads_y || (result[i] && earlier_reads);
+    }
+    return result;
+  }();
+  // is_output[i]: the result of operation i lies where the caller wants the chain's.
+  static constexpr std::array<bool, operation_count> is_output = [] {
+    std::array<bool, operation_count> result{};
+    result[operation_count - 1] = true;
+    for (std::size_t i = operation_count - 1; i > 0; --i) result[i - 1] = result[i] && shares[i];
+    return result;
+  }();
+  static constexpr std::size_t first_with_parameters = [] {
+    std::size_t i = 0;
+    while (i < operation_count && !traits[i].has_parameters) ++i;
+    return i;
+  }();
+
+  // A gradient is propagated down to the first operation that has parameters, unless the caller wants it too.
+  template <bool WantsDx>
+  static constexpr bool operation_wants_dx(std::size_t index) {
+    return WantsDx || first_with_parameters < index;
+  }
+
+  template <class T, bool WantsDx>
+  static constexpr std::size_t prepared_offset(std::size_t index) {
+    const auto bytes = []<std::size_t... I>(std::index_sequence<I...>) {
+      return std::array<std::size_t, operation_count>{
+          Operation<I>::On::template prepared_bytes<T, operation_wants_dx<WantsDx>(I)>()...};
+    }
+    (std::make_index_sequence<operation_count>{});
+    std::size_t result = 0;
+    for (std::size_t i = 0; i < index; ++i) result += round_up(bytes[i], alignment_bytes);
+    return result;
+  }
+
+  struct Layout {
+    std::array<std::size_t, operation_count> result;  // byte offsets into the cache
+    std::array<std::size_t, operation_count> cache;
+    std::size_t bytes;
+  };
+  template <class T>
+  static constexpr Layout layout(std::size_t samples) {
+    const auto cache_bytes = []<std::size_t... I>(std::index_sequence<I...>, std::size_t n) {
+      return std::array<std::size_t, operation_count>{Operation<I>::On::Cache::template bytes<T>(n)...};
+    }
+    (std::make_index_sequence<operation_count>{}, samples);
+    Layout result{};
+    for (std::size_t i = 0; i < operation_count; ++i) {
+      result.result[i] = i > 0 && shares[i] ? result.result[i - 1] : result.bytes;
+      if (!is_output[i] && !shares[i])
+        result.bytes += round_up(samples * traits[i].output_size * sizeof(T), alignment_bytes);
+      result.cache[i] = result.bytes;
+      result.bytes += round_up(cache_bytes[i], alignment_bytes);
+    }
+    return result;
+  }
+  template <class T>
+  static std::array<T*, operation_count> results(const Layout& places, std::byte* cache, T* output) {
+    std::array<T*, operation_count> y;
+    for (std::size_t i = 0; i < operation_count; ++i)
+      y[i] = is_output[i] ? output : reinterpret_cast<T*>(cache + places.result[i]);
+    return y;
+  }
+  // The gradients of the results take turns in two buffers: turn[i] is the number of the change that brings
+  // that of result i, counted from the end; 0 is the caller's own.
+  static constexpr std::array<std::size_t, operation_count> turn = [] {
+    std::array<std::size_t, operation_count> result{};
+    for (std::size_t i = operation_count - 1; i > 0; --i) result[i - 1] = result[i] + (shares[i] ? 0 : 1);
+    return result;
+  }();
+  template <class T>
+  static constexpr std::size_t gradient_bytes(std::size_t samples, std::size_t parity) {
+    std::size_t largest = 0;
+    for (std::size_t i = 0; i < operation_count; ++i)
+      if (turn[i] > 0 && turn[i] % 2 == parity) largest = std::max(largest, traits[i].output_size);
+    return round_up(samples * largest * sizeof(T), alignment_bytes);
+  }
+  template <class T>
+  static std::array<T*, operation_count> gradients(T* scratch, T* output_gradient, std::size_t samples) {
+    T* const buffers[2] = {scratch, offset<T>(scratch, gradient_bytes<T>(samples, 0))};
+    std::array<T*, operation_count> dy;
+    for (std::size_t i = 0; i < operation_count; ++i)
+      dy[i] = turn[i] == 0 ? output_gradient : buffers[turn[i] % 2];
+    return dy;
+  }
+  template <class T>
+  static T* after_gradients(T* scratch, std::size_t samples) {
+    return offset<T>(scratch, gradient_bytes<T>(samples, 0) + gradient_bytes<T>(samples, 1));
+  }
+  template <class T>
+  static constexpr std::size_t layer_scratch_bytes(std::size_t samples) {
+    return [samples]<std::size_t... I>(std::index_sequence<I...>) {
+      return round_up(std::max({std::size_t{0}, Operation<I>::On::template scratch_bytes<T>(samples)...}),
+                      alignment_bytes);
+    }
+    (std::make_index_sequence<operation_count>{});
+  }
+
+  template <class T>
+  static T* offset(T* from, std::size_t bytes) {
+    using Byte = std::conditional_t<std::is_const_v<T>, const std::byte, std::byte>;
+    return reinterpret_cast<T*>(reinterpret_cast<Byte*>(from) + bytes);
+  }
+  template <class Pointer>
+  static Pointer place(std::byte* cache, std::size_t bytes) {
+    return reinterpret_cast<Pointer>(cache + bytes);
+  }
+};
+
+}  // namespace digitnet

@@ -1,0 +1,54 @@
+// The memory that one thread needs to run a chain of layers on a micro-batch.
+#pragma once
+#include <cstddef>
+
+#include "digitnet/core/arena.hpp"
+
+namespace digitnet {
+
+/// What a micro-batch may occupy: most of the second-level cache of current cores (1 MiB and more).
+inline constexpr std::size_t cache_budget_bytes = 896 * 1024;
+
+/// Samples beyond which a larger micro-batch gains nothing.
+inline constexpr std::size_t largest_micro_batch = 64;
+
+/// Activations, gradients and scratch for up to `micro_batch` samples of On, a chain of layers on an input
+/// shape.
+template <class On, class Input, class T = float>
+class Workspace {
+ public:
+  static constexpr std::size_t bytes(std::size_t samples) {
+    return vector_bytes(samples * Input::size) + 2 * vector_bytes(samples * On::Output::size) +
+           On::Cache::template bytes<T>(samples) + On::template scratch_bytes<T>(samples);
+  }
+  /// The largest number of samples whose activations stay in the cache budget, at least 1.
+  static constexpr std::size_t micro_batch = [] {
+    std::size_t samples = largest_micro_batch;
+    while (samples > 1 && bytes(samples) > cache_budget_bytes) --samples;
+    return samples;
+  }();
+
+  /// Makes room; a workspace that has room already stays as it is.
+  void reserve() {
+    if (memory_.size() < bytes(micro_batch)) memory_ = Arena<std::byte>(bytes(micro_batch));
+  }
+  T* x() { return at(0); }
+  T* y() { return at(vector_bytes(micro_batch * Input::size)); }
+  T* dy() {
+    return at(vector_bytes(micro_batch * Input::size) + vector_bytes(micro_batch * On::Output::size));
+  }
+  std::byte* cache() { return memory_.data() + cache_offset; }
+  T* scratch() { return at(cache_offset + On::Cache::template bytes<T>(micro_batch)); }
+
+ private:
+  static constexpr std::size_t vector_bytes(std::size_t elements) {
+    return round_up(elements * sizeof(T), alignment_bytes);
+  }
+  static constexpr std::size_t cache_offset =
+      vector_bytes(micro_batch * Input::size) + 2 * vector_bytes(micro_batch * On::Output::size);
+  T* at(std::size_t byte) { return reinterpret_cast<T*>(memory_.data() + byte); }
+
+  Arena<std::byte> memory_;
+};
+
+}  // namespace digitnet

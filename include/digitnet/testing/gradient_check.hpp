@@ -1,0 +1,224 @@
+// Checks any layer against its contract: gradients by central differences in double, in buffers that are
+// poisoned.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "digitnet/core/error.hpp"
+#include "digitnet/core/random.hpp"
+#include "digitnet/layers/layer.hpp"
+
+namespace digitnet::testing {
+
+/// Settings of check_gradients.
+struct GradientCheck {
+  std::size_t samples = 3;
+  double step = 1e-5;       ///< of the differences
+  double tolerance = 1e-6;  ///< relative to the larger of both gradients, or to 1e-2 where both are smaller
+  double input_scale = 1;   ///< inputs are uniform in [-scale, scale]
+  Seed seed{1};
+};
+
+namespace detail {
+
+/// Memory that begins as NaN (a read before a write shows), between guards (a write outside shows).
+template <class T>
+class Poisoned {
+ public:
+  explicit Poisoned(std::size_t size)
+      : size_(size), memory_(size + 2 * guard + alignment_elements, poison()) {
+    const auto address = reinterpret_cast<std::uintptr_t>(memory_.data() + guard);
+    begin_ = guard + (alignment_bytes - address % alignment_bytes) % alignment_bytes / sizeof(T);
+    refresh();
+  }
+  /// Poisons the contents.
+  void refresh() { std::fill(memory_.begin(), memory_.end(), poison()); }
+  void fill(T value) { std::fill_n(data(), size_, value); }
+  T* data() { return memory_.data() + begin_; }
+  std::size_t size() const { return size_; }
+  bool intact() const {
+    for (std::size_t i = 0; i < memory_.size(); ++i)
+      if ((i < begin_ || i >= begin_ + size_) && !is_poison(memory_[i])) return false;
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t guard = 2 * readable_bytes_behind;
+  static T poison() {
+    if constexpr (std::is_same_v<T, std::byte>)
+      return std::byte{0xff};  // a NaN as float and as double
+    else
+      return std::numeric_limits<T>::quiet_NaN();
+  }
+  static bool is_poison(T value) {
+    if constexpr (std::is_same_v<T, std::byte>)
+      return value == std::byte{0xff};
+    else
+      return std::isnan(value);
+  }
+
+  std::size_t size_;
+  std::vector<T> memory_;
+  std::size_t begin_ = 0;
+};
+
+template <class Layer, class In, class T>
+struct Bench {
+  using On = typename Layer::template On<In>;
+  using Out = typename On::Output;
+  using Parameters = typename On::Parameters;
+
+  const Layer& layer;
+  std::size_t samples;
+  Poisoned<T> x{samples * In::size}, y{samples * Out::size}, dx{samples * In::size}, dy{samples * Out::size};
+  Poisoned<T> parameters{Parameters::arena_size}, gradients{Parameters::arena_size};
+  Poisoned<std::byte> cache{On::Cache::template bytes<T>(samples)};
+  Poisoned<std::byte> scratch{On::template scratch_bytes<T>(samples)};
+  Poisoned<std::byte> prepared{On::template prepared_bytes<T, true>()};
+
+  auto cache_pointer() { return reinterpret_cast<typename On::Cache::template Pointer<T>>(cache.data()); }
+  T* scratch_pointer() { return reinterpret_cast<T*>(scratch.data()); }
+
+  void forward(RandomKey key) {
+    y.refresh();
+    cache.refresh();
+    scratch.refresh();
+    On::forward(ForwardIo<T, Layer, In>{.layer = layer,
+                                        .x = {x.data(), samples},
+                                        .y = {y.data(), samples},
+                                        .parameters = {parameters.data()},
+                                        .cache = cache_pointer(),
+                                        .scratch = scratch_pointer(),
+                                        .mode = Mode::training,
+                                        .random = key,
+                                        .first_sample = 0});
+  }
+  void backward() {
+    if (!On::backward_reads_x) x.fill(std::numeric_limits<T>::quiet_NaN());
+    if (!On::backward_reads_y) y.fill(std::numeric_limits<T>::quiet_NaN());
+    dx.refresh();
+    scratch.refresh();
+    if constexpr (On::template prepared_bytes<T, true>() > 0)
+      On::template prepare<T, true>({parameters.data()}, reinterpret_cast<T*>(prepared.data()));
+    On::backward(BackwardIo<T, Layer, In, true>{.layer = layer,
+                                                .x = {x.data(), samples},
+                                                .y = {y.data(), samples},
+                                                .dx = {dx.data(), samples},
+                                                .dy = {dy.data(), samples},
+                                                .parameters = {parameters.data()},
+                                                .gradients = {gradients.data()},
+                                                .prepared = reinterpret_cast<const T*>(prepared.data()),
+                                                .cache = cache_pointer(),
+                                                .scratch = scratch_pointer()});
+  }
+  void check_guards(const char* when) const {
+    for (const auto& [intact, name] : {std::pair{x.intact(), "x"},
+                                       {y.intact(), "y"},
+                                       {dx.intact(), "dx"},
+                                       {dy.intact(), "dy"},
+                                       {parameters.intact(), "parameters"},
+                                       {gradients.intact(), "gradients"},
+                                       {cache.intact(), "cache"},
+                                       {scratch.intact(), "scratch"},
+                                       {prepared.intact(), "prepared"}})
+      if (!intact)
+        fail(std::string(Layer::class_name) + "'s " + when + " writes outside " + name +
+             ": check its extents");
+  }
+};
+
+}  // namespace detail
+
+/// Checks forward and backward of a layer on inputs of shape In, in double: every element of y and dx is
+/// assigned, gradients are added to what is there, nothing outside is written, padding stays, what the layer
+/// says it does not read may be destroyed, and all derivatives of a random weighting of y equal central
+/// differences. Returns the largest relative error; throws an Error if it is above the tolerance or the
+/// contract is broken.
+template <class Layer, class In>
+double check_gradients(const Layer& layer = {}, GradientCheck settings = {}) {
+  detail::Bench<Layer, In, double> bench{.layer = layer, .samples = settings.samples};
+  using On = typename decltype(bench)::On;
+  const std::string name(Layer::class_name);
+  Random random(settings.seed);
+  const RandomKey key = RandomKey(settings.seed).child(7);
+  const auto fill = [&](double* values, std::size_t count, double scale) {
+    for (std::size_t i = 0; i < count; ++i) values[i] = random.uniform(-scale, scale);
+  };
+
+  std::vector<double> x(bench.x.size()), weights(bench.y.size()), parameters(bench.parameters.size());
+  fill(x.data(), x.size(), settings.input_scale);
+  fill(weights.data(), weights.size(), 1);
+  std::vector<std::size_t> used;  // places in the arena that are parameters, not padding
+  const auto use = [&](std::size_t offset, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) used.push_back(offset + i);
+  };
+  if constexpr (requires { On::for_each_parameter(layer.layers, "", 0, [](const auto&) {}); })
+    On::for_each_parameter(layer.layers, "", 0, [&](const auto& info) { use(info.offset, info.size()); });
+  else
+    On::Parameters::for_each([&]<class P>(std::size_t offset) { use(offset, P::Shape::size); });
+  for (const std::size_t i : used) parameters[i] = random.uniform(-0.5, 0.5);
+
+  const auto restore = [&] {
+    std::copy(x.begin(), x.end(), bench.x.data());
+    std::copy(parameters.begin(), parameters.end(), bench.parameters.data());
+  };
+  const auto value = [&] {
+    bench.forward(key);
+    double sum = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) sum += weights[i] * bench.y.data()[i];
+    return sum;
+  };
+
+  restore();
+  bench.forward(key);
+  bench.check_guards("forward");
+  for (std::size_t i = 0; i < bench.y.size(); ++i)
+    if (!std::isfinite(bench.y.data()[i]))
+      fail(name + "'s forward leaves element " + std::to_string(i) + " of y unassigned or NaN");
+  std::copy(weights.begin(), weights.end(), bench.dy.data());
+  constexpr double before = 0.125;  // gradients are added to what is there
+  bench.gradients.fill(0);
+  for (const std::size_t i : used) bench.gradients.data()[i] = before;
+  bench.backward();
+  bench.check_guards("backward");
+  for (std::size_t i = 0; i < bench.dx.size(); ++i)
+    if (!std::isfinite(bench.dx.data()[i]))
+      fail(name + "'s backward leaves element " + std::to_string(i) + " of dx unassigned or NaN");
+  const std::vector<double> dx(bench.dx.data(), bench.dx.data() + bench.dx.size());
+  const std::vector<double> gradients(bench.gradients.data(),
+                                      bench.gradients.data() + bench.gradients.size());
+  std::vector<bool> is_used(gradients.size());
+  for (const std::size_t i : used) is_used[i] = true;
+  for (std::size_t i = 0; i < gradients.size(); ++i)
+    if (!is_used[i] && gradients[i] != 0)
+      fail(name + "'s backward writes padding of its gradients at " + std::to_string(i));
+
+  double largest = 0;
+  const auto compare = [&](double* place, double found, const std::string& what) {
+    const double middle = *place;
+    *place = middle + settings.step;
+    const double above = value();
+    *place = middle - settings.step;
+    const double below = value();
+    *place = middle;
+    const double wanted = (above - below) / (2 * settings.step);
+    const double error = std::abs(found - wanted) / std::max({std::abs(found), std::abs(wanted), 1e-2});
+    largest = std::max(largest, error);
+    if (!(error <= settings.tolerance))
+      fail(name + "'s gradient of " + what + " is " + std::to_string(found) + ", but differences give " +
+           std::to_string(wanted));
+  };
+  restore();
+  for (std::size_t i = 0; i < dx.size(); ++i)
+    compare(bench.x.data() + i, dx[i], "input element " + std::to_string(i));
+  for (const std::size_t i : used)
+    compare(bench.parameters.data() + i, gradients[i] - before, "parameter element " + std::to_string(i));
+  return largest;
+}
+
+}  // namespace digitnet::testing

@@ -1,0 +1,238 @@
+// Runs batches through a model: lanes of micro-batches, forward and backward, on a team of threads.
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "digitnet/core/blas.hpp"
+#include "digitnet/core/samples.hpp"
+#include "digitnet/core/thread_team.hpp"
+#include "digitnet/model/sequential.hpp"
+#include "digitnet/train/losses.hpp"
+
+namespace digitnet {
+
+/// Sums over some samples.
+struct BatchResult {
+  double loss = 0;  ///< sum of weight * loss
+  std::size_t correct = 0;
+  std::size_t samples = 0;
+
+  BatchResult& operator+=(const BatchResult& other) {
+    loss += other.loss;
+    correct += other.correct;
+    samples += other.samples;
+    return *this;
+  }
+};
+
+/// A part of some data, in an order: samples data[indices[i]], each with a weight (none: all 1).
+struct Batch {
+  const DataView& data;
+  std::span<const std::uint32_t> indices;
+  std::span<const float> weights;  ///< of data's samples, or empty
+};
+
+namespace detail {
+
+template <class Sequence, class Indices>
+struct FirstLayers;
+template <class... Layers, std::size_t... I>
+struct FirstLayers<Sequential<Layers...>, std::index_sequence<I...>> {
+  using Type = Sequential<std::tuple_element_t<I, std::tuple<Layers...>>...>;
+  static Type of(const Sequential<Layers...>& body) {
+    return Type(std::tuple<std::tuple_element_t<I, std::tuple<Layers...>>...>(std::get<I>(body.layers)...));
+  }
+};
+
+template <class Body>
+struct LastLayer;
+template <class... Layers>
+struct LastLayer<Sequential<Layers...>> {
+  using Type = std::tuple_element_t<sizeof...(Layers) - 1, std::tuple<Layers...>>;
+};
+
+}  // namespace detail
+
+/// Computes gradients and losses of a model. A batch is cut into lanes, whose number depends on the model and
+/// the batch but not on the threads; each lane sums the gradients of its samples in order, and lanes are
+/// summed in order: so the result is the same, bit for bit, with any number of threads.
+template <class Model, class Loss>
+class GradientEngine {
+ public:
+  /// The last layer is computed with the loss where that is more exact (softmax and cross-entropy).
+  static constexpr bool last_with_loss =
+      Model::layer_count > 1 &&
+      detail::computed_together<typename detail::LastLayer<typename Model::Body>::Type, Loss>;
+  using Input = typename Model::InputShape;
+  using First = detail::FirstLayers<typename Model::Body,
+                                    std::make_index_sequence<Model::layer_count - (last_with_loss ? 1 : 0)>>;
+  using Body = typename First::Type;
+  using On = typename Body::template On<Input>;
+  using Memory = Workspace<On, Input>;
+  static constexpr std::size_t outputs = On::Output::size;
+
+  /// Lanes of a full batch: the more, the better threads share the work, but each one's gradients must be
+  /// summed.
+  static constexpr std::size_t most_lanes = Model::arena_size <= 16 * 1024    ? 8
+                                            : Model::arena_size <= 256 * 1024 ? 4
+                                                                              : 2;
+  static_assert(most_lanes <= 16);
+
+  GradientEngine(const Model& model, const Loss& loss, ThreadTeam& team)
+      : model_(model),
+        body_(First::of(model.body())),
+        loss_(loss),
+        team_(team),
+        workspaces_(team.size()),
+        prepared_(On::template prepared_bytes<float, false>() / sizeof(float)) {
+    if constexpr (last_with_loss) loss_.from_logits = true;
+    for (std::size_t lane = 0; lane < most_lanes; ++lane) {
+      gradients_.emplace_back(Model::arena_size);
+      lanes_.push_back(gradients_.back().data());
+    }
+    for (Memory& workspace : workspaces_) workspace.reserve();
+  }
+
+  static std::size_t lane_count(std::size_t batch) { return std::min(most_lanes, batch); }
+
+  /// Adds the gradients of the batch's mean loss to the lanes' arenas. `key` belongs to (seed, epoch, step).
+  BatchResult accumulate(const Batch& batch, RandomKey key) {
+    prepare();
+    const std::size_t count = batch.indices.size();
+    const std::size_t lanes = lane_count(count);
+    const float scale = 1.0f / static_cast<float>(count);
+    team_.for_each(lanes, [&](std::size_t lane, std::size_t thread) {
+      results_[lane] = {};
+      const std::size_t end = (lane + 1) * count / lanes;
+      for (std::size_t first = lane * count / lanes; first < end; first += Memory::micro_batch)
+        results_[lane] += train(batch, first, std::min(Memory::micro_batch, end - first), scale, key,
+                                workspaces_[thread], lanes_[lane]);
+    });
+    return total(lanes);
+  }
+
+  /// The loss and the number of right answers, without training.
+  BatchResult evaluate(const DataView& data) {
+    std::vector<std::uint32_t> all(data.count());
+    std::iota(all.begin(), all.end(), std::uint32_t{0});
+    return evaluate(Batch{data, all, {}});
+  }
+  BatchResult evaluate(const Batch& batch) {
+    const std::size_t count = batch.indices.size();
+    const std::size_t parts =
+        std::min<std::size_t>((count + Memory::micro_batch - 1) / Memory::micro_batch, 256);
+    std::vector<BatchResult> results(parts);
+    team_.for_each(parts, [&](std::size_t part, std::size_t thread) {
+      const std::size_t end = (part + 1) * count / parts;
+      for (std::size_t first = part * count / parts; first < end; first += Memory::micro_batch)
+        results[part] += test(batch, first, std::min(Memory::micro_batch, end - first), workspaces_[thread]);
+    });
+    BatchResult sum;
+    for (const BatchResult& result : results) sum += result;
+    return sum;
+  }
+
+  /// The lanes' gradient arenas.
+  std::span<float* const> lanes() const { return lanes_; }
+
+ private:
+  ParameterViews<const float, typename On::Parameters> parameters() const {
+    return {model_.parameters().data()};
+  }
+
+  void prepare() {
+    if (prepared_.size() == 0) return;
+    team_.for_each(On::operation_count, [&](std::size_t operation, std::size_t) {
+      On::template prepare_operation<float, false>(operation, parameters(), prepared_.data());
+    });
+  }
+
+  void forward(Memory& memory, std::size_t count, Mode mode, RandomKey key, std::size_t first) const {
+    On::forward(ForwardIo<float, Body, Input>{.layer = body_,
+                                              .x = {memory.x(), count},
+                                              .y = {memory.y(), count},
+                                              .parameters = parameters(),
+                                              .cache = memory.cache(),
+                                              .scratch = memory.scratch(),
+                                              .mode = mode,
+                                              .random = key,
+                                              .first_sample = first});
+  }
+
+  static void gather(const Batch& batch, std::size_t first, std::size_t count, Memory& memory) {
+    for (std::size_t i = 0; i < count; ++i)
+      batch.data.samples.copy(batch.indices[first + i], memory.x() + i * Input::size);
+  }
+
+  BatchResult train(const Batch& batch, std::size_t first, std::size_t count, float scale, RandomKey key,
+                    Memory& memory, float* gradients) {
+    gather(batch, first, count, memory);
+    forward(memory, count, Mode::training, key, first);
+    BatchResult result{.samples = count};
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t index = batch.indices[first + i];
+      const Target target(batch.data.targets, index);
+      const float* const output = memory.y() + i * outputs;
+      float* const gradient = memory.dy() + i * outputs;
+      const float weight = batch.weights.empty() ? 1.0f : batch.weights[index];
+      result.loss += double{weight} * double{loss_(outputs, output, target, gradient)};
+      result.correct += is_correct(output, target);
+      for (std::size_t j = 0; j < outputs; ++j) gradient[j] *= weight * scale;
+    }
+    On::backward(BackwardIo<float, Body, Input, false>{.layer = body_,
+                                                       .x = {memory.x(), count},
+                                                       .y = {memory.y(), count},
+                                                       .dx = {nullptr, count},
+                                                       .dy = {memory.dy(), count},
+                                                       .parameters = parameters(),
+                                                       .gradients = {gradients},
+                                                       .prepared = prepared_.data(),
+                                                       .cache = memory.cache(),
+                                                       .scratch = memory.scratch()});
+    return result;
+  }
+
+  BatchResult test(const Batch& batch, std::size_t first, std::size_t count, Memory& memory) const {
+    gather(batch, first, count, memory);
+    forward(memory, count, Mode::inference, RandomKey{}, first);
+    BatchResult result{.samples = count};
+    for (std::size_t i = 0; i < count; ++i) {
+      const Target target(batch.data.targets, batch.indices[first + i]);
+      const float* const output = memory.y() + i * outputs;
+      result.loss += double{loss_(outputs, output, target, static_cast<float*>(nullptr))};
+      result.correct += is_correct(output, target);
+    }
+    return result;
+  }
+
+  bool is_correct(const float* output, const Target& target) const {
+    const std::size_t wanted = target.predicted_class(outputs);
+    if constexpr (last_with_loss && outputs == 1) return (output[0] > 0) == (wanted == 1);
+    return predicted_class(outputs, output) == wanted;
+  }
+
+  BatchResult total(std::size_t lanes) const {
+    BatchResult sum;
+    for (std::size_t lane = 0; lane < lanes; ++lane) sum += results_[lane];
+    return sum;
+  }
+
+  const Model& model_;
+  Body body_;
+  Loss loss_;
+  ThreadTeam& team_;
+  std::vector<Memory> workspaces_;  // one a thread
+  Arena<float> prepared_;
+  std::vector<Arena<float>> gradients_;  // one a lane
+  std::vector<float*> lanes_;
+  std::array<BatchResult, most_lanes> results_;
+};
+
+}  // namespace digitnet

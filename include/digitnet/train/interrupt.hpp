@@ -1,0 +1,48 @@
+// Ctrl-C during training: end after the current step and keep what was learnt.
+#pragma once
+#include <atomic>
+#include <csignal>
+
+namespace digitnet {
+
+/// While it lives, SIGINT is noted instead of ending the program; a second one ends it as usual. Afterwards
+/// the former handler is restored. One at a time is active; nested ones leave the signal to the outer one.
+class InterruptGuard {
+ public:
+  explicit InterruptGuard(bool active) : active_(active && !installed().exchange(true)) {
+    if (!active_) return;
+    noted().store(false);
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      noted().store(true);
+      std::signal(SIGINT, SIG_DFL);
+    };
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, &before_);
+  }
+  ~InterruptGuard() {
+    if (!active_) return;
+    sigaction(SIGINT, &before_, nullptr);
+    installed().store(false);
+  }
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+  bool interrupted() const { return active_ && noted().load(std::memory_order_relaxed); }
+
+ private:
+  static std::atomic<bool>& noted() {
+    static constinit std::atomic<bool> flag{false};
+    static_assert(std::atomic<bool>::is_always_lock_free);
+    return flag;
+  }
+  static std::atomic<bool>& installed() {
+    static constinit std::atomic<bool> flag{false};
+    return flag;
+  }
+
+  bool active_;
+  struct sigaction before_ {};
+};
+
+}  // namespace digitnet

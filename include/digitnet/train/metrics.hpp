@@ -1,0 +1,126 @@
+// Metrics of classifiers, computed from labels and answers; names and conventions of scikit-learn.
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "digitnet/core/error.hpp"
+#include "digitnet/core/tensor.hpp"
+
+namespace digitnet {
+
+namespace detail {
+
+inline void check_same_length(std::size_t labels, std::size_t answers) {
+  if (labels != answers)
+    fail("There are " + std::to_string(labels) + " labels but " + std::to_string(answers) +
+         " predictions: give one for each");
+  if (labels == 0) fail("There are no predictions to measure: give at least one");
+}
+
+}  // namespace detail
+
+/// counts(i, j): samples of class i that were taken for class j, (classes, classes).
+using ConfusionMatrix = xt::xtensor<std::size_t, 2>;
+
+/// The confusion matrix; `classes` 0 means: up to the largest class that occurs.
+inline ConfusionMatrix confusion_matrix(const Labels& labels, const Labels& predictions,
+                                        std::size_t classes = 0) {
+  detail::check_same_length(labels.size(), predictions.size());
+  std::size_t seen = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    seen = std::max<std::size_t>({seen, std::size_t{labels(i)} + 1, std::size_t{predictions(i)} + 1});
+  if (classes != 0 && seen > classes)
+    fail("Class " + std::to_string(seen - 1) + " occurs, but the confusion matrix was asked for " +
+         std::to_string(classes) + " classes");
+  const std::size_t count = classes == 0 ? seen : classes;
+  auto counts = ConfusionMatrix::from_shape({count, count});
+  std::fill(counts.begin(), counts.end(), std::size_t{0});
+  for (std::size_t i = 0; i < labels.size(); ++i) ++counts(labels(i), predictions(i));
+  return counts;
+}
+
+/// The part of predictions that are right.
+inline double accuracy(const Labels& labels, const Labels& predictions) {
+  detail::check_same_length(labels.size(), predictions.size());
+  std::size_t right = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) right += labels(i) == predictions(i);
+  return static_cast<double>(right) / static_cast<double>(labels.size());
+}
+
+/// The part of samples whose class is among the k most probable; scores are (n, classes). Of equal scores the
+/// lower class comes first.
+inline double top_k_accuracy(const Labels& labels, const Matrix& scores, std::size_t k) {
+  detail::check_same_length(labels.size(), scores.shape()[0]);
+  const std::size_t classes = scores.shape()[1];
+  std::size_t right = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const std::size_t label = labels(i);
+    if (label >= classes)
+      fail("Label " + std::to_string(label) + " is beyond the last of " + std::to_string(classes) +
+           " scores");
+    std::size_t before = 0;
+    for (std::size_t j = 0; j < classes; ++j)
+      before += scores(i, j) > scores(i, label) || (scores(i, j) == scores(i, label) && j < label);
+    right += before < k;
+  }
+  return static_cast<double>(right) / static_cast<double>(labels.size());
+}
+
+/// Precision, recall and F1 of one class or an average; 0 where the denominator is 0, as in scikit-learn.
+struct ClassScores {
+  double precision = 0;     ///< of what was taken for this class, the part that is
+  double recall = 0;        ///< of what is this class, the part that was taken for it
+  double f1 = 0;            ///< harmonic mean of both
+  std::size_t support = 0;  ///< samples of this class
+};
+
+/// The scores of each class.
+inline std::vector<ClassScores> class_scores(const ConfusionMatrix& counts) {
+  const std::size_t classes = counts.shape()[0];
+  std::vector<ClassScores> scores(classes);
+  const auto ratio = [](std::size_t part, std::size_t whole) {
+    return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+  };
+  for (std::size_t i = 0; i < classes; ++i) {
+    std::size_t taken = 0;
+    for (std::size_t j = 0; j < classes; ++j) {
+      scores[i].support += counts(i, j);
+      taken += counts(j, i);
+    }
+    scores[i].precision = ratio(counts(i, i), taken);
+    scores[i].recall = ratio(counts(i, i), scores[i].support);
+    const double sum = scores[i].precision + scores[i].recall;
+    scores[i].f1 = sum == 0 ? 0 : 2 * scores[i].precision * scores[i].recall / sum;
+  }
+  return scores;
+}
+
+/// The unweighted mean over the classes.
+inline ClassScores macro_average(const std::vector<ClassScores>& scores) {
+  ClassScores mean;
+  for (const ClassScores& score : scores) {
+    mean.precision += score.precision / static_cast<double>(scores.size());
+    mean.recall += score.recall / static_cast<double>(scores.size());
+    mean.f1 += score.f1 / static_cast<double>(scores.size());
+    mean.support += score.support;
+  }
+  return mean;
+}
+
+/// The mean over the classes, each as often as it occurs.
+inline ClassScores weighted_average(const std::vector<ClassScores>& scores) {
+  ClassScores mean;
+  for (const ClassScores& score : scores) mean.support += score.support;
+  for (const ClassScores& score : scores) {
+    const double share =
+        mean.support == 0 ? 0 : static_cast<double>(score.support) / static_cast<double>(mean.support);
+    mean.precision += share * score.precision;
+    mean.recall += share * score.recall;
+    mean.f1 += share * score.f1;
+  }
+  return mean;
+}
+
+}  // namespace digitnet

@@ -1,0 +1,287 @@
+// Optimizers: a number of slots beside each parameter, and one formula. Everything else (summing gradients,
+// clipping, decay, threads) is the engine's. Names, defaults and formulas are Keras'.
+#pragma once
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "digitnet/core/simd.hpp"
+#include "digitnet/train/schedules.hpp"
+
+namespace digitnet {
+
+/// What an optimizer asks the engine to do with gradients and parameters before its formula. 0 means: not.
+struct GradientTreatment {
+  float weight_decay;  ///< parameters shrink by learning rate * weight_decay at each step (decoupled decay)
+  float clipnorm;      ///< largest Euclidean norm of one parameter's gradient
+  float global_clipnorm;  ///< largest norm of all gradients together
+  float clipvalue;        ///< largest absolute value of one element
+};
+
+// An optimizer has learning_rate, treatment() and
+//   with_formula(step, rate, visit): calls visit(formula) once; step counts from 1.
+// A formula has `slots`, `initial` (the first value of every slot) and
+//   template <class V> V operator()(V parameter, V gradient, std::array<V, slots>& state) const,
+// which returns the new parameter; V is a vector of floats. A gradient of zero must leave a zero parameter
+// with fresh slots at zero: that is what padding is.
+
+/// w -= rate * g; with momentum, v = momentum v - rate g and w += v, or (nesterov) w += momentum v - rate g.
+struct SGD {
+  LearningRate learning_rate = 0.01f;
+  float momentum = 0;
+  bool nesterov = false;
+  float weight_decay = 0, clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
+
+  GradientTreatment treatment() const { return {weight_decay, clipnorm, global_clipnorm, clipvalue}; }
+
+  struct Plain {
+    static constexpr std::size_t slots = 0;
+    static constexpr float initial = 0;
+    float rate;
+    template <class V>
+    V operator()(V w, V g, std::array<V, 0>&) const {
+      return w - V(rate) * g;
+    }
+  };
+  template <bool Nesterov>
+  struct Momentum {
+    static constexpr std::size_t slots = 1;
+    static constexpr float initial = 0;
+    float rate, momentum;
+    template <class V>
+    V operator()(V w, V g, std::array<V, 1>& state) const {
+      V& velocity = state[0];
+      velocity = V(momentum) * velocity - V(rate) * g;
+      return Nesterov ? w + V(momentum) * velocity - V(rate) * g : w + velocity;
+    }
+  };
+  template <class Visit>
+  void with_formula(std::uint64_t, float rate, Visit&& visit) const {
+    if (momentum == 0)
+      visit(Plain{rate});
+    else if (nesterov)
+      visit(Momentum<true>{rate, momentum});
+    else
+      visit(Momentum<false>{rate, momentum});
+  }
+};
+
+/// Divides by a running root mean square of the gradient (less its running mean, if centered).
+/// Tieleman, Hinton: Lecture 6.5 - rmsprop (2012).
+struct RMSprop {
+  LearningRate learning_rate = 0.001f;
+  float rho = 0.9f;
+  float momentum = 0;
+  float epsilon = 1e-7f;
+  bool centered = false;
+  float weight_decay = 0, clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
+
+  GradientTreatment treatment() const { return {weight_decay, clipnorm, global_clipnorm, clipvalue}; }
+
+  template <bool Centered, bool HasMomentum>
+  struct Formula {
+    static constexpr std::size_t slots = 1 + Centered + HasMomentum;
+    static constexpr float initial = 0;
+    float rate, rho, momentum, epsilon;
+    template <class V>
+    V operator()(V w, V g, std::array<V, slots>& state) const {
+      V& square = state[0];
+      square = V(rho) * square + V(1 - rho) * g * g;
+      V variance = square;
+      if constexpr (Centered) {
+        V& mean = state[1];
+        mean = V(rho) * mean + V(1 - rho) * g;
+        variance = square - mean * mean;
+      }
+      const V change = V(rate) * g / xsimd::sqrt(variance + V(epsilon));
+      if constexpr (!HasMomentum) {
+        return w - change;
+      } else {
+        V& velocity = state[slots - 1];
+        velocity = V(momentum) * velocity + change;
+        return w - velocity;
+      }
+    }
+  };
+  template <class Visit>
+  void with_formula(std::uint64_t, float rate, Visit&& visit) const {
+    const auto with = [&]<bool Centered>() {
+      if (momentum == 0)
+        visit(Formula<Centered, false>{rate, rho, momentum, epsilon});
+      else
+        visit(Formula<Centered, true>{rate, rho, momentum, epsilon});
+    };
+    if (centered)
+      with.template operator()<true>();
+    else
+      with.template operator()<false>();
+  }
+};
+
+/// Divides by the root of the sum of all squared gradients so far. Duchi, Hazan, Singer (2011).
+struct Adagrad {
+  LearningRate learning_rate = 0.001f;
+  float initial_accumulator_value = 0.1f;
+  float epsilon = 1e-7f;
+  float weight_decay = 0, clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
+
+  GradientTreatment treatment() const { return {weight_decay, clipnorm, global_clipnorm, clipvalue}; }
+
+  struct Formula {
+    static constexpr std::size_t slots = 1;
+    float rate, epsilon, initial;
+    template <class V>
+    V operator()(V w, V g, std::array<V, 1>& state) const {
+      state[0] += g * g;
+      return w - V(rate) * g / xsimd::sqrt(state[0] + V(epsilon));
+    }
+  };
+  template <class Visit>
+  void with_formula(std::uint64_t, float rate, Visit&& visit) const {
+    visit(Formula{rate, epsilon, initial_accumulator_value});
+  }
+};
+
+namespace detail {
+
+template <bool Amsgrad>
+struct AdamFormula {
+  static constexpr std::size_t slots = Amsgrad ? 3 : 2;
+  static constexpr float initial = 0;
+  float rate, beta_1, beta_2, epsilon;  // rate: with the correction for the slots' start at zero
+
+  AdamFormula(std::uint64_t step, float learning_rate, float beta1, float beta2, float small)
+      : rate(static_cast<float>(learning_rate *
+                                std::sqrt(1 - std::pow(double{beta2}, static_cast<double>(step))) /
+                                (1 - std::pow(double{beta1}, static_cast<double>(step))))),
+        beta_1(beta1),
+        beta_2(beta2),
+        epsilon(small) {}
+
+  template <class V>
+  V operator()(V w, V g, std::array<V, slots>& state) const {
+    V& mean = state[0];
+    V& square = state[1];
+    mean += V(1 - beta_1) * (g - mean);
+    square += V(1 - beta_2) * (g * g - square);
+    V variance = square;
+    if constexpr (Amsgrad) variance = state[2] = xsimd::max(state[2], square);
+    return w - V(rate) * mean / (xsimd::sqrt(variance) + V(epsilon));
+  }
+};
+
+}  // namespace detail
+
+/// Kingma, Ba: Adam (2015); amsgrad: Reddi, Kale, Kumar: On the Convergence of Adam and Beyond (2018).
+struct Adam {
+  LearningRate learning_rate = 0.001f;
+  float beta_1 = 0.9f;
+  float beta_2 = 0.999f;
+  float epsilon = 1e-7f;
+  bool amsgrad = false;
+  float weight_decay = 0, clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
+
+  GradientTreatment treatment() const { return {weight_decay, clipnorm, global_clipnorm, clipvalue}; }
+
+  template <class Visit>
+  void with_formula(std::uint64_t step, float rate, Visit&& visit) const {
+    if (amsgrad)
+      visit(detail::AdamFormula<true>(step, rate, beta_1, beta_2, epsilon));
+    else
+      visit(detail::AdamFormula<false>(step, rate, beta_1, beta_2, epsilon));
+  }
+};
+
+/// Adam with decoupled weight decay. Loshchilov, Hutter: Decoupled Weight Decay Regularization (2019).
+struct AdamW {
+  LearningRate learning_rate = 0.001f;
+  float weight_decay = 0.004f;
+  float beta_1 = 0.9f;
+  float beta_2 = 0.999f;
+  float epsilon = 1e-7f;
+  bool amsgrad = false;
+  float clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
+
+  GradientTreatment treatment() const { return {weight_decay, clipnorm, global_clipnorm, clipvalue}; }
+
+  template <class Visit>
+  void with_formula(std::uint64_t step, float rate, Visit&& visit) const {
+    Adam{.beta_1 = beta_1, .beta_2 = beta_2, .epsilon = epsilon, .amsgrad = amsgrad}.with_formula(
+        step, rate, std::forward<Visit>(visit));
+  }
+};
+
+/// Adam with Nesterov momentum, whose beta_1 warms up as beta_1 (1 - 0.5 * 0.96^(t * momentum_decay)).
+/// Dozat: Incorporating Nesterov Momentum into Adam (2016). momentum_decay is 1 in Keras 3, 0.004 in PyTorch.
+struct Nadam {
+  LearningRate learning_rate = 0.001f;
+  float beta_1 = 0.9f;
+  float beta_2 = 0.999f;
+  float epsilon = 1e-7f;
+  float momentum_decay = 1;
+  float weight_decay = 0, clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
+
+  GradientTreatment treatment() const { return {weight_decay, clipnorm, global_clipnorm, clipvalue}; }
+
+  struct Formula {
+    static constexpr std::size_t slots = 2;
+    static constexpr float initial = 0;
+    float of_mean, of_gradient, of_square;  // rates and corrections folded into one factor each
+    float beta_1, beta_2, epsilon;
+    template <class V>
+    V operator()(V w, V g, std::array<V, 2>& state) const {
+      V& mean = state[0];
+      V& square = state[1];
+      mean += V(1 - beta_1) * (g - mean);
+      square += V(1 - beta_2) * (g * g - square);
+      return w - (V(of_mean) * mean + V(of_gradient) * g) / (xsimd::sqrt(square * V(of_square)) + V(epsilon));
+    }
+  };
+  template <class Visit>
+  void with_formula(std::uint64_t step, float rate, Visit&& visit) const {
+    const auto momentum_at = [&](std::uint64_t t) {
+      return beta_1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(t) * momentum_decay));
+    };
+    // Recomputed, so that the formula depends on nothing but the step; soon too small to matter.
+    double product = 1;
+    for (std::uint64_t t = 1; t <= step && product > 1e-12; ++t) product *= momentum_at(t);
+    const double now = momentum_at(step), next = momentum_at(step + 1);
+    visit(Formula{static_cast<float>(rate * next / (1 - product * next)),
+                  static_cast<float>(rate * (1 - now) / (1 - product)),
+                  static_cast<float>(1 / (1 - std::pow(double{beta_2}, static_cast<double>(step)))), beta_1,
+                  beta_2, epsilon});
+  }
+};
+
+/// Steps by the sign of a mixture of momentum and gradient. Chen and others: Symbolic Discovery of
+/// Optimization Algorithms (2023).
+struct Lion {
+  LearningRate learning_rate = 0.001f;
+  float beta_1 = 0.9f;
+  float beta_2 = 0.99f;
+  float weight_decay = 0, clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
+
+  GradientTreatment treatment() const { return {weight_decay, clipnorm, global_clipnorm, clipvalue}; }
+
+  struct Formula {
+    static constexpr std::size_t slots = 1;
+    static constexpr float initial = 0;
+    float rate, beta_1, beta_2;
+    template <class V>
+    V operator()(V w, V g, std::array<V, 1>& state) const {
+      V& momentum = state[0];
+      const V mixture = V(beta_1) * momentum + V(1 - beta_1) * g;
+      const V sign = xsimd::select(mixture > V(0), V(1), xsimd::select(mixture < V(0), V(-1), V(0)));
+      momentum = V(beta_2) * momentum + V(1 - beta_2) * g;
+      return w - V(rate) * sign;
+    }
+  };
+  template <class Visit>
+  void with_formula(std::uint64_t, float rate, Visit&& visit) const {
+    visit(Formula{rate, beta_1, beta_2});
+  }
+};
+
+}  // namespace digitnet

@@ -1,0 +1,286 @@
+// Trainer: a model, an optimizer and a loss; fit and evaluate.
+#pragma once
+#include <chrono>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "digitnet/train/build_check.hpp"
+#include "digitnet/train/callbacks.hpp"
+#include "digitnet/train/gradient_engine.hpp"
+#include "digitnet/train/history.hpp"
+#include "digitnet/train/interrupt.hpp"
+#include "digitnet/train/parameter_stepper.hpp"
+#include "digitnet/train/progress.hpp"
+
+namespace digitnet {
+
+/// Settings that stay for the life of a Trainer.
+struct TrainerOptions {
+  std::size_t threads = hardware_threads();
+  Seed seed{};  ///< of shuffling, dropout and all other randomness of the training
+};
+
+/// Settings of one `fit`.
+struct FitOptions {
+  std::size_t epochs = 1;
+  std::size_t batch_size = 32;
+  DataView validation{};  ///< `&test`, or empty
+  double validation_split =
+      0;                ///< this last part of the data is held out for validation instead of trained on
+  bool shuffle = true;  ///< a fresh order each epoch
+  std::vector<float> class_weights{};   ///< one for each class, or empty
+  std::vector<float> sample_weights{};  ///< one for each sample, or empty
+  std::vector<CallbackHandle> callbacks{};
+  Verbose verbose = Verbose::automatic;
+  bool handle_interrupt =
+      true;  ///< Ctrl-C ends the training after the current step and keeps what was learnt
+};
+
+/// Trains a model, which it refers to and which must outlive it. The same data, seed and settings give the
+/// same parameters, bit for bit, with any number of threads (given the same BLAS library and processor).
+template <class Model, class Optimizer, class Loss>
+class Trainer {
+ public:
+  Trainer(Model& model, Optimizer optimizer, Loss loss, TrainerOptions options = {})
+      : model_(model),
+        optimizer_(std::move(optimizer)),
+        loss_(std::move(loss)),
+        options_(options),
+        team_(options.threads),
+        engine_(model, loss_, team_),
+        stepper_(model) {}
+
+  /// Trains for some epochs and returns what was measured. A later call goes on where this one ended
+  /// (optimizer slots, step and epoch counts). Throws an Error, before anything changed, when data or options
+  /// are unusable.
+  History fit(const DataView& data, FitOptions options = {}) {
+    Session session(*this, data, std::move(options));
+    return session.run();
+  }
+  /// The same, with samples and targets given separately.
+  History fit(const Samples& samples, const Targets& targets, FitOptions options = {}) {
+    return fit(DataView(samples, targets), std::move(options));
+  }
+
+  /// The mean loss (with penalties) and the accuracy on some data.
+  Evaluation evaluate(const DataView& data) {
+    check(data, "evaluate");
+    const blas::SingleThread single;
+    const BatchResult result = engine_.evaluate(data);
+    Evaluation evaluation{.loss = result.loss / static_cast<double>(result.samples) +
+                                  stepper_.penalty(model_.parameters())};
+    if (classifies(data))
+      evaluation.accuracy = static_cast<double>(result.correct) / static_cast<double>(result.samples);
+    return evaluation;
+  }
+
+  const Optimizer& optimizer() const { return optimizer_; }
+  /// Steps taken so far.
+  std::uint64_t steps() const { return step_; }
+
+ private:
+  static constexpr std::size_t outputs = Model::OutputShape::size;
+
+  static bool classifies(const DataView& data) { return Loss::classifies || data.targets.are_labels(); }
+  static void check(const DataView& data, const char* what) {
+    if (data.count() == 0) fail(std::string("There are no samples to ") + what + " on: give it at least one");
+    data.samples.check_shape(Model::InputShape::extents);
+    data.samples.check_finite();
+    data.targets.check(outputs);
+  }
+
+  // One run of `fit`.
+  class Session : public TrainingControl {
+   public:
+    Session(Trainer& trainer, const DataView& data, FitOptions options)
+        : trainer_(trainer),
+          data_(data),
+          options_(std::move(options)),
+          progress_(options_.verbose, options_.epochs) {
+      check_options();
+      check(data_, "train");
+      if (options_.validation.count() > 0) check(options_.validation, "validate");
+      split();
+      weigh();
+    }
+
+    History run() {
+      warn_once_of_slow_build();
+      const blas::SingleThread single;
+      const InterruptGuard interrupt(options_.handle_interrupt);
+      for (const CallbackHandle& callback : options_.callbacks) callback->on_train_begin(*this);
+      for (std::size_t epoch = 1; epoch <= options_.epochs && !stopped_; ++epoch) {
+        run_epoch(epoch, interrupt);
+        if (interrupt.interrupted()) {
+          history_.interrupted = true;
+          stop("Interrupted in epoch " + std::to_string(epoch) + ": the model keeps what it has learnt");
+        }
+      }
+      history_.stopped_because = reason_;
+      if (stopped_) progress_.note(reason_);
+      for (const CallbackHandle& callback : options_.callbacks) callback->on_train_end(*this, history_);
+      return std::move(history_);
+    }
+
+    float learning_rate() const override { return trainer_.optimizer_.learning_rate(trainer_.step_); }
+    void set_learning_rate(float rate) override {
+      if (!trainer_.optimizer_.learning_rate.is_constant())
+        fail(
+            "The learning rate follows a schedule, so a callback cannot set it: give the optimizer a "
+            "constant rate");
+      trainer_.optimizer_.learning_rate = rate;
+    }
+    std::span<float> parameters() override { return trainer_.model_.parameters(); }
+    std::size_t epochs() const override { return options_.epochs; }
+    void stop(std::string reason) override {
+      if (!stopped_) reason_ = std::move(reason);
+      stopped_ = true;
+    }
+    void print(const std::string& line) const override { progress_.note(line); }
+
+   private:
+    using Clock = std::chrono::steady_clock;
+
+    void check_options() const {
+      if (options_.epochs == 0) fail("fit needs at least 1 epoch, but 0 were asked for");
+      if (options_.batch_size == 0) fail("The batch size must be at least 1, but is 0");
+      if (!(options_.validation_split >= 0 && options_.validation_split < 1))
+        fail("The validation split must be at least 0 and below 1, but is " +
+             std::to_string(options_.validation_split));
+      if (options_.validation_split > 0 && options_.validation.count() > 0)
+        fail("Both a validation set and a validation split were given: choose one");
+      const auto check_weights = [](const std::vector<float>& weights, std::size_t wanted, const char* what) {
+        if (!weights.empty() && weights.size() != wanted)
+          fail("There are " + std::to_string(weights.size()) + " " + what + " weights, but " +
+               std::to_string(wanted) + " are needed, one for each " + what);
+        for (const float weight : weights)
+          if (!(weight >= 0 && std::isfinite(weight)))
+            fail(std::string("A ") + what + " weight is negative or not finite");
+      };
+      check_weights(options_.class_weights, outputs == 1 ? 2 : outputs, "class");
+      check_weights(options_.sample_weights, data_.count(), "sample");
+      if (!options_.class_weights.empty() && !data_.targets.are_labels() && !Loss::classifies)
+        fail("Class weights need labels, but the targets are values: use sample weights");
+    }
+
+    void split() {
+      const std::size_t count = data_.count();
+      const auto held_out = static_cast<std::size_t>(static_cast<double>(count) * options_.validation_split);
+      const std::size_t trained = count - held_out;
+      if (options_.validation_split > 0 && held_out == 0)
+        fail("The validation split of " + std::to_string(options_.validation_split) +
+             " leaves no sample of " + std::to_string(count) + " to validate on");
+      if (options_.batch_size > trained)
+        fail("The batch size is " + std::to_string(options_.batch_size) + ", but there are only " +
+             std::to_string(trained) + " samples to train on: use a smaller batch size");
+      order_.resize(trained);
+      held_out_.resize(held_out);
+      std::iota(order_.begin(), order_.end(), std::uint32_t{0});
+      std::iota(held_out_.begin(), held_out_.end(), static_cast<std::uint32_t>(trained));
+    }
+
+    void weigh() {
+      weights_ = options_.sample_weights;
+      if (options_.class_weights.empty()) return;
+      if (weights_.empty()) weights_.assign(data_.count(), 1.0f);
+      for (std::size_t i = 0; i < weights_.size(); ++i)
+        weights_[i] *= options_.class_weights[Target(data_.targets, i).predicted_class(outputs)];
+    }
+
+    void run_epoch(std::size_t epoch, const InterruptGuard& interrupt) {
+      for (const CallbackHandle& callback : options_.callbacks) callback->on_epoch_begin(*this, epoch);
+      const RandomKey key = RandomKey(trainer_.options_.seed).child(trainer_.epoch_++);
+      if (options_.shuffle) {
+        std::sort(order_.begin(), order_.end());
+        digitnet::shuffle(order_.begin(), order_.end(), key.child(shuffling));
+      }
+      const std::size_t steps = (order_.size() + options_.batch_size - 1) / options_.batch_size;
+      progress_.begin_epoch(epoch, steps);
+      const auto begin = Clock::now();
+      EpochLogs logs{.epoch = epoch};
+      logs.has_accuracy = classifies(data_);
+      logs.has_validation = options_.validation.count() > 0 || !held_out_.empty();
+      BatchResult sum;
+      double penalties = 0;
+      std::size_t step = 0;
+      while (step < steps && !stopped_ && !interrupt.interrupted()) {
+        const std::size_t first = step * options_.batch_size;
+        const Batch batch{data_,
+                          std::span<const std::uint32_t>(order_).subspan(
+                              first, std::min(options_.batch_size, order_.size() - first)),
+                          weights_};
+        logs.learning_rate = learning_rate();
+        const BatchResult result = trainer_.train_step(batch, key.child(step), penalties);
+        sum += result;
+        ++step;
+        measure(logs, sum, penalties / static_cast<double>(step));
+        for (const CallbackHandle& callback : options_.callbacks) callback->on_batch_end(*this, step, logs);
+        progress_.step(step, logs);
+      }
+      logs.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+      logs.images_per_second = static_cast<double>(sum.samples) / std::max(logs.seconds, 1e-9);
+      if (logs.has_validation && !interrupt.interrupted()) {
+        const Evaluation validation = validate();
+        logs.val_loss = validation.loss;
+        logs.val_accuracy = validation.accuracy;
+      }
+      progress_.end_epoch(step, logs);
+      history_.epochs.push_back(logs);
+      if (!interrupt.interrupted())
+        for (const CallbackHandle& callback : options_.callbacks) callback->on_epoch_end(*this, logs);
+    }
+
+    static void measure(EpochLogs& logs, const BatchResult& sum, double penalty) {
+      logs.loss = sum.loss / static_cast<double>(sum.samples) + penalty;
+      if (logs.has_accuracy)
+        logs.accuracy = static_cast<double>(sum.correct) / static_cast<double>(sum.samples);
+    }
+
+    Evaluation validate() {
+      const bool own = held_out_.empty();
+      const BatchResult result = own ? trainer_.engine_.evaluate(options_.validation)
+                                     : trainer_.engine_.evaluate(Batch{data_, held_out_, {}});
+      Evaluation evaluation{.loss = result.loss / static_cast<double>(result.samples) +
+                                    trainer_.stepper_.penalty(trainer_.model_.parameters())};
+      evaluation.accuracy = static_cast<double>(result.correct) / static_cast<double>(result.samples);
+      return evaluation;
+    }
+
+    Trainer& trainer_;
+    DataView data_;
+    FitOptions options_;
+    ProgressLine progress_;
+    std::vector<std::uint32_t> order_;     // of the samples that are trained on
+    std::vector<std::uint32_t> held_out_;  // the validation split
+    std::vector<float> weights_;
+    History history_;
+    bool stopped_ = false;
+    std::string reason_;
+  };
+
+  // Beyond any step number, so that the order of an epoch and its steps have keys of their own.
+  static constexpr std::uint64_t shuffling = ~std::uint64_t{0};
+
+  BatchResult train_step(const Batch& batch, RandomKey key, double& penalties) {
+    const BatchResult result = engine_.accumulate(batch, key);
+    const float rate = optimizer_.learning_rate(step_);
+    ++step_;
+    penalties += stepper_.step(team_, optimizer_, step_, rate, model_.parameters(), engine_.lanes());
+    return result;
+  }
+
+  Model& model_;
+  Optimizer optimizer_;
+  Loss loss_;
+  TrainerOptions options_;
+  ThreadTeam team_;
+  GradientEngine<Model, Loss> engine_;
+  ParameterStepper stepper_;
+  std::uint64_t step_ = 0;
+  std::uint64_t epoch_ = 0;
+};
+
+}  // namespace digitnet

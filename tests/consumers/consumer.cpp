@@ -1,0 +1,13 @@
+#include <cstdio>
+#include <digitnet/digitnet.hpp>
+
+using namespace digitnet;
+
+int main() {
+  const Dataset train = synthetic_digits(500, Seed{1});
+  Sequential<Input<784>, Dense<32>, ReLU, Dense<10>, Softmax> model{Seed{42}};
+  Trainer trainer{model, Adam{.learning_rate = 3e-3f}, CategoricalCrossentropy{}};
+  const History history = trainer.fit(train, {.epochs = 5, .verbose = Verbose::silent});
+  std::printf("accuracy %.3f\n", history.epochs.back().accuracy);
+  return history.epochs.back().accuracy > 0.8 ? 0 : 1;
+}

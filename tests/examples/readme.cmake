@@ -1,0 +1,12 @@
+# The README's program compiles as it stands there.
+file(READ ${README} text)
+string(FIND "${text}" "```cpp\n" begin)
+math(EXPR begin "${begin} + 7")
+string(SUBSTRING "${text}" ${begin} -1 text)
+string(FIND "${text}" "```" end)
+string(SUBSTRING "${text}" 0 ${end} code)
+file(WRITE ${OUTPUT} "${code}")
+execute_process(COMMAND ${COMPILER} ${FLAGS} ${OUTPUT} RESULT_VARIABLE status ERROR_VARIABLE errors)
+if(NOT status EQUAL 0 OR code STREQUAL "")
+  message(FATAL_ERROR "The README's program does not compile:\n${errors}")
+endif()

@@ -1,0 +1,149 @@
+#include <digitnet/core/arena.hpp>
+#include <digitnet/core/random.hpp>
+#include <digitnet/kernels/conv2d.hpp>
+#include <digitnet/kernels/dense.hpp>
+#include <digitnet/kernels/gather_gemm.hpp>
+#include <digitnet/kernels/optimizer_step.hpp>
+#include <digitnet/kernels/pooling.hpp>
+#include <digitnet/kernels/softmax.hpp>
+
+#include "support/support.hpp"
+
+using namespace digitnet;
+using namespace digitnet::kernels;
+
+namespace {
+
+template <class T>
+Arena<T> random_arena(std::size_t size, std::uint64_t seed) {
+  Arena<T> arena(size);
+  Random random(Seed{seed});
+  for (T& value : arena.span()) value = static_cast<T>(random.uniform(-1, 1));
+  return arena;
+}
+
+struct Plain {
+  static constexpr std::size_t slots = 0;
+  template <class V>
+  V operator()(V w, V g, std::array<V, 0>&) const {
+    return w - V(0.5f) * g;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("gathered products equal plain loops at every extent", T, float, double) {
+  for (std::size_t rows : {1, 2, 5, 6, 7, 13})
+    for (std::size_t columns : {1, 3, 7, 8, 10, 16, 17, 33, 48, 64, 70, 100})
+      for (std::size_t depth : {1, 2, 9}) {
+        const auto a = random_arena<T>(rows * depth, 1);
+        const auto b = random_arena<T>(depth * columns, 2);
+        const auto bias = random_arena<T>(columns, 3);
+        Arena<T> c(rows * columns + 1);
+        c.fill(T{5});
+        gather_gemm(
+            rows, columns, Walk{.length = depth}, [&](std::size_t i) { return a.data() + i * depth; },
+            b.data(), columns, bias.data(), [&](std::size_t i) { return c.data() + i * columns; });
+        gather_gemm<DefaultArch, Result::add>(
+            rows, columns, Walk{.length = depth}, [&](std::size_t i) { return a.data() + i * depth; },
+            b.data(), columns, static_cast<const T*>(nullptr),
+            [&](std::size_t i) { return c.data() + i * columns; });
+        for (std::size_t i = 0; i < rows; ++i)
+          for (std::size_t j = 0; j < columns; ++j) {
+            double sum = bias.data()[j];
+            for (std::size_t k = 0; k < depth; ++k)
+              sum += 2.0 * a.data()[i * depth + k] * b.data()[k * columns + j];
+            CHECK(std::abs(c.data()[i * columns + j] - sum) < 1e-5);
+          }
+        CHECK(c.data()[rows * columns] == T{5});
+      }
+}
+
+TEST_CASE("a walk in segments and steps reads what it says") {
+  std::vector<float> a(100);
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i);
+  Arena<float> b(6);
+  b.fill(1);
+  float c = 0;
+  gather_gemm(
+      1, 1, Walk{.segments = 2, .length = 3, .segment_stride = 50, .step = 10},
+      [&](std::size_t) { return a.data() + 1; }, static_cast<const float*>(b.data()), 1,
+      static_cast<const float*>(nullptr), [&](std::size_t) { return &c; });
+  CHECK(c == 1 + 11 + 21 + 51 + 61 + 71);
+}
+
+TEST_CASE("small and large dense products agree with plain loops") {
+  for (const auto& [inputs, outputs] : {std::pair<std::size_t, std::size_t>{7, 10}, {300, 500}}) {
+    const std::size_t samples = 5;
+    const auto x = random_arena<float>(samples * inputs, 1),
+               kernel = random_arena<float>(inputs * outputs, 2), bias = random_arena<float>(outputs, 3),
+               dy = random_arena<float>(samples * outputs, 4);
+    Arena<float> y(samples * outputs), dx(samples * inputs), d_kernel(inputs * outputs),
+        prepared(dense_prepared(inputs, outputs));
+    dense_forward(samples, inputs, outputs, x.data(), kernel.data(), bias.data(), y.data());
+    dense_backward_weights(samples, inputs, outputs, x.data(), dy.data(), d_kernel.data());
+    dense_prepare(inputs, outputs, kernel.data(), prepared.data());
+    dense_backward_input(samples, inputs, outputs, dy.data(), kernel.data(), prepared.data(), dx.data());
+    double worst = 0;
+    for (std::size_t i = 0; i < samples; ++i)
+      for (std::size_t j = 0; j < outputs; ++j) {
+        double sum = bias.data()[j];
+        for (std::size_t k = 0; k < inputs; ++k)
+          sum += double{x.data()[i * inputs + k]} * kernel.data()[k * outputs + j];
+        worst = std::max(worst, std::abs(sum - y.data()[i * outputs + j]));
+      }
+    for (std::size_t k = 0; k < inputs; ++k)
+      for (std::size_t j = 0; j < outputs; ++j) {
+        double sum = 0;
+        for (std::size_t i = 0; i < samples; ++i)
+          sum += double{x.data()[i * inputs + k]} * dy.data()[i * outputs + j];
+        worst = std::max(worst, std::abs(sum - d_kernel.data()[k * outputs + j]));
+      }
+    for (std::size_t i = 0; i < samples; ++i)
+      for (std::size_t k = 0; k < inputs; ++k) {
+        double sum = 0;
+        for (std::size_t j = 0; j < outputs; ++j)
+          sum += double{dy.data()[i * outputs + j]} * kernel.data()[k * outputs + j];
+        worst = std::max(worst, std::abs(sum - dx.data()[i * inputs + k]));
+      }
+    CHECK(worst < 2e-5);
+  }
+}
+
+TEST_CASE("softmax sums to one, and large numbers do not overflow") {
+  std::vector<float> x{1000, 1001, 998, -1000}, y(4);
+  softmax(4, x.data(), y.data());
+  CHECK(y[0] + y[1] + y[2] + y[3] == doctest::Approx(1));
+  CHECK(y[1] / y[0] == doctest::Approx(std::exp(1.0)));
+  CHECK(y[3] == 0);
+}
+
+TEST_CASE("of equal values the first of a window wins, and its winner gets the gradient") {
+  constexpr PoolingExtents extents(2, 2, 1, 2, 2, valid);
+  const float x[] = {-3, -1, -1, -2};
+  float y = 0, dx[4];
+  std::uint8_t winner = 9;
+  max_pooling_forward<extents>(1, x, &y, &winner);
+  CHECK(y == -1);
+  CHECK(winner == 1);
+  const float dy = 5;
+  max_pooling_backward<extents>(1, &dy, &winner, dx);
+  support::check_close(dx, std::vector<float>{0, 5, 0, 0}, 0);
+}
+
+TEST_CASE("the optimizer's sweep sums the lanes, empties them, and leaves padding at zero") {
+  Arena<float> weights(32), first(32), second(32);
+  for (std::size_t i = 0; i < 20; ++i) {
+    weights.data()[i] = 1;
+    first.data()[i] = 0.25f;
+    second.data()[i] = 0.75f;
+  }
+  float* const lanes[] = {first.data(), second.data()};
+  const SweepSums sums = step_parameters(32, weights.data(), lanes, nullptr, 0, Plain{}, {.l2 = 0.5f});
+  CHECK(sums.penalty == doctest::Approx(10));
+  for (std::size_t i = 0; i < 32; ++i) {
+    CHECK(weights.data()[i] == 0);  // 1 - 0.5 (1 + 2 * 0.5), and padding
+    CHECK(first.data()[i] == 0);
+    CHECK(second.data()[i] == 0);
+  }
+}
