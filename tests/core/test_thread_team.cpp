@@ -42,6 +42,15 @@ TEST_CASE("sleeping threads wake up again") {
   }
 }
 
+TEST_CASE("a team may end while a helper still reaches for a task of the last job") {
+  for (int round = 0; round < 3000; ++round) {
+    ThreadTeam team(4);
+    std::atomic<int> sum = 0;
+    team.for_each(2, [&](std::size_t index, std::size_t) { sum += static_cast<int>(index); });
+    CHECK_UNARY(sum == 1);
+  }
+}
+
 TEST_CASE("an exception of a task reaches the caller, and the team goes on") {
   for (const std::size_t size : {1, 2}) {
     ThreadTeam team(size);

@@ -67,7 +67,9 @@ class ThreadTeam {
 
   // The ticket: job number (24 bits), tasks of the job (20 bits), next free task (20 bits), in one word.
   // Whoever increments it owns the task number he read, provided that it is below the count he read with it:
-  // then that job cannot end before he is done, so call_ and function_ are that job's.
+  // then that job cannot end before he is done, so call_ and function_ are that job's. A thread that read an
+  // older ticket may increment any later one, so the bits above the next task must say all that matters.
+  static constexpr std::uint64_t stop_job = (std::uint64_t{1} << 24) - 1;
   static constexpr std::uint64_t task_mask = (std::uint64_t{1} << 20) - 1;
   static std::uint64_t next_task(std::uint64_t ticket) { return ticket & task_mask; }
   static std::uint64_t task_count(std::uint64_t ticket) { return (ticket >> 20) & task_mask; }
@@ -84,7 +86,7 @@ class ThreadTeam {
     call_ = call;
     function_ = function;
     done_.store(0, std::memory_order_relaxed);
-    job_ = (job_ + 1) & 0xffffff;
+    job_ = (job_ + 1) % stop_job;
     ticket_.store(job_ << 40 | std::uint64_t{count} << 20, std::memory_order_release);
     ticket_.notify_all();
     work(0);
@@ -145,10 +147,9 @@ class ThreadTeam {
     while (!condition()) park();
   }
 
-  static constexpr std::uint64_t stop_ticket = ~std::uint64_t{0};
-  static bool stopping(std::uint64_t ticket) { return ticket == stop_ticket; }
+  static bool stopping(std::uint64_t ticket) { return ticket >> 40 == stop_job; }
   void stop() {
-    ticket_.store(stop_ticket, std::memory_order_release);
+    ticket_.store(stop_job << 40, std::memory_order_release);  // a job without tasks
     ticket_.notify_all();
     for (std::thread& helper : helpers_) helper.join();
   }
