@@ -1,8 +1,7 @@
-// Training and inference of three networks, in images a second: A 784-100-10, B 784-512-512-10, C the seed
-// CNN. The images are synthetic digits; an iteration is an epoch of training, or one prediction.
-#include <benchmark/benchmark.h>
-
+// digitnet's part in the contest.
 #include <digitnet/digitnet.hpp>
+
+#include "contest.hpp"
 
 using namespace digitnet;
 
@@ -13,48 +12,53 @@ using B = Sequential<Input<784>, Dense<512>, ReLU, Dense<512>, ReLU, Dense<10>, 
 using C = Sequential<Input<28, 28, 1>, Conv2D<32, 3>, ReLU, MaxPooling2D<2>, Conv2D<64, 3>, ReLU,
                      MaxPooling2D<2>, Flatten, Dense<64>, ReLU, Dense<10>, Softmax>;
 
-const Dataset& digits() {
-  static const Dataset data = synthetic_digits(20000, Seed{1});
-  return data;
-}
-
-void count_images(benchmark::State& state, std::size_t images) {
-  state.counters["images/s"] = benchmark::Counter(
-      static_cast<double>(images) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
-}
-
 template <class Model, class Optimizer>
-void train(benchmark::State& state) {
-  Model model{Seed{1}};
-  Trainer trainer{
-      model, Optimizer{}, CategoricalCrossentropy{}, {.threads = static_cast<std::size_t>(state.range(1))}};
-  const FitOptions options{.batch_size = static_cast<std::size_t>(state.range(0)),
-                           .verbose = Verbose::silent};
-  digits();  // drawn before the clock starts
-  for (auto _ : state) trainer.fit(digits(), options);
-  count_images(state, digits().size());
-}
-BENCHMARK(train<A, SGD>)->Args({32, 1})->Args({32, 2})->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(train<B, Adam>)->Args({128, 1})->Args({128, 2})->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(train<C, Adam>)
-    ->Args({32, 1})
-    ->Args({32, 2})
-    ->Args({128, 1})
-    ->Args({128, 2})
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+class Contender : public contest::Network {
+ public:
+  explicit Contender(const contest::Task& task)
+      : task_(task),
+        trainer_(model_, Optimizer{}, CategoricalCrossentropy{},
+                 {.threads = static_cast<std::size_t>(task.threads)}) {
+    if (task.training) {
+      const auto digits = contest::digit_bytes(contest::training_images);
+      images_ = xt::adapt(digits.pixels, std::vector<std::size_t>{digits.count, 28, 28, 1});
+      labels_ = xt::adapt(digits.labels, std::vector<std::size_t>{digits.count});
+    } else {
+      const auto digits = contest::digit_floats(contest::inference_images);
+      for (std::size_t first = 0; first < digits.count; first += task.batch) {
+        batches_.emplace_back(std::array<std::size_t, 2>{task.batch, contest::image_size});
+        std::copy_n(digits.pixels.data() + first * contest::image_size, task.batch * contest::image_size,
+                    batches_.back().data());
+      }
+      for (const auto& batch : batches_) samples_.emplace_back(batch);
+      answers_.resize(task.batch * 10);
+    }
+  }
+  void train() override {
+    trainer_.fit(images_, labels_, {.batch_size = task_.batch, .verbose = Verbose::silent});
+  }
+  float predict(std::size_t first) override {
+    model_.predict(samples_[first / task_.batch], answers_.data());
+    return answers_.front();
+  }
 
-template <class Model>
-void predict(benchmark::State& state) {
-  const Model model{Seed{1}};
-  const Dataset data = slice(digits(), 0, static_cast<std::size_t>(state.range(0)));
-  const Samples samples(data.images);
-  std::vector<float> answers(data.size() * 10);
-  for (auto _ : state) model.predict(samples, answers.data());
-  count_images(state, data.size());
+ private:
+  contest::Task task_;
+  Model model_{Seed{1}};
+  Trainer<Model, Optimizer, CategoricalCrossentropy> trainer_;
+  Images images_{};
+  Labels labels_{};
+  std::vector<xt::xtensor<float, 2>> batches_{};
+  std::vector<Samples> samples_{};
+  std::vector<float> answers_{};
+};
+
+std::unique_ptr<contest::Network> make(const contest::Task& task) {
+  if (task.network == 'A') return std::make_unique<Contender<A, SGD>>(task);
+  if (task.network == 'B') return std::make_unique<Contender<B, Adam>>(task);
+  return std::make_unique<Contender<C, Adam>>(task);
 }
-BENCHMARK(predict<A>)->Arg(1)->Arg(256)->Unit(benchmark::kMicrosecond)->UseRealTime();
-BENCHMARK(predict<B>)->Arg(1)->Arg(256)->Unit(benchmark::kMicrosecond)->UseRealTime();
-BENCHMARK(predict<C>)->Arg(1)->Arg(256)->Unit(benchmark::kMicrosecond)->UseRealTime();
 
 }  // namespace
+
+int main(int argc, char** argv) { return contest::run(argc, argv, make, "ABC", "ABC"); }

@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+"""Runs digitnet and its peers in turns and prints one table of medians, spreads and ratios.
+
+  suite.py BUILD [--passes N] [--only TEXT] [--json FILE] [--picture FILE] [--openblas FOLDER] [--node FOLDER]
+
+BUILD is the folder with the programs. Each pass measures every row once with every contender, one directly after
+the other, so that whatever else the machine does meets all of them; a figure is the median of the passes. Every
+program is a Google Benchmark with the same names, or prints its JSON (onnxruntime.mjs).
+"""
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+parser = argparse.ArgumentParser()
+parser.add_argument("build")
+parser.add_argument("--passes", type=int, default=5)
+parser.add_argument("--only", default="", help="rows whose title contains this")
+parser.add_argument("--json", help="writes every figure of every pass")
+parser.add_argument("--picture", help="a chart of the ratios, SVG or PNG (gnuplot)")
+parser.add_argument("--openblas", default="", help="folder with OpenBLAS' OpenMP build, for libtorch")
+parser.add_argument("--node", default="", help="folder with node_modules/onnxruntime-node")
+options = parser.parse_args()
+
+here = os.path.dirname(os.path.abspath(__file__))
+programs = {
+    "digitnet": [f"{options.build}/benchmarks/benchmark_networks"],
+    "digitnet kernels": [f"{options.build}/benchmarks/benchmark_kernels"],
+    "oneDNN kernels": [f"{options.build}/benchmarks/peers/peer_onednn_kernels"],
+    "oneDNN": [f"{options.build}/benchmarks/peers/peer_onednn"],
+    "libtorch": [f"{options.build}/benchmarks/peers/peer_libtorch"],
+    "dlib": [f"{options.build}/benchmarks/peers/peer_dlib"],
+    "onnxruntime": ["node", f"{here}/peers/onnxruntime.mjs", options.node],
+}
+
+
+def available(contender):
+    if contender == "onnxruntime":
+        return bool(options.node) and os.path.isdir(f"{options.node}/node_modules/onnxruntime-node")
+    return os.path.exists(programs[contender][0])
+
+
+class Row:
+    """One line of the table: a benchmark, its contenders (digitnet first), and the unit of the figure."""
+
+    def __init__(self, title, name, unit, peers, ours="digitnet", min_time=0.5, busy=False, own_names=None):
+        self.title, self.name, self.unit, self.busy, self.min_time = title, name, unit, busy, min_time
+        self.contenders = [ours] + [peer for peer in peers if available(peer)]
+        self.own_names = own_names or {}
+        self.figures = {contender: [] for contender in self.contenders}
+        self.other = {contender: [] for contender in self.contenders}
+
+    @property
+    def smaller_is_better(self):
+        return self.unit == "p50 us"
+
+
+def network_rows():
+    peers = ["oneDNN", "libtorch", "dlib"]
+    for network, batch in (("C", 128), ("C", 32), ("C", 8), ("B", 128), ("A", 32)):
+        yield Row(f"train {network}, batch {batch}", f"train/{network}/{batch}/2", "images/s", peers)
+    for network in "CBA":
+        yield Row(f"infer {network}, batch 256", f"infer/{network}/256/2", "images/s", [*peers, "onnxruntime"])
+    for network in "ABC":
+        yield Row(f"one image, {network}, one thread", f"latency/{network}/1/1", "p50 us", [*peers, "onnxruntime"])
+    yield Row("train C, batch 128, one thread", "train/C/128/1", "images/s", peers)
+    yield Row("train C, batch 128, one core kept busy", "train/C/128/2", "images/s", peers, busy=True)
+
+
+def kernel_rows():
+    yield Row("sgemm 1536, one thread", "sgemm/1536", "FLOP/s", [], ours="digitnet kernels")
+    shapes = [f"{side}x{side}x{channels}" for channels in (16, 32, 64) for side in (28, 14, 7)]
+    for what in ("forward", "weights", "input"):
+        for shape in shapes:
+            yield Row(f"conv 3x3 same {what} {shape}", f"convolution/{what}/{shape}", "FLOP/s", ["oneDNN kernels"],
+                      ours="digitnet kernels", min_time=0.1)
+    for what in ("forward", "weights", "input"):
+        for shape in ("28x28x32", "14x14x64", "7x7x128"):
+            yield Row(f"depthwise 3x3 {what} {shape}", f"depthwise/{what}/{shape}", "FLOP/s", ["oneDNN kernels"],
+                      ours="digitnet kernels", min_time=0.1)
+
+
+@contextlib.contextmanager
+def busy_core(wanted):
+    """Another process that keeps one core busy."""
+    if not wanted:
+        yield
+        return
+    other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(other.pid, {max(os.sched_getaffinity(0))})
+    time.sleep(0.2)
+    try:
+        yield
+    finally:
+        other.kill()
+        other.wait()
+
+
+def measure(row, contender):
+    name = row.name
+    environment = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+    threads = name.rsplit("/", 1)[1]
+    if contender in ("oneDNN", "libtorch", "dlib"):
+        environment.update(OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads)
+    if contender.endswith("kernels"):
+        environment.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    if contender == "libtorch" and options.openblas:
+        environment["LD_LIBRARY_PATH"] = options.openblas
+    command = programs[contender] + ([name] if contender == "onnxruntime" else [
+        f"--benchmark_filter=^{name}(/|$)", "--benchmark_format=json", f"--benchmark_min_time={row.min_time}"])
+    with busy_core(row.busy):
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    try:
+        result = json.loads(run.stdout)["benchmarks"][0]
+        return float(result[row.unit]), result
+    except (json.JSONDecodeError, KeyError, IndexError):
+        print(f"{contender}: {name} failed: {run.stderr.strip()[-300:]}", file=sys.stderr)
+        return None, {}
+
+
+def number(value, unit):
+    if unit == "FLOP/s":
+        return f"{value / 1e9:.1f} G"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def table(rows):
+    lines = ["| what | unit | contender | median | lowest - highest | digitnet is | other |", "|---|---|---|---|---|---|---|"]
+    for row in rows:
+        ours = row.figures[row.contenders[0]]
+        for contender in row.contenders:
+            figures = row.figures[contender]
+            if not figures or not ours:
+                continue
+            ratios = [b / a if row.smaller_is_better else a / b for a, b in zip(ours, figures)]
+            ratio = "" if contender == row.contenders[0] else f"{statistics.median(ratios):.2f} x as fast"
+            other = ""
+            extra = [x for x in row.other[contender] if x]
+            if row.unit == "p50 us" and extra:
+                other = f"p99 {statistics.median(x['p99 us'] for x in extra):.3g} us"
+            elif row.unit == "FLOP/s" and peak():
+                other = f"{100 * statistics.median(figures) / peak():.0f} % of sgemm"
+            elif row.name.startswith("train") and extra and "peak MiB" in extra[0]:
+                other = f"{statistics.median(x['peak MiB'] for x in extra):.0f} MiB at most"
+            lines.append(f"| {row.title} | {row.unit.replace('FLOP', 'FLOP')} | {contender} | "
+                         f"{number(statistics.median(figures), row.unit)} | {number(min(figures), row.unit)} - "
+                         f"{number(max(figures), row.unit)} | {ratio} | {other} |")
+    return "\n".join(lines)
+
+
+def peak():
+    for row in all_rows:
+        if row.name.startswith("sgemm") and row.figures[row.contenders[0]]:
+            return statistics.median(row.figures[row.contenders[0]])
+    return None
+
+
+def once():
+    """Figures that need no turns: compiling, and the size of the program."""
+    source = os.path.join(here, "..", "examples", "mnist_cnn.cpp")
+    include = os.path.join(here, "..", "include")
+    flags = ["g++", "-std=c++20", "-I" + include, "-I" + os.path.join(here, "..", "examples"), "-w"]
+    result = {}
+
+    def seconds(key, command, **keywords):
+        times = []
+        for _ in range(3):
+            begin = time.monotonic()
+            subprocess.run(command, check=True, **keywords)
+            times.append(time.monotonic() - begin)
+        result[key] = statistics.median(times)
+
+    scratch = os.path.join(options.build, "compile_time.o")
+    seconds("compiling #include <digitnet/digitnet.hpp>, s", flags + ["-c", "-x", "c++", "-", "-o", scratch],
+            input=b"#include <digitnet/digitnet.hpp>\n")
+    seconds("compiling examples/mnist_cnn.cpp at -O3 -march=native, s",
+            flags + ["-O3", "-march=native", "-c", source, "-o", scratch])
+    os.remove(scratch)
+    return result
+
+
+def picture(rows, path):
+    """Bars: how many times as fast as each peer."""
+    data, labels = [], []
+    for row in rows:
+        if row.name.split("/")[0] not in ("train", "infer", "latency") or row.busy or row.title.endswith("one thread") \
+                and row.name.startswith("train"):
+            continue
+        ours = row.figures[row.contenders[0]]
+        for peer in row.contenders[1:]:
+            figures = row.figures[peer]
+            if ours and figures:
+                ratio = statistics.median(b / a if row.smaller_is_better else a / b for a, b in zip(ours, figures))
+                data.append((peer, ratio))
+                labels.append(f"{row.title} / {peer}")
+    colours = {"oneDNN": "0x3b6ea5", "libtorch": "0xd9822b", "dlib": "0x5a9a5a", "onnxruntime": "0x8a6bab"}
+    kind = "svg size 900,{0} font 'sans,13'" if path.endswith(".svg") else "pngcairo size 900,{0} font 'sans,11'"
+    n = len(data)
+    script = [f"set terminal {kind.format(90 + 22 * n)} background 'white'", f"set output '{path}'", "unset key",
+              f"set yrange [{n - 0.4}:-0.6]", "set xrange [0.25:*]", "set logscale x 2", "set grid x", "set lmargin 34",
+              "set title 'digitnet against its peers: times as fast (logarithmic; 2 threads, one image: 1)'",
+              "set ytics (" + ", ".join(f"'{label}' {i}" for i, label in enumerate(labels)) + ")", "set ytics nomirror scale 0",
+              "set arrow 1 from 1,graph 0 to 1,graph 1 nohead lw 2 lc rgb 'black' front",
+              "set style fill solid 0.9 noborder"]
+    for i, (peer, ratio) in enumerate(data):
+        script.append(f"set object {i + 1} rectangle from {min(1, ratio)},{i - 0.35} to {max(1, ratio)},{i + 0.35} "
+                      f"fc rgb {colours[peer]} fs solid 0.9 noborder")
+        script.append(f"set label {i + 1} '{ratio:.2f}' at {max(1, ratio)},{i} offset 0.5,0 left front")
+    script.append("plot 1/0")
+    script[script.index("set xrange [0.25:*]")] = f"set xrange [0.25:{2 * max(ratio for _, ratio in data)}]"
+    subprocess.run(["gnuplot"], input="\n".join(script) + "\n", text=True, check=True, stderr=subprocess.DEVNULL)
+
+
+def processor():
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.split(":")[1].strip()
+    return platform.processor()
+
+
+all_rows = [row for row in [*kernel_rows(), *network_rows()]
+            if options.only in row.title or row.name.startswith("sgemm")]
+all_rows = [row for row in all_rows if available(row.contenders[0])]
+for number_of_pass in range(options.passes):
+    for row in all_rows:
+        print(f"pass {number_of_pass + 1} of {options.passes}: {row.title}          ", end="\r", file=sys.stderr)
+        for contender in row.contenders:
+            value, everything = measure(row, contender)
+            if value is not None:
+                row.figures[contender].append(value)
+                row.other[contender].append(everything)
+compiling = {} if options.only else once()
+
+print(f"{processor()}, {os.cpu_count()} cores, {platform.platform()}, {datetime.date.today()}; "
+      f"medians of {options.passes} passes\n")
+print(table(all_rows))
+for key, value in compiling.items():
+    print(f"{key}: {value:.1f}")
+if options.json:
+    with open(options.json + ".part", "w", encoding="utf-8") as file:
+        json.dump({"processor": processor(), "date": str(datetime.date.today()), "compiling": compiling,
+                   "rows": [{"title": row.title, "unit": row.unit, "figures": row.figures} for row in all_rows]}, file, indent=1)
+    os.replace(options.json + ".part", options.json)
+if options.picture and any(row.name.startswith(("train", "infer", "latency")) for row in all_rows):
+    picture(all_rows, options.picture)
