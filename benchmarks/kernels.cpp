@@ -5,8 +5,10 @@
 #include <digitnet/core/blas.hpp>
 #include <digitnet/core/random.hpp>
 #include <digitnet/kernels/conv2d.hpp>
-#include <digitnet/kernels/conv2d_relu_maxpool.hpp>
+#include <digitnet/kernels/conv2d_relu_maxpool_backward.hpp>
 #include <digitnet/kernels/dense.hpp>
+#include <string>
+#include <utility>
 
 using namespace digitnet;
 using namespace digitnet::kernels;
@@ -45,15 +47,31 @@ struct ConvolutionData {
                kernel = random_numbers(E.kernel_rows() * E.filters),
                dy = random_numbers(samples * E.output_size()), scratch{conv2d_scratch<E>()},
                y{samples * E.output_size()}, dx{samples * E.input_size()},
-               d_kernel{E.kernel_rows() * E.filters}, bias{E.filters}, turned{conv2d_prepared<E>()};
-  static constexpr double operations = 2.0 * samples * E.positions() * E.kernel_rows() * E.filters;
+               d_kernel{E.kernel_rows() * E.filters}, bias{E.filters}, for_forward{conv2d_prepared_forward<E>()},
+               for_backward{conv2d_prepared_backward<E>()};
+  static constexpr double operations = 2.0 * samples * E.multiply_adds();
+
+  ConvolutionData() {
+    conv2d_prepare_forward<E>(kernel.data(), for_forward.data());
+    conv2d_prepare_backward<E>(kernel.data(), for_backward.data());
+  }
 };
 
+// Counted as the operations of the direct method, as everywhere below.
 template <Conv2DExtents E>
 void convolution_forward(benchmark::State& state) {
   ConvolutionData<E> d;
   for (auto _ : state)
-    conv2d_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(), d.y.data(), d.scratch.data());
+    conv2d_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(), d.for_forward.data(), d.y.data(),
+                      d.scratch.data());
+  count_operations(state, d.operations);
+}
+template <Conv2DExtents E>
+void convolution_direct(benchmark::State& state) {
+  ConvolutionData<E> d;
+  for (auto _ : state)
+    conv2d_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(), static_cast<const float*>(nullptr),
+                      d.y.data(), d.scratch.data());
   count_operations(state, d.operations);
 }
 template <Conv2DExtents E>
@@ -67,51 +85,73 @@ void convolution_weights(benchmark::State& state) {
 template <Conv2DExtents E>
 void convolution_input(benchmark::State& state) {
   ConvolutionData<E> d;
-  conv2d_prepare<E>(d.kernel.data(), d.turned.data());
   for (auto _ : state)
-    conv2d_backward_input<E>(samples, d.dy.data(), d.turned.data(), d.dx.data(), d.scratch.data());
+    conv2d_backward_input<E>(samples, d.dy.data(), d.for_backward.data(), d.dx.data(), d.scratch.data());
   count_operations(state, d.operations);
 }
 
-// Counted as the dense operations that a framework would do.
-template <ConvPoolExtents E>
+template <ConvPoolExtents E, bool prepare>
 void fused_forward(benchmark::State& state) {
   ConvolutionData<E.conv> d;
   Arena<std::uint8_t> winner(samples * E.output_size());
-  Arena<float> scratch(conv_pool_scratch<E>());
+  Arena<float> scratch(conv_pool_scratch<E>()), prepared(conv_pool_prepared_forward<E>());
+  conv_pool_prepare_forward<E>(d.kernel.data(), prepared.data());
   for (auto _ : state)
-    conv_pool_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(), d.y.data(), winner.data(),
-                         scratch.data());
+    conv_pool_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(),
+                         prepare ? prepared.data() : nullptr, d.y.data(), winner.data(), scratch.data());
   count_operations(state, d.operations);
 }
 template <ConvPoolExtents E>
 void fused_backward(benchmark::State& state) {
   ConvolutionData<E.conv> d;
   Arena<std::uint8_t> winner(samples * E.output_size());
-  Arena<float> scratch(conv_pool_scratch<E>());
-  conv_pool_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(), d.y.data(), winner.data(),
-                       scratch.data());
-  conv_pool_prepare<E>(d.kernel.data(), d.turned.data());
+  Arena<float> scratch(conv_pool_scratch<E>()), filters_first(conv_pool_prepared_backward<E>());
+  conv_pool_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(), static_cast<const float*>(nullptr),
+                       d.y.data(), winner.data(), scratch.data());
+  conv_pool_prepare_backward<E>(d.kernel.data(), filters_first.data());
   float* const dx = E.conv.channels == 1 ? nullptr : d.dx.data();
   for (auto _ : state)
     conv_pool_backward<E>(samples, d.x.data(), static_cast<const float*>(d.dy.data()), winner.data(),
-                          d.turned.data(), d.d_kernel.data(), d.bias.data(), dx, scratch.data());
+                          filters_first.data(), d.d_kernel.data(), d.bias.data(), dx, scratch.data());
   count_operations(state, d.operations * (dx ? 2 : 1));
 }
 
-constexpr Conv2DExtents first(28, 28, 1, 32, 3, 1, valid), second(13, 13, 32, 64, 3, 1, valid),
-    residual(14, 14, 32, 32, 3, 1, same);
+constexpr Conv2DExtents first(28, 28, 1, 32, 3, 1, valid), second(13, 13, 32, 64, 3, 1, valid);
+template <std::size_t side, std::size_t channels>
+constexpr Conv2DExtents residual(side, side, channels, channels, 3, 1, same);
+
+// The names that the suite asks for: "convolution/forward/28x28x16".
+template <std::size_t side, std::size_t channels>
+void add_residual() {
+  const auto add = [](const char* what, auto function) {
+    const std::string extents = std::to_string(side) + "x" + std::to_string(side) + "x" + std::to_string(channels);
+    benchmark::RegisterBenchmark((std::string("convolution/") + what + "/" + extents).c_str(), function);
+  };
+  constexpr Conv2DExtents extents = residual<side, channels>;
+  add("forward", convolution_forward<extents>);
+  add("direct", convolution_direct<extents>);
+  add("weights", convolution_weights<extents>);
+  add("input", convolution_input<extents>);
+}
+const bool registered = [] {
+  [&]<std::size_t... channels>(std::index_sequence<channels...>) {
+    (add_residual<28, channels>(), ...);
+    (add_residual<14, channels>(), ...);
+    (add_residual<7, channels>(), ...);
+  }
+  (std::index_sequence<16, 32, 64>{});
+  return true;
+}();
 BENCHMARK(convolution_forward<first>);
 BENCHMARK(convolution_weights<first>);
 BENCHMARK(convolution_forward<second>);
+BENCHMARK(convolution_direct<second>);
 BENCHMARK(convolution_weights<second>);
 BENCHMARK(convolution_input<second>);
-BENCHMARK(convolution_forward<residual>);
-BENCHMARK(convolution_weights<residual>);
-BENCHMARK(convolution_input<residual>);
-BENCHMARK(fused_forward<ConvPoolExtents{first, 2}>);
+BENCHMARK(fused_forward<ConvPoolExtents{first, 2}, false>);
 BENCHMARK(fused_backward<ConvPoolExtents{first, 2}>);
-BENCHMARK(fused_forward<ConvPoolExtents{second, 2}>);
+BENCHMARK(fused_forward<ConvPoolExtents{second, 2}, false>);
+BENCHMARK(fused_forward<ConvPoolExtents{second, 2}, true>);
 BENCHMARK(fused_backward<ConvPoolExtents{second, 2}>);
 
 void dense_layer(benchmark::State& state) {

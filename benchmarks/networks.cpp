@@ -38,13 +38,14 @@ class Contender : public contest::Network {
     trainer_.fit(images_, labels_, {.batch_size = task_.batch, .verbose = Verbose::silent});
   }
   float predict(std::size_t first) override {
-    model_.predict(samples_[first / task_.batch], answers_.data());
+    predictor_.predict(samples_[first / task_.batch], answers_.data());
     return answers_.front();
   }
 
  private:
   contest::Task task_;
   Model model_{Seed{1}};
+  Predictor<Model> predictor_{model_};
   Trainer<Model, Optimizer, CategoricalCrossentropy> trainer_;
   Images images_{};
   Labels labels_{};

@@ -23,6 +23,7 @@
 #include "digitnet/layers/reshape.hpp"
 #include "digitnet/layers/softmax.hpp"
 #include "digitnet/layers/zero_padding.hpp"
+#include "digitnet/model/predictor.hpp"
 #include "digitnet/model/sequential.hpp"
 #include "digitnet/report/classification_report.hpp"
 #include "digitnet/train/callbacks.hpp"

@@ -72,6 +72,61 @@ TEST_CASE("a walk in segments and steps reads what it says") {
   CHECK(c == 1 + 11 + 21 + 51 + 61 + 71);
 }
 
+namespace {
+
+// Winograd's way against the direct one, and its gradient by the adjoint identity <dy, conv x> = <dx, x>.
+template <Conv2DExtents E, class T>
+void check_winograd(double tolerance) {
+  static_assert(winograd_pays(E));
+  constexpr std::size_t samples = 3;
+  const auto x = random_arena<T>(samples * E.input_size(), 1), kernel = random_arena<T>(E.kernel_rows() * E.filters, 2),
+             bias = random_arena<T>(E.filters, 3), dy = random_arena<T>(samples * E.output_size(), 4);
+  Arena<T> direct(samples * E.output_size()), winograd(samples * E.output_size()), dx(x.size()),
+      scratch(conv2d_scratch<E>()), forward(conv2d_prepared_forward<E>()), backward(conv2d_prepared_backward<E>());
+  scratch.fill(std::numeric_limits<T>::quiet_NaN());
+  conv2d_forward<E>(samples, x.data(), kernel.data(), bias.data(), static_cast<const T*>(nullptr), direct.data(),
+                    scratch.data());
+  conv2d_prepare_forward<E>(kernel.data(), forward.data());
+  scratch.fill(std::numeric_limits<T>::quiet_NaN());
+  conv2d_forward<E>(samples, x.data(), kernel.data(), bias.data(), static_cast<const T*>(forward.data()),
+                    winograd.data(), scratch.data());
+  support::check_close(winograd.span(), direct.span(), tolerance);
+  conv2d_prepare_backward<E>(kernel.data(), backward.data());
+  scratch.fill(std::numeric_limits<T>::quiet_NaN());
+  conv2d_backward_input<E>(samples, dy.data(), static_cast<const T*>(backward.data()), dx.data(), scratch.data());
+  double by_y = 0, by_x = 0, norm = 0;
+  for (std::size_t i = 0; i < dy.size(); ++i) {
+    by_y += double{dy.data()[i]} * (direct.data()[i] - bias.data()[i % E.filters]);
+    norm += std::abs(double{dy.data()[i]} * direct.data()[i]);
+  }
+  for (std::size_t i = 0; i < x.size(); ++i) by_x += double{dx.data()[i]} * x.data()[i];
+  CHECK(std::abs(by_x - by_y) < tolerance * norm);
+}
+
+}  // namespace
+
+TEST_CASE("Winograd's transform equals the direct convolution, on odd shapes too") {
+  check_winograd<Conv2DExtents(14, 14, 32, 32, 3, 1, same), float>(1e-5);
+  check_winograd<Conv2DExtents(13, 13, 32, 64, 3, 1, valid), float>(1e-5);
+  check_winograd<Conv2DExtents(13, 17, 25, 27, 3, 1, same), float>(1e-5);
+  check_winograd<Conv2DExtents(15, 12, 33, 24, 3, 1, valid), float>(1e-5);
+  check_winograd<Conv2DExtents(28, 28, 24, 40, 3, 1, same), double>(1e-12);
+}
+
+TEST_CASE("one row times a matrix equals the product of many rows, bit for bit") {
+  for (const std::size_t columns : {1, 7, 8, 10, 64, 100, 513})
+    for (const std::size_t depth : {1, 9, 77}) {
+      const auto x = random_arena<float>(2 * depth, 1), b = random_arena<float>(depth * columns, 2),
+                 bias = random_arena<float>(columns, 3);
+      Arena<float> one(columns), two(2 * columns);
+      row_times_matrix(depth, columns, x.data(), b.data(), bias.data(), one.data());
+      gather_gemm(
+          2, columns, Walk{.length = depth}, [&](std::size_t i) { return x.data() + i * depth; }, b.data(), columns,
+          bias.data(), [&](std::size_t i) { return two.data() + i * columns; });
+      for (std::size_t j = 0; j < columns; ++j) CHECK(one.data()[j] == two.data()[j]);
+    }
+}
+
 TEST_CASE("small and large dense products agree with plain loops") {
   for (const auto& [inputs, outputs] : {std::pair<std::size_t, std::size_t>{7, 10}, {300, 500}}) {
     const std::size_t samples = 5;

@@ -32,6 +32,13 @@ TEST_CASE("Conv2D") {
   CHECK(check_gradients<Conv2D<3, 1, 2>, Shape<5, 5, 2>>() <= 1e-6);
 }
 
+TEST_CASE("ReLU computed with the product before it") {
+  CHECK(check_gradients<Sequential<Dense<7>, ReLU>, Shape<5>>() <= 1e-6);
+  CHECK(check_gradients<Sequential<Dense<9>, ReLU, Dense<3>, ReLU>, Shape<4>>({}, {.samples = 1}) <= 1e-6);
+  CHECK(check_gradients<Sequential<Conv2D<5, 3, 2, same>, ReLU, Flatten, Dense<2>>, Shape<5, 6, 2>>() <= 1e-6);
+  CHECK(check_gradients<Sequential<Conv2D<24, 3>, ReLU>, Shape<6, 6, 24>>({}, {.samples = 2}) <= 1e-6);
+}
+
 TEST_CASE("pooling") {
   CHECK(check_gradients<MaxPooling2D<2>, Shape<5, 6, 3>>() <= 1e-6);
   CHECK(check_gradients<MaxPooling2D<3, 2, same>, Shape<6, 5, 9>>() <= 1e-6);
@@ -103,12 +110,12 @@ TEST_CASE(
 }
 
 // A chain of one is never fused with its neighbours.
-template <class T, class In, class Convolution, class Pooling>
+template <class T, class In, class Product, class... After>
 void check_fused_equals_simple() {
-  using Fused = Sequential<Convolution, ReLU, Pooling>;
-  using Simple = Sequential<Sequential<Convolution>, ReLU, Pooling>;
+  using Fused = Sequential<Product, After...>;
+  using Simple = Sequential<Sequential<Product>, After...>;
   static_assert(Fused::template On<In>::operation_count == 1 &&
-                Simple::template On<In>::operation_count == 3);
+                Simple::template On<In>::operation_count == 1 + sizeof...(After));
   const Fused fused{};
   const Simple simple{};
   testing::detail::Bench<Fused, In, T> a{.layer = fused, .samples = 7};
@@ -138,10 +145,15 @@ void check_fused_equals_simple() {
 }
 
 TEST_CASE("fused operations equal the layers one by one, in single precision") {
-  check_fused_equals_simple<float, Shape<28, 28, 1>, Conv2D<32, 3>, MaxPooling2D<2>>();
-  check_fused_equals_simple<float, Shape<13, 13, 32>, Conv2D<64, 3>, MaxPooling2D<2>>();
-  check_fused_equals_simple<float, Shape<9, 10, 16>, Conv2D<40, 3, 1, same>, MaxPooling2D<2>>();
-  check_fused_equals_simple<float, Shape<15, 9, 3>, Conv2D<6, 5, 2>, MaxPooling2D<Extent{2, 1}>>();
+  check_fused_equals_simple<float, Shape<28, 28, 1>, Conv2D<32, 3>, ReLU, MaxPooling2D<2>>();
+  check_fused_equals_simple<float, Shape<13, 13, 32>, Conv2D<64, 3>, ReLU, MaxPooling2D<2>>();
+  check_fused_equals_simple<float, Shape<9, 10, 16>, Conv2D<40, 3, 1, same>, ReLU, MaxPooling2D<2>>();
+  check_fused_equals_simple<float, Shape<13, 12, 24>, Conv2D<27, 3, 1, same>, ReLU, MaxPooling2D<2>>();
+  check_fused_equals_simple<float, Shape<13, 12, 24>, Conv2D<27, 3, 1, same>, ReLU>();
+  check_fused_equals_simple<float, Shape<6, 7, 3>, Conv2D<10, Extent{3, 2}, 2>, ReLU>();
+  check_fused_equals_simple<float, Shape<33>, Dense<10>, ReLU>();
+  check_fused_equals_simple<float, Shape<400>, Dense<500, no_bias>, ReLU>();
+  check_fused_equals_simple<float, Shape<15, 9, 3>, Conv2D<6, 5, 2>, ReLU, MaxPooling2D<Extent{2, 1}>>();
 }
 
 // A layer that breaks the contract in one way; the check must see it.

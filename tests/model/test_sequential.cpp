@@ -82,13 +82,19 @@ TEST_CASE("chains nest, and names with them") {
 TEST_CASE(
     "predict takes any number of images, flat or square, bytes or floats, and gives the same for each "
     "alone") {
-  const Cnn model{Seed{3}};
+  Cnn model{Seed{3}};
+  Predictor predictor{model};
   const Dataset data = synthetic_digits(201, Seed{9});
   const Matrix all = model.predict(data.images);
   CHECK(all.shape()[0] == 201);
   for (const std::size_t i : {0, 77, 200}) {
-    const Matrix one = model.predict(slice(data, i, 1).images);
-    for (std::size_t j = 0; j < 10; ++j) CHECK(one(0, j) == all(i, j));
+    const Dataset image = slice(data, i, 1);
+    // A predictor computes as predict does with many images; predict with few takes the direct way.
+    const Matrix same = predictor.predict(image.images), close = model.predict(image.images);
+    for (std::size_t j = 0; j < 10; ++j) {
+      CHECK(same(0, j) == all(i, j));
+      CHECK(std::abs(close(0, j) - all(i, j)) < 1e-6f);
+    }
   }
   Matrix flat = Matrix::from_shape({201, 784});
   for (std::size_t i = 0; i < flat.size(); ++i)
@@ -108,6 +114,15 @@ TEST_CASE("a single output is a class by its half") {
   x(1, 0) = 1;
   CHECK(model.predict_classes(x)(0) == 0);
   CHECK(model.predict_classes(x)(1) == 1);
+}
+
+TEST_CASE("a predictor follows its model when it is told to") {
+  Cnn model{Seed{3}};
+  Predictor predictor{model};
+  const Dataset data = synthetic_digits(40, Seed{9});
+  model.initialize(Seed{4});
+  predictor.refresh();
+  CHECK(predictor.predict(data.images) == model.predict(data.images));
 }
 
 TEST_CASE("wrong samples are refused by predict") {

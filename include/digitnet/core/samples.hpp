@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "digitnet/core/arena.hpp"
 #include "digitnet/core/error.hpp"
+#include "digitnet/core/simd.hpp"
 #include "digitnet/core/tensor.hpp"
 
 namespace digitnet {
@@ -87,14 +89,28 @@ class Samples {
   }
 
   /// Throws if a float is NaN or infinite.
-  void check_finite() const {
+  void check_finite() const { check_finite(0, count()); }
+  /// The same for some of the samples.
+  void check_finite(std::size_t first, std::size_t samples) const {
     if (!floats_) return;
     const std::size_t length = size();
-    for (std::size_t i = 0; i < count() * length; ++i)
+    const float* const from = floats_ + first * length;
+    // 0 times a number is 0 unless the number is not finite.
+    using Vector = simd::Vector<float>;
+    if (simd::transform_sum(
+            samples * length, [](Vector x) { return x * Vector(0.0f); }, from) == 0)
+      return;
+    for (std::size_t i = first * length; i < (first + samples) * length; ++i)
       if (!std::isfinite(floats_[i]))
         fail("Sample " + std::to_string(i / length) + " contains " +
              (std::isnan(floats_[i]) ? "NaN" : "infinity") + " at element " + std::to_string(i % length) +
              ", but inputs must be finite: clean the data before it reaches the model");
+  }
+
+  /// Samples first, first + 1, ... where they lie, if they are floats with readable memory behind; else null.
+  const float* in_place(std::size_t first, std::size_t samples) const {
+    const std::size_t behind = (count() - first - samples) * size();
+    return floats_ && behind * sizeof(float) >= readable_bytes_behind ? floats_ + first * size() : nullptr;
   }
 
  private:

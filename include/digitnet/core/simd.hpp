@@ -1,7 +1,9 @@
 // The one place that includes xsimd: vectors of the widest registers that the compiler may use.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <type_traits>
 #if defined(__GNUC__) && !defined(__clang__)
 // g++ 12 takes the deliberately undefined operand in its own AVX-512 header for a mistake (GCC bug 105593).
 #pragma GCC diagnostic push
@@ -60,6 +62,43 @@ void write_part(T* to, const Vector<T, Arch>& vector, std::size_t count) {
   write<Arch>(lanes, vector);
   if (count > width<T, Arch>) __builtin_unreachable();
   std::memcpy(to, lanes, count * sizeof(T));
+}
+
+namespace detail {
+
+template <class Element, std::size_t lanes>
+struct Plain {
+  typedef Element Type __attribute__((vector_size(lanes * sizeof(Element))));
+};
+
+}  // namespace detail
+
+/// Writes lanes that hold whole numbers from 0 to 255 as bytes.
+template <class Arch, class T>
+void write_bytes(std::uint8_t* to, const Vector<T, Arch>& vector) {
+  constexpr std::size_t lanes = width<T, Arch>;
+  alignas(64) T numbers[lanes];
+  write<Arch>(numbers, vector);
+  typename detail::Plain<T, lanes>::Type plain;
+  std::memcpy(&plain, numbers, sizeof(plain));
+  using Integers = typename detail::Plain<std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>, lanes>::Type;
+  const auto bytes = __builtin_convertvector(__builtin_convertvector(plain, Integers),
+                                             typename detail::Plain<std::uint8_t, lanes>::Type);
+  std::memcpy(to, &bytes, sizeof(bytes));
+}
+
+/// Bytes as numbers.
+template <class Arch, class T>
+Vector<T, Arch> read_bytes(const std::uint8_t* from) {
+  constexpr std::size_t lanes = width<T, Arch>;
+  typename detail::Plain<std::uint8_t, lanes>::Type bytes;
+  std::memcpy(&bytes, from, sizeof(bytes));
+  using Integers = typename detail::Plain<std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>, lanes>::Type;
+  const auto plain = __builtin_convertvector(__builtin_convertvector(bytes, Integers),
+                                             typename detail::Plain<T, lanes>::Type);
+  alignas(64) T numbers[lanes];
+  std::memcpy(numbers, &plain, sizeof(plain));
+  return read<Arch>(numbers);
 }
 
 /// The sum of all lanes, by halves.

@@ -1,15 +1,11 @@
-// Convolution, ReLU and max-pooling as one operation that never stores the map between them.
-//
-// Forward computes only positions that some window covers, and keeps of each window its largest value and its
-// place. Backward uses that of a window only the winner has a gradient, and only where ReLU let it through:
-// for each filter it makes the short list of (place, gradient) and runs over it, with one filter's kernel in
-// registers.
+// Convolution, ReLU and max-pooling as one operation that never stores the map between them: extents, and the
+// forward pass, which computes only positions that some window covers, and keeps of each window its largest value
+// and its place.
 #pragma once
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include "digitnet/kernels/conv2d.hpp"
 
@@ -32,15 +28,51 @@ struct ConvPoolExtents {
     const std::size_t column = pooled % out_width() * window.width + place % window.width;
     return (row * conv.stride.height * conv.padded.width + column * conv.stride.width) * conv.channels;
   }
+  /// Whether a window is a tile of Winograd's transform, and that is faster.
+  constexpr bool uses_winograd() const { return winograd_pays(conv) && window == Extent{2}; }
+  constexpr WinogradExtents winograd() const {
+    return {out_height(), out_width(), conv.channels, conv.filters, conv.padded.width};
+  }
   /// Few inputs reach an output, so that its whole kernel row fits the registers beside the filters.
   constexpr bool is_shallow() const { return conv.kernel_rows() <= 12; }
 };
 
 namespace detail {
 
-// The largest of each window's sums, with bias and ReLU; `winner` is window_size where nothing is above zero.
+// The largest of a window's sums, then bias and ReLU, and its place, which is window_size where nothing is above
+// zero. `winner` is null in inference.
+template <class Arch, std::size_t places, class T>
+[[gnu::always_inline]] inline void keep_largest(const simd::Vector<T, Arch> (&sums)[places], const T* bias, T* y,
+                                                std::uint8_t* winner, std::size_t lanes) {
+  using Vector = simd::Vector<T, Arch>;
+  constexpr std::size_t width = simd::width<T, Arch>;
+  Vector best = sums[0], place_of_best(T{0});
+  Vector not_a_number = sums[0] * Vector(T{0});  // 0, or NaN if any value is NaN or infinite
+  DIGITNET_UNROLL
+  for (std::size_t place = 1; place < places; ++place) {
+    const auto larger = sums[place] > best;
+    best = xsimd::select(larger, sums[place], best);
+    place_of_best = xsimd::select(larger, Vector(static_cast<T>(place)), place_of_best);
+    not_a_number = xsimd::fma(sums[place], Vector(T{0}), not_a_number);
+  }
+  if (bias) best += lanes == width ? simd::read<Arch>(bias) : simd::read_part<Arch>(bias, lanes);
+  const auto live = best > Vector(T{0});
+  best = xsimd::select(live, best, Vector(T{0})) + not_a_number;
+  place_of_best = xsimd::select(live, place_of_best, Vector(static_cast<T>(places)));
+  if (lanes == width) {
+    simd::write<Arch>(y, best);
+    if (winner) simd::write_bytes<Arch>(winner, place_of_best);
+    return;
+  }
+  simd::write_part<Arch>(y, best, lanes);
+  if (!winner) return;
+  std::array<std::uint8_t, width> bytes;
+  simd::write_bytes<Arch>(bytes.data(), place_of_best);
+  std::copy_n(bytes.data(), lanes, winner);
+}
+
 template <ConvPoolExtents E, class Arch, std::size_t Windows, std::size_t Vectors, class T>
-[[gnu::noinline]] void conv_pool_tile(const T* image, std::size_t first, std::size_t valid_windows,
+[[gnu::always_inline]] inline void conv_pool_tile(const T* image, std::size_t first, std::size_t valid_windows,
                                       const T* kernel, const T* bias, T* y, std::uint8_t* winner,
                                       std::size_t valid_columns) {
   using Vector = simd::Vector<T, Arch>;
@@ -52,315 +84,101 @@ template <ConvPoolExtents E, class Arch, std::size_t Windows, std::size_t Vector
     for (std::size_t place = 0; place < places; ++place)
       a[w * places + place] = image + E.patch(first + std::min(w, valid_windows - 1), place);
   Vector sums[rows][Vectors];
-  constexpr Walk walk{.segments = E.conv.kernel.height,
-                      .length = E.conv.kernel.width * E.conv.channels,
-                      .segment_stride = E.conv.padded.width * E.conv.channels};
+  constexpr FixedWalk<Walk{.segments = E.conv.kernel.height,
+                           .length = E.conv.kernel.width * E.conv.channels,
+                           .segment_stride = E.conv.padded.width * E.conv.channels}>
+      walk{};
   multiply<Arch>(a, walk, kernel, E.conv.filters, sums);
+  DIGITNET_UNROLL
   for (std::size_t v = 0; v < Vectors; ++v) {
     const std::size_t lanes = std::min(width, valid_columns - v * width);
-    const Vector shift = bias ? (lanes == width ? simd::read<Arch>(bias + v * width)
-                                                : simd::read_part<Arch>(bias + v * width, lanes))
-                              : Vector(T{0});
     DIGITNET_UNROLL
     for (std::size_t w = 0; w < Windows; ++w) {
-      Vector best(T{0}), place_of_best(static_cast<T>(places)), not_a_number(T{0});
+      Vector window[places];
       DIGITNET_UNROLL
-      for (std::size_t place = 0; place < places; ++place) {
-        const Vector value = sums[w * places + place][v] + shift;
-        const auto larger = value > best;
-        best = xsimd::select(larger, value, best);
-        place_of_best = xsimd::select(larger, Vector(static_cast<T>(place)), place_of_best);
-        not_a_number =
-            xsimd::fma(value, Vector(T{0}), not_a_number);  // 0, or NaN if any value is NaN or infinite
-      }
-      if (w >= valid_windows) continue;
-      best += not_a_number;
-      T* const to = y + w * E.conv.filters + v * width;
-      std::uint8_t* const winner_to = winner + w * E.conv.filters + v * width;
-      alignas(64) T numbers[width];
-      simd::write<Arch>(numbers, place_of_best);
-      if (lanes == width) {
-        simd::write<Arch>(to, best);
-        for (std::size_t lane = 0; lane < width; ++lane)
-          winner_to[lane] = static_cast<std::uint8_t>(numbers[lane]);
-      } else {
-        simd::write_part<Arch>(to, best, lanes);
-        for (std::size_t lane = 0; lane < lanes; ++lane)
-          winner_to[lane] = static_cast<std::uint8_t>(numbers[lane]);
-      }
+      for (std::size_t place = 0; place < places; ++place) window[place] = sums[w * places + place][v];
+      const std::size_t at = w * E.conv.filters + v * width;
+      if (w < valid_windows)
+        keep_largest<Arch>(window, bias ? bias + v * width : nullptr, y + at, winner ? winner + at : nullptr, lanes);
     }
   }
 }
 
 template <ConvPoolExtents E, class Arch, std::size_t Vectors, class T>
-void conv_pool_columns(const T* image, const T* kernel, const T* bias, T* y, std::uint8_t* winner,
+[[gnu::noinline]] void conv_pool_columns(const T* image, const T* kernel, const T* bias, T* y, std::uint8_t* winner,
                        std::size_t column) {
   constexpr std::size_t room = simd::registers<Arch> >= 32 ? 24 : 12;  // registers for sums
   constexpr std::size_t Windows = std::max<std::size_t>(1, room / Vectors / E.window_size());
   const std::size_t valid_columns = std::min(Vectors * simd::width<T, Arch>, E.conv.filters - column);
-  for (std::size_t first = 0; first < E.windows(); first += Windows)
-    conv_pool_tile<E, Arch, Windows, Vectors>(
-        image, first, std::min(Windows, E.windows() - first), kernel + column, bias ? bias + column : nullptr,
-        y + first * E.conv.filters + column, winner + first * E.conv.filters + column, valid_columns);
-}
-
-// Runs over a list of (patch, gradient) with up to `room` vectors of one filter's kernel in registers at a
-// time. Block(t) is called with the numbers of the vectors; vector t of a kernel is part t % per_line of line
-// t / per_line.
-template <ConvPoolExtents E, class T, class Arch>
-struct KernelVectors {
-  static constexpr std::size_t width = simd::width<T, Arch>;
-  static constexpr std::size_t line =
-      E.conv.kernel.width * E.conv.channels;  // contiguous in image and kernel
-  static constexpr std::size_t per_line = (line + width - 1) / width;
-  static constexpr std::size_t count = E.conv.kernel.height * per_line;
-  static constexpr std::size_t room = simd::registers<Arch> >= 32 ? 24 : 12;
-  static constexpr std::size_t blocks = (count + room - 1) / room;
-  static constexpr std::size_t per_block = (count + blocks - 1) / blocks;
-
-  static constexpr std::size_t lanes(std::size_t t) { return std::min(width, line - t % per_line * width); }
-  static constexpr std::size_t in_kernel(std::size_t t) { return t / per_line * line + t % per_line * width; }
-  static constexpr std::size_t in_image(std::size_t t) {
-    return t / per_line * E.conv.padded.width * E.conv.channels + t % per_line * width;
-  }
-  template <std::size_t t>
-  static simd::Vector<T, Arch> read(const T* from) {
-    if constexpr (lanes(t) == width)
-      return simd::read<Arch>(from);
-    else
-      return simd::read_part<Arch>(from, lanes(t));
-  }
-  template <std::size_t t>
-  static void write(T* to, const simd::Vector<T, Arch>& vector) {
-    if constexpr (lanes(t) == width)
-      simd::write<Arch>(to, vector);
-    else
-      simd::write_part<Arch>(to, vector, lanes(t));
-  }
-};
-
-// kernel_gradient += sum of gradient * patch over the list, for one filter.
-template <ConvPoolExtents E, class Arch, std::size_t First, class T, std::size_t... I>
-[[gnu::always_inline]] inline void add_patches(std::index_sequence<I...>, std::size_t count,
-                                               const std::uint32_t* patches, const T* gradients,
-                                               const T* image, T* kernel_gradient) {
-  using K = KernelVectors<E, T, Arch>;
-  using Vector = simd::Vector<T, Arch>;
-  std::array<Vector, sizeof...(I)> sums{
-      K::template read<First + I>(kernel_gradient + K::in_kernel(First + I))...};
-  for (std::size_t entry = 0; entry < count; ++entry) {
-    const T* const patch = image + patches[entry];
-    const Vector gradient(gradients[entry]);
-    ((sums[I] = xsimd::fma(gradient, K::template read<First + I>(patch + K::in_image(First + I)), sums[I])),
-     ...);
-  }
-  (K::template write<First + I>(kernel_gradient + K::in_kernel(First + I), sums[I]), ...);
-}
-
-// Each patch of image_gradient in the list += gradient * kernel, for one filter.
-template <ConvPoolExtents E, class Arch, std::size_t First, class T, std::size_t... I>
-[[gnu::always_inline]] inline void scatter_kernel(std::index_sequence<I...>, std::size_t count,
-                                                  const std::uint32_t* patches, const T* gradients,
-                                                  const T* kernel, T* image_gradient) {
-  using K = KernelVectors<E, T, Arch>;
-  using Vector = simd::Vector<T, Arch>;
-  const std::array<Vector, sizeof...(I)> weights{
-      K::template read<First + I>(kernel + K::in_kernel(First + I))...};
-  for (std::size_t entry = 0; entry < count; ++entry) {
-    T* const patch = image_gradient + patches[entry];
-    const Vector gradient(gradients[entry]);
-    (K::template write<First + I>(
-         patch + K::in_image(First + I),
-         xsimd::fma(gradient, weights[I], K::template read<First + I>(patch + K::in_image(First + I)))),
-     ...);
+  for (std::size_t first = 0; first < E.windows(); first += Windows) {
+    const std::size_t at = first * E.conv.filters + column;
+    conv_pool_tile<E, Arch, Windows, Vectors>(image, first, std::min(Windows, E.windows() - first), kernel + column,
+                                              bias ? bias + column : nullptr, y + at, winner ? winner + at : nullptr,
+                                              valid_columns);
   }
 }
 
-template <ConvPoolExtents E, class T, class Arch, class Visit>
-[[gnu::always_inline]] inline void for_each_block(Visit visit) {
-  using K = KernelVectors<E, T, Arch>;
-  [&]<std::size_t... B>(std::index_sequence<B...>) {
-    (visit.template operator()<B * K::per_block, std::min(K::per_block, K::count - B * K::per_block)>(), ...);
-  }
-  (std::make_index_sequence<K::blocks>{});
-}
-
-// With few inputs, the filters are the vectors: for each place of each window, the gradients that belong
-// there times the patch's numbers one by one, all of d_kernel in registers.
-template <ConvPoolExtents E, class Arch, std::size_t Vectors, class T>
-[[gnu::noinline]] void shallow_weights(const T* image, const T* dy, const std::uint8_t* winner, T* d_kernel,
-                                       T* d_bias, std::size_t valid_columns) {
-  using Vector = simd::Vector<T, Arch>;
-  constexpr std::size_t width = simd::width<T, Arch>;
-  constexpr std::size_t taps = E.conv.kernel_rows();
-  constexpr std::size_t line = E.conv.kernel.width * E.conv.channels;
-  constexpr std::size_t places = E.window_size();
-  Vector sums[taps][Vectors], bias_sums[Vectors];
-  DIGITNET_UNROLL
-  for (std::size_t tap = 0; tap < taps; ++tap) {
-    DIGITNET_UNROLL
-    for (std::size_t v = 0; v < Vectors; ++v) sums[tap][v] = Vector(T{0});
-  }
-  DIGITNET_UNROLL
-  for (std::size_t v = 0; v < Vectors; ++v) bias_sums[v] = Vector(T{0});
-  for (std::size_t pooled = 0; pooled < E.windows(); ++pooled) {
-    Vector gradient[Vectors], place_of[Vectors];
-    DIGITNET_UNROLL
-    for (std::size_t v = 0; v < Vectors; ++v) {
-      const std::size_t at = pooled * E.conv.filters + v * width;
-      const std::size_t lanes = std::min(width, valid_columns - v * width);
-      alignas(64) T numbers[width];
-      for (std::size_t lane = 0; lane < width; ++lane)
-        numbers[lane] = static_cast<T>(lane < lanes ? winner[at + lane] : places);
-      place_of[v] = simd::read<Arch>(numbers);
-      gradient[v] = lanes == width ? simd::read<Arch>(dy + at) : simd::read_part<Arch>(dy + at, lanes);
-      gradient[v] = xsimd::select(place_of[v] < Vector(static_cast<T>(places)), gradient[v], Vector(T{0}));
-      bias_sums[v] += gradient[v];
-    }
-    DIGITNET_UNROLL
-    for (std::size_t place = 0; place < places; ++place) {
-      const T* const patch = image + E.patch(pooled, place);
-      Vector here[Vectors];
-      DIGITNET_UNROLL
-      for (std::size_t v = 0; v < Vectors; ++v)
-        here[v] = xsimd::select(place_of[v] == Vector(static_cast<T>(place)), gradient[v], Vector(T{0}));
-      DIGITNET_UNROLL
-      for (std::size_t tap = 0; tap < taps; ++tap) {
-        const Vector x(patch[tap / line * E.conv.padded.width * E.conv.channels + tap % line]);
-        DIGITNET_UNROLL
-        for (std::size_t v = 0; v < Vectors; ++v) sums[tap][v] = xsimd::fma(x, here[v], sums[tap][v]);
-      }
-    }
-  }
-  for (std::size_t v = 0; v < Vectors; ++v) {
-    const std::size_t lanes = std::min(width, valid_columns - v * width);
-    const auto add = [&](T* to, const Vector& sum) {
-      if (lanes == width)
-        simd::write<Arch>(to, simd::read<Arch>(to) + sum);
-      else
-        simd::write_part<Arch>(to, simd::read_part<Arch>(to, lanes) + sum, lanes);
-    };
-    for (std::size_t tap = 0; tap < taps; ++tap)
-      add(d_kernel + tap * E.conv.filters + v * width, sums[tap][v]);
-    if (d_bias) add(d_bias + v * width, bias_sums[v]);
-  }
+// The places that the functions below share scratch into.
+template <ConvPoolExtents E>
+constexpr std::size_t conv_pool_frame() {
+  return round_up(E.conv.frame().size(), alignment_elements);
 }
 
 }  // namespace detail
 
-/// Elements of scratch that the functions below may overwrite.
+/// Elements of scratch that conv_pool_forward and conv_pool_backward may overwrite.
 template <ConvPoolExtents E>
 constexpr std::size_t conv_pool_scratch() {
-  const std::size_t frame = E.conv.has_padding() ? round_up(E.conv.padded_size(), alignment_elements) : 0;
-  const std::size_t kernel =
+  const std::size_t gradients =
       E.is_shallow() ? 0 : round_up(E.conv.kernel_rows() * E.conv.filters, alignment_elements);
-  return 2 * frame + kernel;
+  const std::size_t winograd = E.uses_winograd() ? E.winograd().scratch() : 0;
+  const std::size_t frame = detail::conv_pool_frame<E>();
+  return frame + std::max(frame + gradients, winograd);
+}
+
+/// Elements that conv_pool_prepare_forward makes of a kernel; 0: nothing is needed.
+template <ConvPoolExtents E>
+constexpr std::size_t conv_pool_prepared_forward() {
+  return E.uses_winograd() ? round_up(E.winograd().weights(), alignment_elements) : 0;
+}
+template <ConvPoolExtents E, class Arch = DefaultArch, class T>
+void conv_pool_prepare_forward(const T* kernel, T* prepared) {
+  if constexpr (E.uses_winograd()) winograd_weights<Arch>(E.conv.channels, E.conv.filters, kernel, prepared);
 }
 
 /// y = max over each window of relu(x * kernel + bias), for n samples. Assigns y (n, out_height, out_width,
-/// filters) and, for each of its elements, `winner`: the place inside the window, or window_size where y is
-/// 0. bias may be null.
+/// filters) and, unless it is null, for each of its elements `winner`: the place inside the window, or window_size
+/// where y is 0. bias may be null; `prepared` is what conv_pool_prepare_forward made of the kernel, or null.
 template <ConvPoolExtents E, class Arch = DefaultArch, class T>
-void conv_pool_forward(std::size_t samples, const T* x, const T* kernel, const T* bias, T* y,
+void conv_pool_forward(std::size_t samples, const T* x, const T* kernel, const T* bias, const T* prepared, T* y,
                        std::uint8_t* winner, T* scratch) {
   constexpr std::size_t width = simd::width<T, Arch>;
   constexpr std::size_t most = detail::tile_vectors<Arch> * width;
+  constexpr std::size_t filters = E.conv.filters;
+  clear_frame<E.conv.frame()>(scratch);
   for (std::size_t i = 0; i < samples; ++i) {
-    const T* const image = detail::framed<E.conv>(x + i * E.conv.input_size(), scratch);
+    const T* const image = put_in_frame<E.conv.frame()>(x + i * E.conv.input_size(), scratch);
     T* const out = y + i * E.output_size();
-    std::uint8_t* const winners = winner + i * E.output_size();
-    constexpr std::size_t whole = E.conv.filters / most * most;
+    std::uint8_t* const winners = winner ? winner + i * E.output_size() : nullptr;
+    if constexpr (E.uses_winograd()) {
+      if (prepared) {
+        winograd<E.winograd(), Arch>(
+            image, prepared, scratch + detail::conv_pool_frame<E>(),
+            [&](std::size_t tile, std::size_t filter, const simd::Vector<T, Arch>(&sums)[4]) __attribute__((always_inline)) {
+                  const std::size_t at = tile * filters + filter;
+                  detail::keep_largest<Arch>(sums, bias ? bias + filter : nullptr, out + at,
+                                             winners ? winners + at : nullptr,
+                                             filters % width == 0 ? width : std::min(width, filters - filter));
+                });
+        continue;
+      }
+    }
+    constexpr std::size_t whole = filters / most * most;
     for (std::size_t column = 0; column < whole; column += most)
       detail::conv_pool_columns<E, Arch, most / width>(image, kernel, bias, out, winners, column);
-    if constexpr (whole < E.conv.filters)
-      detail::conv_pool_columns<E, Arch, (E.conv.filters - whole + width - 1) / width>(image, kernel, bias,
-                                                                                       out, winners, whole);
-  }
-}
-
-/// Filters first: what conv_pool_backward wants of the kernel to compute dx.
-template <ConvPoolExtents E, class T>
-void conv_pool_prepare(const T* kernel, T* filters_first) {
-  transpose(E.conv.kernel_rows(), E.conv.filters, kernel, filters_first);
-}
-
-/// d_kernel and d_bias (unless null) += the gradients of n samples; assigns dx unless it is null.
-template <ConvPoolExtents E, class Arch = DefaultArch, class T>
-void conv_pool_backward(std::size_t samples, const T* x, const T* dy, const std::uint8_t* winner,
-                        const T* filters_first, T* d_kernel, T* d_bias, T* dx, T* scratch) {
-  constexpr std::size_t filters = E.conv.filters;
-  constexpr std::size_t kernel_size = E.conv.kernel_rows();
-  constexpr std::size_t frame_size =
-      E.conv.has_padding() ? round_up(E.conv.padded_size(), alignment_elements) : 0;
-  T* const framed_dx = scratch + frame_size;
-  T* const kernel_gradients = scratch + 2 * frame_size;  // filters first
-  if constexpr (!E.is_shallow()) std::fill_n(kernel_gradients, kernel_size * filters, T{0});
-  std::array<std::uint32_t, E.windows() + 1> patches;
-  std::array<T, E.windows() + 1> gradients;
-  for (std::size_t i = 0; i < samples; ++i) {
-    const T* const image = detail::framed<E.conv>(x + i * E.conv.input_size(), scratch);
-    const T* const gradient = dy + i * E.output_size();
-    const std::uint8_t* const places = winner + i * E.output_size();
-    T* const dx_here = E.conv.has_padding() ? framed_dx : dx + (dx ? i * E.conv.input_size() : 0);
-    if (dx) std::fill_n(dx_here, E.conv.padded_size(), T{0});
-    if constexpr (E.is_shallow()) {
-      constexpr std::size_t width = simd::width<T, Arch>;
-      constexpr std::size_t room = simd::registers<Arch> >= 32 ? 24 : 12;
-      constexpr std::size_t most = std::clamp<std::size_t>(room / kernel_size, 1, 4);
-      const auto columns = [&]<std::size_t Vectors>(std::size_t column) {
-        detail::shallow_weights<E, Arch, Vectors>(image, gradient + column, places + column,
-                                                  d_kernel + column, d_bias ? d_bias + column : nullptr,
-                                                  std::min(Vectors * width, filters - column));
-      };
-      constexpr std::size_t whole = filters / (most * width) * most * width;
-      for (std::size_t column = 0; column < whole; column += most * width)
-        columns.template operator()<most>(column);
-      if constexpr (whole < filters)
-        columns.template operator()<(filters - whole + width - 1) / width>(whole);
-      if (!dx) continue;
-    }
-    for (std::size_t filter = 0; filter < filters; ++filter) {
-      std::size_t count = 0;
-      T sum{0};
-      for (std::size_t pooled = 0; pooled < E.windows(); ++pooled) {
-        const std::size_t place = places[pooled * filters + filter];
-        const bool live = place < E.window_size();
-        // Written always and kept if live: a branch here would be taken at random.
-        patches[count] = static_cast<std::uint32_t>(E.patch(pooled, live ? place : 0));
-        gradients[count] = gradient[pooled * filters + filter];
-        sum += live ? gradients[count] : T{0};
-        count += live;
-      }
-      if constexpr (!E.is_shallow()) {
-        if (d_bias) d_bias[filter] += sum;
-        detail::for_each_block<E, T, Arch>([&]<std::size_t First, std::size_t Count>() {
-          detail::add_patches<E, Arch, First>(std::make_index_sequence<Count>{}, count, patches.data(),
-                                              gradients.data(), image,
-                                              kernel_gradients + filter * kernel_size);
-        });
-      }
-      if (dx)
-        detail::for_each_block<E, T, Arch>([&]<std::size_t First, std::size_t Count>() {
-          detail::scatter_kernel<E, Arch, First>(std::make_index_sequence<Count>{}, count, patches.data(),
-                                                 gradients.data(), filters_first + filter * kernel_size,
-                                                 dx_here);
-        });
-    }
-    if constexpr (E.conv.has_padding())
-      if (dx)
-        for (std::size_t row = 0; row < E.conv.height; ++row)
-          std::copy_n(framed_dx + ((row + E.conv.before.height) * E.conv.padded.width + E.conv.before.width) *
-                                      E.conv.channels,
-                      E.conv.width * E.conv.channels,
-                      dx + i * E.conv.input_size() + row * E.conv.width * E.conv.channels);
-  }
-  if constexpr (!E.is_shallow()) {
-    // Back to Keras' order, a block at a time so that both sides stay in the first-level cache.
-    constexpr std::size_t block = 16;
-    for (std::size_t row = 0; row < kernel_size; row += block)
-      for (std::size_t filter = 0; filter < filters; ++filter)
-        for (std::size_t k = row; k < std::min(kernel_size, row + block); ++k)
-          d_kernel[k * filters + filter] += kernel_gradients[filter * kernel_size + k];
+    if constexpr (whole < filters)
+      detail::conv_pool_columns<E, Arch, (filters - whole + width - 1) / width>(image, kernel, bias, out, winners,
+                                                                                whole);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 #include "digitnet/core/blas.hpp"
 #include "digitnet/kernels/gather_gemm.hpp"
@@ -23,24 +24,33 @@ void dense_prepare(std::size_t inputs, std::size_t outputs, const T* kernel, T* 
   if (!dense_uses_blas(inputs, outputs)) transpose(inputs, outputs, kernel, prepared);
 }
 
-/// y = x kernel + bias. Assigns y (samples, outputs); bias may be null.
-template <class Arch = DefaultArch, class T>
+/// y = activation(x kernel + bias). Assigns y (samples, outputs); bias may be null.
+template <class Activation = Identity, class Arch = DefaultArch, class T>
 void dense_forward(std::size_t samples, std::size_t inputs, std::size_t outputs, const T* x, const T* kernel,
                    const T* bias, T* y) {
-  if (dense_uses_blas(inputs, outputs)) {
-    for (std::size_t i = 0; i < samples; ++i) {
-      if (bias)
-        std::copy_n(bias, outputs, y + i * outputs);
-      else
-        std::fill_n(y + i * outputs, outputs, T{0});
-    }
-    blas::gemm(blas::Transpose::no, blas::Transpose::no, samples, outputs, inputs, x, inputs, kernel, outputs,
-               T{1}, y, outputs);
+  if (samples == 1) {
+    row_times_matrix<Arch, Activation>(inputs, outputs, x, kernel, bias, y);
     return;
   }
-  gather_gemm<Arch>(
-      samples, outputs, Walk{.length = inputs}, [=](std::size_t i) { return x + i * inputs; }, kernel,
-      outputs, bias, [=](std::size_t i) { return y + i * outputs; });
+  if (!dense_uses_blas(inputs, outputs)) {
+    gather_gemm<Arch, Result::assign, Activation>(
+        samples, outputs, Walk{.length = inputs}, [=](std::size_t i) { return x + i * inputs; }, kernel,
+        outputs, bias, [=](std::size_t i) { return y + i * outputs; });
+    return;
+  }
+  blas::gemm(blas::Transpose::no, blas::Transpose::no, samples, outputs, inputs, x, inputs, kernel, outputs,
+             T{0}, y, outputs);
+  using Vector = simd::Vector<T, Arch>;
+  for (std::size_t i = 0; i < samples; ++i) {
+    T* const row = y + i * outputs;
+    if (bias)
+      simd::transform<Arch>(
+          outputs, row, [](Vector sum, Vector b) { return Activation::value(sum + b); },
+          static_cast<const T*>(row), bias);
+    else if constexpr (!std::is_same_v<Activation, Identity>)
+      simd::transform<Arch>(
+          outputs, row, [](Vector sum) { return Activation::value(sum); }, static_cast<const T*>(row));
+  }
 }
 
 /// d_kernel += x^T dy.

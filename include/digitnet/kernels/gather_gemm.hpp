@@ -3,6 +3,7 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/simd.hpp"
@@ -23,15 +24,34 @@ struct Walk {
   std::size_t step = 1;            ///< elements from one index to the next inside a segment
 };
 
+/// A Walk that the compiler knows, so that it can unroll it.
+template <Walk w>
+struct FixedWalk {
+  static constexpr std::size_t segments = w.segments, length = w.length, segment_stride = w.segment_stride,
+                               step = w.step;
+  static constexpr bool is_short = length <= 8;
+};
+
+/// What is done to a sum before it is stored: nothing, or an activation.
+struct Identity {
+  template <class V>
+  static V value(V x) {
+    return x;
+  }
+};
+
 /// Whether a product replaces what is in c or is added to it.
 enum class Result { assign, add };
 
 namespace detail {
 
+template <class AnyWalk>
+constexpr bool unrolls = requires { requires AnyWalk::is_short; };
+
 // sums = rows of a times columns of b: Rows x Vectors accumulators stay in registers while the whole depth
 // passes by.
-template <class Arch, std::size_t Rows, std::size_t Vectors, class T>
-[[gnu::always_inline]] inline void multiply(const T* const (&a)[Rows], const Walk& walk, const T* b,
+template <class Arch, std::size_t Rows, std::size_t Vectors, class T, class AnyWalk>
+[[gnu::always_inline]] inline void multiply(const T* const (&a)[Rows], const AnyWalk& walk, const T* b,
                                             std::size_t b_stride,
                                             simd::Vector<T, Arch> (&sums)[Rows][Vectors]) {
   using Vector = simd::Vector<T, Arch>;
@@ -44,27 +64,41 @@ template <class Arch, std::size_t Rows, std::size_t Vectors, class T>
   const T* row[Rows];
   DIGITNET_UNROLL
   for (std::size_t r = 0; r < Rows; ++r) row[r] = a[r];
-  for (std::size_t segment = 0; segment < walk.segments; ++segment) {
-    const std::size_t begin = segment * walk.segment_stride;
-    const std::size_t end = begin + walk.length * walk.step;
-    for (std::size_t i = begin; i != end; i += walk.step, b += b_stride) {
-      Vector columns[Vectors];
+  const auto add = [&](std::size_t at) __attribute__((always_inline)) {
+    Vector columns[Vectors];
+    DIGITNET_UNROLL
+    for (std::size_t v = 0; v < Vectors; ++v) columns[v] = simd::read<Arch>(b + v * width);
+    DIGITNET_UNROLL
+    for (std::size_t r = 0; r < Rows; ++r) {
+      const Vector factor(row[r][at]);
       DIGITNET_UNROLL
-      for (std::size_t v = 0; v < Vectors; ++v) columns[v] = simd::read<Arch>(b + v * width);
-      DIGITNET_UNROLL
-      for (std::size_t r = 0; r < Rows; ++r) {
-        const Vector factor(row[r][i]);
-        DIGITNET_UNROLL
-        for (std::size_t v = 0; v < Vectors; ++v) sums[r][v] = xsimd::fma(factor, columns[v], sums[r][v]);
+      for (std::size_t v = 0; v < Vectors; ++v) sums[r][v] = xsimd::fma(factor, columns[v], sums[r][v]);
+    }
+    b += b_stride;
+  };
+  if constexpr (unrolls<AnyWalk>) {
+    // Unrolled by segments only: of more straight code the compiler makes one column after the other, and runs
+    // out of registers.
+#pragma GCC unroll 1
+    for (std::size_t segment = 0; segment < AnyWalk::segments; ++segment)
+      [&]<std::size_t... I>(std::index_sequence<I...>) __attribute__((always_inline)) {
+        (add(segment * AnyWalk::segment_stride + I * AnyWalk::step), ...);
       }
+    (std::make_index_sequence<AnyWalk::length>{});
+  } else {
+    for (std::size_t segment = 0; segment < walk.segments; ++segment) {
+      const std::size_t begin = segment * walk.segment_stride;
+      const std::size_t end = begin + walk.length * walk.step;
+      for (std::size_t i = begin; i != end; i += walk.step) add(i);
     }
   }
 }
 
 // A product's tile. Rows beyond `valid_rows` repeat the last row and are not stored: one instantiation serves
 // every remainder.
-template <class Arch, Result result, std::size_t Rows, std::size_t Vectors, class T>
-[[gnu::noinline]] void tile(const T* const (&a)[Rows], const Walk& walk, const T* b, std::size_t b_stride,
+template <class Arch, Result result, class Activation, std::size_t Rows, std::size_t Vectors, class T,
+          class AnyWalk>
+[[gnu::always_inline]] inline void tile(const T* const (&a)[Rows], const AnyWalk& walk, const T* b, std::size_t b_stride,
                             const T* bias, T* const (&c)[Rows], std::size_t valid_rows,
                             std::size_t valid_columns) {
   constexpr std::size_t width = simd::width<T, Arch>;
@@ -78,12 +112,12 @@ template <class Arch, Result result, std::size_t Rows, std::size_t Vectors, clas
       if (whole || v + 1 < Vectors) {
         if (bias) sums[r][v] += simd::read<Arch>(bias + v * width);
         if constexpr (result == Result::add) sums[r][v] += simd::read<Arch>(to);
-        simd::write<Arch>(to, sums[r][v]);
+        simd::write<Arch>(to, Activation::value(sums[r][v]));
       } else {
         const std::size_t rest = valid_columns - v * width;
         if (bias) sums[r][v] += simd::read_part<Arch>(bias + v * width, rest);
         if constexpr (result == Result::add) sums[r][v] += simd::read_part<Arch>(to, rest);
-        simd::write_part<Arch>(to, sums[r][v], rest);
+        simd::write_part<Arch>(to, Activation::value(sums[r][v]), rest);
       }
     }
   }
@@ -93,21 +127,20 @@ template <class Arch, Result result, std::size_t Rows, std::size_t Vectors, clas
 template <class Arch>
 constexpr std::size_t tile_vectors = simd::registers<Arch> >= 32 ? 4 : 2;
 template <class Arch, std::size_t Vectors>
-constexpr std::size_t tile_rows = simd::registers<Arch> >= 32 ? (Vectors >= 4   ? 6
-                                                                 : Vectors >= 3 ? 8
-                                                                                : 8)
-                                                              : (Vectors >= 2 ? 6 : 8);
+constexpr std::size_t tile_rows = Vectors >= 4 || (Vectors >= 2 && simd::registers<Arch> < 32) ? 6 : 8;
 
-template <class Arch, Result result, std::size_t Vectors, class T, class RowOfA, class RowOfC>
-void column_panel(std::size_t rows, const Walk& walk, const RowOfA& a, const T* b, std::size_t b_stride,
+// Contains the tile's code: compilers unroll loops early enough to keep accumulators in registers only where the
+// loops are inside another one.
+template <class Arch, Result result, class Activation, std::size_t Rows, std::size_t Vectors, class T,
+          class AnyWalk, class RowOfA, class RowOfC>
+[[gnu::noinline]] void column_panel(std::size_t rows, const AnyWalk& walk, const RowOfA& a, const T* b, std::size_t b_stride,
                   const T* bias, const RowOfC& c, std::size_t column, std::size_t valid_columns) {
-  constexpr std::size_t Rows = tile_rows<Arch, Vectors>;
   for (std::size_t first = 0; first < rows; first += Rows) {
     const std::size_t valid_rows = std::min(Rows, rows - first);
     if (valid_rows == 1) {
       const T* const from[1] = {a(first)};
       T* const to[1] = {c(first) + column};
-      tile<Arch, result, 1, Vectors>(from, walk, b, b_stride, bias, to, 1, valid_columns);
+      tile<Arch, result, Activation, 1, Vectors>(from, walk, b, b_stride, bias, to, 1, valid_columns);
       continue;
     }
     const T* from[Rows];
@@ -117,19 +150,22 @@ void column_panel(std::size_t rows, const Walk& walk, const RowOfA& a, const T* 
       from[r] = a(row);
       to[r] = c(row) + column;
     }
-    tile<Arch, result, Rows, Vectors>(from, walk, b, b_stride, bias, to, valid_rows, valid_columns);
+    tile<Arch, result, Activation, Rows, Vectors>(from, walk, b, b_stride, bias, to, valid_rows,
+                                                  valid_columns);
   }
 }
 
 }  // namespace detail
 
 /// For row i < rows and column j < columns:
-///   c(i)[j] (=, +=) bias[j] + sum over the walk's indices k of a(i)[walk(k)] * b[k * b_stride + j].
+///   c(i)[j] (=, +=) bias[j] + sum over the walk's indices k of a(i)[walk(k)] * b[k * b_stride + j],
+/// and at last the activation. Rows is the height of a register tile, 0 for the most that fits.
 /// Requires: `a(i)` and `c(i)` give pointers to rows; b has readable_bytes_behind; bias is null or has
 /// `columns` elements; c overlaps neither a nor b. Ensures: nothing beyond column `columns` of c is written.
 /// The order of additions depends on nothing but the walk.
-template <class Arch = DefaultArch, Result result = Result::assign, class T, class RowOfA, class RowOfC>
-void gather_gemm(std::size_t rows, std::size_t columns, const Walk& walk, const RowOfA& a, const T* b,
+template <class Arch = DefaultArch, Result result = Result::assign, class Activation = Identity,
+          std::size_t Rows = 0, class T, class AnyWalk, class RowOfA, class RowOfC>
+void gather_gemm(std::size_t rows, std::size_t columns, const AnyWalk& walk, const RowOfA& a, const T* b,
                  std::size_t b_stride, const T* bias, const RowOfC& c) {
   constexpr std::size_t width = simd::width<T, Arch>;
   constexpr std::size_t Most = detail::tile_vectors<Arch>;
@@ -137,8 +173,9 @@ void gather_gemm(std::size_t rows, std::size_t columns, const Walk& walk, const 
     const std::size_t here = std::min(Most * width, columns - column);
     const T* const panel_bias = bias ? bias + column : nullptr;
     const auto panel = [&]<std::size_t Vectors>() {
-      detail::column_panel<Arch, result, Vectors>(rows, walk, a, b + column, b_stride, panel_bias, c, column,
-                                                  here);
+      constexpr std::size_t Height = Rows > 0 ? Rows : detail::tile_rows<Arch, Vectors>;
+      detail::column_panel<Arch, result, Activation, Height, Vectors>(rows, walk, a, b + column, b_stride,
+                                                                      panel_bias, c, column, here);
     };
     switch ((here + width - 1) / width) {
       case 1:
@@ -155,6 +192,26 @@ void gather_gemm(std::size_t rows, std::size_t columns, const Walk& walk, const 
         break;
     }
   }
+}
+
+/// y = activation(x b + bias) for one row x of `depth` numbers: the same additions in the same order as
+/// gather_gemm's, but in panels as wide as the registers allow, which is how memory likes to be read. b has
+/// readable_bytes_behind.
+template <class Arch = DefaultArch, class Activation = Identity, class T>
+void row_times_matrix(std::size_t depth, std::size_t columns, const T* x, const T* b, const T* bias, T* y) {
+  constexpr std::size_t width = simd::width<T, Arch>;
+  constexpr std::size_t most = 8;
+  const auto panel = [&]<std::size_t Vectors>(std::size_t column) {
+    const T* const from[1] = {x};
+    T* const to[1] = {y + column};
+    detail::tile<Arch, Result::assign, Activation, 1, Vectors>(from, Walk{.length = depth}, b + column, columns,
+                                                               bias ? bias + column : nullptr, to, 1,
+                                                               std::min(Vectors * width, columns - column));
+  };
+  std::size_t column = 0;
+  for (; column + (most - 1) * width < columns; column += most * width) panel.template operator()<most>(column);
+  for (; column + width < columns; column += 2 * width) panel.template operator()<2>(column);
+  if (column < columns) panel.template operator()<1>(column);
 }
 
 /// Writes the transpose of a rows x columns matrix.

@@ -42,27 +42,32 @@ struct Conv2D {
     using Bias = Parameter<"bias", Shape<Filters>, &Conv2D::bias_initializer, &Conv2D::bias_regularizer>;
     using Parameters = std::conditional_t<UseBias, ParameterList<Kernel, Bias>, ParameterList<Kernel>>;
     static constexpr bool backward_reads_y = false;
+    static constexpr std::size_t multiply_adds = extents.multiply_adds();
 
     template <class T>
     static constexpr std::size_t scratch_bytes(std::size_t) {
       return kernels::conv2d_scratch<extents>() * sizeof(T);
     }
 
-    template <class T, bool WantsDx>
+    template <class T, Purpose purpose>
     static constexpr std::size_t prepared_bytes() {
-      return WantsDx ? kernels::conv2d_prepared<extents>() * sizeof(T) : 0;
+      if (purpose == Purpose::forward) return kernels::conv2d_prepared_forward<extents>() * sizeof(T);
+      return purpose == Purpose::all_gradients ? kernels::conv2d_prepared_backward<extents>() * sizeof(T) : 0;
     }
-    template <class T, bool WantsDx>
+    template <class T, Purpose purpose>
     static void prepare(ParameterViews<const T, Parameters> parameters, T* prepared) {
-      if constexpr (WantsDx) kernels::conv2d_prepare<extents>(get<"kernel">(parameters).data, prepared);
+      const T* const kernel = get<"kernel">(parameters).data;
+      if constexpr (purpose == Purpose::forward) kernels::conv2d_prepare_forward<extents>(kernel, prepared);
+      if constexpr (purpose == Purpose::all_gradients)
+        kernels::conv2d_prepare_backward<extents>(kernel, prepared);
     }
 
-    template <class Io>
+    template <class Io, class Activation = kernels::Identity>
     static void forward(const Io& io) {
       const typename Io::Real* bias = nullptr;
       if constexpr (UseBias) bias = get<"bias">(io.parameters).data;
-      kernels::conv2d_forward<extents>(io.samples(), io.x.data, get<"kernel">(io.parameters).data, bias,
-                                       io.y.data, io.scratch);
+      kernels::conv2d_forward<extents, Activation>(io.samples(), io.x.data, get<"kernel">(io.parameters).data,
+                                                   bias, io.prepared, io.y.data, io.scratch);
     }
     template <class Io>
     static void backward(const Io& io) {

@@ -26,22 +26,23 @@ struct Dense {
     using Bias = Parameter<"bias", Shape<Units>, &Dense::bias_initializer, &Dense::bias_regularizer>;
     using Parameters = std::conditional_t<UseBias, ParameterList<Kernel, Bias>, ParameterList<Kernel>>;
     static constexpr bool backward_reads_y = false;
+    static constexpr std::size_t multiply_adds = In::size * Units;
 
-    template <class T, bool WantsDx>
+    template <class T, Purpose purpose>
     static constexpr std::size_t prepared_bytes() {
-      return WantsDx ? kernels::dense_prepared(In::size, Units) * sizeof(T) : 0;
+      return purpose == Purpose::all_gradients ? kernels::dense_prepared(In::size, Units) * sizeof(T) : 0;
     }
-    template <class T, bool WantsDx>
+    template <class T, Purpose purpose>
     static void prepare(ParameterViews<const T, Parameters> parameters, T* prepared) {
-      if constexpr (WantsDx)
+      if constexpr (purpose == Purpose::all_gradients)
         kernels::dense_prepare(In::size, Units, get<"kernel">(parameters).data, prepared);
     }
 
-    template <class Io>
+    template <class Io, class Activation = kernels::Identity>
     static void forward(const Io& io) {
       const typename Io::Real* bias = nullptr;
       if constexpr (UseBias) bias = get<"bias">(io.parameters).data;
-      kernels::dense_forward(io.samples(), In::size, Units, io.x.data, get<"kernel">(io.parameters).data,
+      kernels::dense_forward<Activation>(io.samples(), In::size, Units, io.x.data, get<"kernel">(io.parameters).data,
                              bias, io.y.data);
     }
     template <class Io>

@@ -13,19 +13,20 @@
 //   Cache       what backward needs besides x and y: Buffer<Element, ElementsPerSample>. Default: none.
 //   forward(io), backward(io)   static functions; io is a ForwardIo or BackwardIo (below).
 //   scratch_bytes<T>(samples)   bytes that forward and backward may overwrite freely.  Default: 0.
-//   prepared_bytes<T, WantsDx>(), prepare<T, WantsDx>(parameters, prepared)   what backward wants computed
-//   from the
-//               parameters once a step instead of once a micro-batch, such as a transposed kernel. Default:
-//               nothing.
+//   prepared_bytes<T, Purpose>(), prepare<T, Purpose>(parameters, prepared)   what forward or backward wants
+//               computed from the parameters once a step instead of once a micro-batch, such as a transposed
+//               kernel; a part for each. Default: nothing.
+//   multiply_adds   of forward for one sample, for the plan.  Default: 0.
 //
 // An unsuitable In is refused by one static_assert in On, whose sentence names the cure; every other member
 // must still compile, so that one mistake gives one error.
 //
 // forward(io)   requires x, parameters; ensures that y is assigned, every element of it. In training it also
-//               assigns what it needs of cache. It may read random keys; the same keys give the same values.
-// backward(io)  requires x, y, cache as forward left them, dy; ensures that dx is assigned, every element
-//               of it, if wants_dx (`prepared` is then what prepare made of these parameters), and that the
-//               gradients of the parameters are *added to* gradients. It may overwrite dy. It is called once
+//               assigns what it needs of cache; in inference cache may be null. `prepared` is what prepare made for
+//               forward of these parameters, or null, and then forward does without. It may read random keys; the same keys
+//               give the same values.
+// backward(io)  requires x, y, cache as forward left them, dy, prepared; ensures that dx is assigned, every
+//               element of it, if wants_dx, and that the gradients of the parameters are *added to* gradients. It may overwrite dy. It is called once
 //               for each forward in training, for the same samples.
 //
 // Aliasing      x, y, dx, dy do not overlap, except: a layer with `is_view` may find y.data == x.data and
@@ -56,6 +57,9 @@ namespace digitnet {
 /// Whether a forward pass prepares a backward pass; Dropout and its like act in training only.
 enum class Mode { inference, training };
 
+/// What parameters are prepared for: forward, a backward that computes no dx, or one that computes everything.
+enum class Purpose { forward, weight_gradients, all_gradients };
+
 /// For UseBias: `Dense<10, no_bias>`.
 inline constexpr bool no_bias = false;
 
@@ -85,12 +89,13 @@ struct LayerDefaults {
   static constexpr bool in_place = false;
   static constexpr bool backward_reads_x = true;
   static constexpr bool backward_reads_y = true;
+  static constexpr std::size_t multiply_adds = 0;
 
   template <class T>
   static constexpr std::size_t scratch_bytes(std::size_t) {
     return 0;
   }
-  template <class T, bool WantsDx>
+  template <class T, Purpose>
   static constexpr std::size_t prepared_bytes() {
     return 0;
   }
@@ -106,6 +111,7 @@ struct ForwardIo {
   View<const T, In> x;
   View<T, typename On::Output> y;
   ParameterViews<const T, typename On::Parameters> parameters;
+  const T* prepared;
   typename On::Cache::template Pointer<T> cache;
   T* scratch;
   Mode mode;

@@ -1,14 +1,16 @@
 // Fusion by type: which neighbouring layers of a chain run as one operation.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
-#include "digitnet/kernels/conv2d_relu_maxpool.hpp"
+#include "digitnet/kernels/conv2d_relu_maxpool_backward.hpp"
 #include "digitnet/layers/activations.hpp"
 #include "digitnet/layers/conv2d.hpp"
+#include "digitnet/layers/dense.hpp"
 #include "digitnet/layers/layer.hpp"
 #include "digitnet/layers/pooling.hpp"
 
@@ -30,18 +32,23 @@ struct Conv2DReluMaxPooling {
     static constexpr bool backward_reads_y = false;
     static constexpr kernels::ConvPoolExtents extents{ConvolutionOn::extents, Window};
     static constexpr bool has_bias = Parameters::count == 2;
+    static constexpr std::size_t multiply_adds = extents.conv.multiply_adds();
 
     template <class T>
     static constexpr std::size_t scratch_bytes(std::size_t) {
       return kernels::conv_pool_scratch<extents>() * sizeof(T);
     }
-    template <class T, bool WantsDx>
+    template <class T, Purpose purpose>
     static constexpr std::size_t prepared_bytes() {
-      return WantsDx ? extents.conv.kernel_rows() * extents.conv.filters * sizeof(T) : 0;
+      if (purpose == Purpose::forward) return kernels::conv_pool_prepared_forward<extents>() * sizeof(T);
+      return purpose == Purpose::all_gradients ? kernels::conv_pool_prepared_backward<extents>() * sizeof(T) : 0;
     }
-    template <class T, bool WantsDx>
+    template <class T, Purpose purpose>
     static void prepare(ParameterViews<const T, Parameters> parameters, T* prepared) {
-      if constexpr (WantsDx) kernels::conv_pool_prepare<extents>(get<"kernel">(parameters).data, prepared);
+      const T* const kernel = get<"kernel">(parameters).data;
+      if constexpr (purpose == Purpose::forward) kernels::conv_pool_prepare_forward<extents>(kernel, prepared);
+      if constexpr (purpose == Purpose::all_gradients)
+        kernels::conv_pool_prepare_backward<extents>(kernel, prepared);
     }
 
     template <class Io>
@@ -49,30 +56,69 @@ struct Conv2DReluMaxPooling {
       const typename Io::Real* bias = nullptr;
       if constexpr (has_bias) bias = get<"bias">(io.parameters).data;
       kernels::conv_pool_forward<extents>(io.samples(), io.x.data, get<"kernel">(io.parameters).data, bias,
-                                          io.y.data, io.cache, io.scratch);
+                                          io.prepared, io.y.data,
+                                          io.mode == Mode::training ? io.cache : nullptr, io.scratch);
     }
     template <class Io>
     static void backward(const Io& io) {
       typename Io::Real* d_bias = nullptr;
       if constexpr (has_bias) d_bias = get<"bias">(io.gradients).data;
       kernels::conv_pool_backward<extents>(
-          io.samples(), io.x.data, static_cast<const typename Io::Real*>(io.dy.data), io.cache, io.prepared,
-          get<"kernel">(io.gradients).data, d_bias, Io::wants_dx ? io.dx.data : nullptr, io.scratch);
+          io.samples(), io.x.data, static_cast<const typename Io::Real*>(io.dy.data), io.cache,
+          io.prepared, get<"kernel">(io.gradients).data, d_bias,
+          Io::wants_dx ? io.dx.data : nullptr, io.scratch);
     }
   };
 };
 
-/// Three layers that can run together, or not.
-template <class First, class Second, class Third>
-struct Together {
-  static constexpr bool value = false;
+/// A layer of products and the ReLU after it as one layer, with the first one's parameters.
+template <class Product>
+struct WithReLU {
+  static constexpr std::string_view class_name = "WithReLU";
+
+  template <class In>
+  struct On : Product::template On<In> {
+    using Base = typename Product::template On<In>;
+    static constexpr bool backward_reads_y = true;
+
+    template <class Io>
+    static void forward(const Io& io) {
+      Base::template forward<Io, ReLU>(io);
+    }
+    template <class Io>
+    static void backward(const Io& io) {
+      using T = typename Io::Real;
+      simd::transform(
+          io.dy.size(), io.dy.data, [](auto y, auto dy) { return ReLU::slope(y) * dy; }, io.y.data,
+          static_cast<const T*>(io.dy.data));
+      Base::backward(io);
+    }
+  };
 };
-template <std::size_t Filters, Extent Kernel, Extent Strides, Padding Border, bool UseBias, Extent Window>
-struct Together<Conv2D<Filters, Kernel, Strides, Border, UseBias>, ReLU,
-                MaxPooling2D<Window, Window, valid>> {
-  static constexpr bool value = Window.height * Window.width <= 9;
+
+/// Whether the first layers of a list run as one, how many, and as what.
+template <class... Layers>
+struct Together {
+  static constexpr std::size_t length = 1;
+};
+template <std::size_t Filters, Extent Kernel, Extent Strides, Padding Border, bool UseBias, Extent Window,
+          class... Rest>
+requires(Window.height * Window.width <= 9)
+struct Together<Conv2D<Filters, Kernel, Strides, Border, UseBias>, ReLU, MaxPooling2D<Window, Window, valid>,
+                Rest...> {
+  static constexpr std::size_t length = 3;
   using Layer = Conv2DReluMaxPooling<Conv2D<Filters, Kernel, Strides, Border, UseBias>,
                                      MaxPooling2D<Window, Window, valid>, Window>;
+};
+template <std::size_t Filters, Extent Kernel, Extent Strides, Padding Border, bool UseBias, class... Rest>
+struct Together<Conv2D<Filters, Kernel, Strides, Border, UseBias>, ReLU, Rest...> {
+  static constexpr std::size_t length = 2;
+  using Layer = WithReLU<Conv2D<Filters, Kernel, Strides, Border, UseBias>>;
+};
+template <std::size_t Units, bool UseBias, class... Rest>
+struct Together<Dense<Units, UseBias>, ReLU, Rest...> {
+  static constexpr std::size_t length = 2;
+  using Layer = WithReLU<Dense<Units, UseBias>>;
 };
 
 /// `Length` layers from `First` on, run as one.
@@ -81,8 +127,9 @@ struct OperationOf {
   static constexpr std::size_t first = First;
   template <std::size_t I>
   using Step = std::tuple_element_t<First + I, std::tuple<Steps...>>;
-  using Layer =
-      typename Together<typename Step<0>::Layer, typename Step<1>::Layer, typename Step<2>::Layer>::Layer;
+  using Layer = typename decltype([]<std::size_t... I>(std::index_sequence<I...>) {
+    return std::type_identity<Together<typename Step<I>::Layer...>>{};
+  }(std::make_index_sequence<Length>{}))::type::Layer;
   using Input = typename Step<0>::Input;
   using On = typename Layer::template On<Input>;
 
@@ -120,14 +167,11 @@ struct Fusion<std::tuple<Steps...>> {
   /// How many layers run together from layer I on.
   template <std::size_t I>
   static constexpr std::size_t length() {
-    if constexpr (I + 2 < layers) {
+    return []<std::size_t... J>(std::index_sequence<J...>) {
       using All = std::tuple<Steps...>;
-      using Three = detail::Together<typename std::tuple_element_t<I, All>::Layer,
-                                     typename std::tuple_element_t<I + 1, All>::Layer,
-                                     typename std::tuple_element_t<I + 2, All>::Layer>;
-      if (Three::value) return 3;
+      return detail::Together<typename std::tuple_element_t<I + J, All>::Layer...>::length;
     }
-    return 1;
+    (std::make_index_sequence<std::min<std::size_t>(3, layers - I)>{});
   }
   static constexpr std::array<std::size_t, layers> lengths = [] {
     return []<std::size_t... I>(std::index_sequence<I...>) {

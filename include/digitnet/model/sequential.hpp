@@ -127,8 +127,25 @@ class Sequential<Input<Extents...>, Layers...> {
   }
   /// The same, into memory of samples.count() * outputs floats.
   void predict(const Samples& samples, float* result) const {
+    if (samples.count() < prepared_from) {
+      predict_prepared(samples, nullptr, result);
+      return;
+    }
+    thread_local Arena<float> prepared(prepared_size);
+    prepare(prepared.data());
+    predict_prepared(samples, prepared.data(), result);
+  }
+
+  /// Elements that `prepare` writes.
+  static constexpr std::size_t prepared_size =
+      On::template prepared_bytes<float, Purpose::forward>() / sizeof(float);
+  /// Computes from the parameters what makes prediction faster, such as transformed kernels; see Predictor.
+  void prepare(float* prepared) const {
+    On::template prepare<float, Purpose::forward>({parameters_.data()}, prepared);
+  }
+  /// `predict` with what `prepare` wrote, or with null.
+  void predict_prepared(const Samples& samples, const float* prepared, float* result) const {
     samples.check_shape(InputShape::extents);
-    samples.check_finite();
     const blas::SingleThread single;
     using Memory = Workspace<On, InputShape>;
     const std::size_t micro_batches = (samples.count() + Memory::micro_batch - 1) / Memory::micro_batch;
@@ -137,13 +154,28 @@ class Sequential<Input<Extents...>, Layers...> {
       workspace.reserve();
       const std::size_t first = index * Memory::micro_batch;
       const std::size_t count = std::min(Memory::micro_batch, samples.count() - first);
-      for (std::size_t i = 0; i < count; ++i) samples.copy(first + i, workspace.x() + i * InputShape::size);
-      infer(workspace, count);
+      samples.check_finite(first, count);
+      const float* x = samples.in_place(first, count);
+      if (!x) {
+        for (std::size_t i = 0; i < count; ++i)
+          samples.copy(first + i, workspace.x() + i * InputShape::size);
+        x = workspace.x();
+      }
+      On::forward(ForwardIo<float, Body, InputShape>{.layer = body_,
+                                                     .x = {x, count},
+                                                     .y = {workspace.y(), count},
+                                                     .parameters = {parameters_.data()},
+                                                     .prepared = prepared,
+                                                     .cache = workspace.cache(),
+                                                     .scratch = workspace.scratch(),
+                                                     .mode = Mode::inference,
+                                                     .random = RandomKey{},
+                                                     .first_sample = 0});
       std::copy_n(workspace.y(), count * OutputShape::size, result + first * OutputShape::size);
     };
     detail::SharedTeam& shared = detail::SharedTeam::instance();
-    const std::unique_lock lock(shared.mutex, std::try_to_lock);
-    if (micro_batches > 1 && lock.owns_lock() && hardware_threads() > 1) {
+    std::unique_lock lock(shared.mutex, std::defer_lock);
+    if (micro_batches > 1 && hardware_threads() > 1 && lock.try_lock()) {
       if (!shared.team) shared.team = std::make_unique<ThreadTeam>();
       shared.team->for_each(micro_batches, run);
     } else {
@@ -162,22 +194,10 @@ class Sequential<Input<Extents...>, Layers...> {
     return classes;
   }
 
-  /// Runs the layers on the `count` samples in workspace.x(), for inference; the answers are in
-  /// workspace.y().
-  template <class Memory>
-  void infer(Memory& workspace, std::size_t count) const {
-    On::forward(ForwardIo<float, Body, InputShape>{.layer = body_,
-                                                   .x = {workspace.x(), count},
-                                                   .y = {workspace.y(), count},
-                                                   .parameters = {parameters_.data()},
-                                                   .cache = workspace.cache(),
-                                                   .scratch = workspace.scratch(),
-                                                   .mode = Mode::inference,
-                                                   .random = RandomKey{},
-                                                   .first_sample = 0});
-  }
-
  private:
+  // From so many samples on, preparing costs less than it saves.
+  static constexpr std::size_t prepared_from = 16;
+
   template <class Step>
   static LayerSummary summary_of(detail::LayerNames& names) {
     return {.name = names.next(Step::Layer::class_name),

@@ -129,24 +129,24 @@ struct SequentialOn : LayerDefaults {
     return gradient_bytes<T>(samples, 0) + gradient_bytes<T>(samples, 1) + layer_scratch_bytes<T>(samples);
   }
 
-  template <class T, bool WantsDx>
+  template <class T, Purpose purpose>
   static constexpr std::size_t prepared_bytes() {
-    return prepared_offset<T, WantsDx>(operation_count);
+    return prepared_offset<T, purpose>(operation_count);
   }
-  template <class T, bool WantsDx>
+  template <class T, Purpose purpose>
   static void prepare(ParameterViews<const T, Parameters> parameters, T* prepared) {
-    for (std::size_t i = 0; i < operation_count; ++i) prepare_operation<T, WantsDx>(i, parameters, prepared);
+    for (std::size_t i = 0; i < operation_count; ++i) prepare_operation<T, purpose>(i, parameters, prepared);
   }
   /// The part of `prepare` that belongs to operation `index`; they may be prepared at the same time.
-  template <class T, bool WantsDx>
+  template <class T, Purpose purpose>
   static void prepare_operation(std::size_t index, ParameterViews<const T, Parameters> parameters,
                                 T* prepared) {
     const auto operation = [&]<std::size_t I>() {
       using On = typename Operation<I>::On;
-      constexpr bool wants_dx = operation_wants_dx<WantsDx>(I);
-      if constexpr (On::template prepared_bytes<T, wants_dx>() > 0)
-        On::template prepare<T, wants_dx>({parameters.data + parameter_offset<Operation<I>::first>},
-                                          offset<T>(prepared, prepared_offset<T, WantsDx>(I)));
+      constexpr Purpose own = operation_purpose(purpose, I);
+      if constexpr (On::template prepared_bytes<T, own>() > 0)
+        On::template prepare<T, own>({parameters.data + parameter_offset<Operation<I>::first>},
+                                     offset<T>(prepared, prepared_offset<T, purpose>(I)));
     };
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       ((I == index ? operation.template operator()<I>() : void()), ...);
@@ -166,6 +166,7 @@ struct SequentialOn : LayerDefaults {
            .x = {I == 0 ? io.x.data : y[I == 0 ? 0 : I - 1], io.samples()},
            .y = {y[I], io.samples()},
            .parameters = {io.parameters.data + parameter_offset<Operation<I>::first>},
+           .prepared = io.prepared ? offset<const T>(io.prepared, prepared_offset<T, Purpose::forward>(I)) : nullptr,
            .cache = place<typename Operation<I>::On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
            .scratch = scratch,
            .mode = io.mode,
@@ -185,7 +186,8 @@ struct SequentialOn : LayerDefaults {
     const auto dy = gradients<T>(io.scratch, io.dy.data, io.samples());
     T* const scratch = after_gradients<T>(io.scratch, io.samples());
     const auto operation = [&]<std::size_t I>() {
-      constexpr bool wants_dx = operation_wants_dx<Io::wants_dx>(I);
+      constexpr Purpose chain = Io::wants_dx ? Purpose::all_gradients : Purpose::weight_gradients;
+      constexpr bool wants_dx = operation_purpose(chain, I) == Purpose::all_gradients;
       if constexpr (wants_dx || first_with_parameters == I)
         Operation<I>::On::backward(
             BackwardIo<T, typename Operation<I>::Layer, typename Operation<I>::Input, wants_dx>{
@@ -196,7 +198,7 @@ struct SequentialOn : LayerDefaults {
                 .dy = {dy[I], io.samples()},
                 .parameters = {io.parameters.data + parameter_offset<Operation<I>::first>},
                 .gradients = {io.gradients.data + parameter_offset<Operation<I>::first>},
-                .prepared = offset<const T>(io.prepared, prepared_offset<T, Io::wants_dx>(I)),
+                .prepared = offset<const T>(io.prepared, prepared_offset<T, chain>(I)),
                 .cache =
                     place<typename Operation<I>::On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
                 .scratch = scratch});
@@ -290,16 +292,17 @@ struct SequentialOn : LayerDefaults {
   }();
 
   // A gradient is propagated down to the first operation that has parameters, unless the caller wants it too.
-  template <bool WantsDx>
-  static constexpr bool operation_wants_dx(std::size_t index) {
-    return WantsDx || first_with_parameters < index;
+  static constexpr Purpose operation_purpose(Purpose chain, std::size_t index) {
+    if (chain == Purpose::forward) return chain;
+    return chain == Purpose::all_gradients || first_with_parameters < index ? Purpose::all_gradients
+                                                                            : Purpose::weight_gradients;
   }
 
-  template <class T, bool WantsDx>
+  template <class T, Purpose purpose>
   static constexpr std::size_t prepared_offset(std::size_t index) {
     const auto bytes = []<std::size_t... I>(std::index_sequence<I...>) {
       return std::array<std::size_t, operation_count>{
-          Operation<I>::On::template prepared_bytes<T, operation_wants_dx<WantsDx>(I)>()...};
+          Operation<I>::On::template prepared_bytes<T, operation_purpose(purpose, I)>()...};
     }
     (std::make_index_sequence<operation_count>{});
     std::size_t result = 0;

@@ -79,19 +79,29 @@ struct Bench {
   Poisoned<T> parameters{Parameters::arena_size}, gradients{Parameters::arena_size};
   Poisoned<std::byte> cache{On::Cache::template bytes<T>(samples)};
   Poisoned<std::byte> scratch{On::template scratch_bytes<T>(samples)};
-  Poisoned<std::byte> prepared{On::template prepared_bytes<T, true>()};
+  Poisoned<std::byte> prepared_forward{On::template prepared_bytes<T, Purpose::forward>()};
+  Poisoned<std::byte> prepared_backward{On::template prepared_bytes<T, Purpose::all_gradients>()};
 
   auto cache_pointer() { return reinterpret_cast<typename On::Cache::template Pointer<T>>(cache.data()); }
   T* scratch_pointer() { return reinterpret_cast<T*>(scratch.data()); }
 
+  template <Purpose purpose>
+  const T* prepare(Poisoned<std::byte>& memory) {
+    T* const prepared = reinterpret_cast<T*>(memory.data());
+    if constexpr (On::template prepared_bytes<T, purpose>() > 0)
+      On::template prepare<T, purpose>({parameters.data()}, prepared);
+    return prepared;
+  }
   void forward(RandomKey key) {
     y.refresh();
     cache.refresh();
     scratch.refresh();
+    const T* const prepared = prepare<Purpose::forward>(prepared_forward);
     On::forward(ForwardIo<T, Layer, In>{.layer = layer,
                                         .x = {x.data(), samples},
                                         .y = {y.data(), samples},
                                         .parameters = {parameters.data()},
+                                        .prepared = prepared,
                                         .cache = cache_pointer(),
                                         .scratch = scratch_pointer(),
                                         .mode = Mode::training,
@@ -103,8 +113,7 @@ struct Bench {
     if (!On::backward_reads_y) y.fill(std::numeric_limits<T>::quiet_NaN());
     dx.refresh();
     scratch.refresh();
-    if constexpr (On::template prepared_bytes<T, true>() > 0)
-      On::template prepare<T, true>({parameters.data()}, reinterpret_cast<T*>(prepared.data()));
+    const T* const prepared = prepare<Purpose::all_gradients>(prepared_backward);
     On::backward(BackwardIo<T, Layer, In, true>{.layer = layer,
                                                 .x = {x.data(), samples},
                                                 .y = {y.data(), samples},
@@ -112,7 +121,7 @@ struct Bench {
                                                 .dy = {dy.data(), samples},
                                                 .parameters = {parameters.data()},
                                                 .gradients = {gradients.data()},
-                                                .prepared = reinterpret_cast<const T*>(prepared.data()),
+                                                .prepared = prepared,
                                                 .cache = cache_pointer(),
                                                 .scratch = scratch_pointer()});
   }
@@ -125,7 +134,8 @@ struct Bench {
                                        {gradients.intact(), "gradients"},
                                        {cache.intact(), "cache"},
                                        {scratch.intact(), "scratch"},
-                                       {prepared.intact(), "prepared"}})
+                                       {prepared_forward.intact(), "prepared"},
+                                       {prepared_backward.intact(), "prepared"}})
       if (!intact)
         fail(std::string(Layer::class_name) + "'s " + when + " writes outside " + name +
              ": check its extents");

@@ -91,7 +91,8 @@ class GradientEngine {
         loss_(loss),
         team_(team),
         workspaces_(team.size()),
-        prepared_(On::template prepared_bytes<float, false>() / sizeof(float)) {
+        prepared_forward_(On::template prepared_bytes<float, Purpose::forward>() / sizeof(float)),
+        prepared_backward_(On::template prepared_bytes<float, Purpose::weight_gradients>() / sizeof(float)) {
     if constexpr (last_with_loss) loss_.from_logits = true;
     for (std::size_t lane = 0; lane < most_lanes; ++lane) {
       gradients_.emplace_back(Model::arena_size);
@@ -104,7 +105,7 @@ class GradientEngine {
 
   /// Adds the gradients of the batch's mean loss to the lanes' arenas. `key` belongs to (seed, epoch, step).
   BatchResult accumulate(const Batch& batch, RandomKey key) {
-    prepare();
+    prepare<Purpose::forward, Purpose::weight_gradients>();
     const std::size_t count = batch.indices.size();
     const std::size_t lanes = lane_count(count);
     const float scale = 1.0f / static_cast<float>(count);
@@ -129,6 +130,7 @@ class GradientEngine {
     const std::size_t parts =
         std::min<std::size_t>((count + Memory::micro_batch - 1) / Memory::micro_batch, 256);
     std::vector<BatchResult> results(parts);
+    prepare<Purpose::forward>();
     team_.for_each(parts, [&](std::size_t part, std::size_t thread) {
       const std::size_t end = (part + 1) * count / parts;
       for (std::size_t first = part * count / parts; first < end; first += Memory::micro_batch)
@@ -147,10 +149,16 @@ class GradientEngine {
     return {model_.parameters().data()};
   }
 
+  template <Purpose... purposes>
   void prepare() {
-    if (prepared_.size() == 0) return;
-    team_.for_each(On::operation_count, [&](std::size_t operation, std::size_t) {
-      On::template prepare_operation<float, false>(operation, parameters(), prepared_.data());
+    team_.for_each(On::operation_count * sizeof...(purposes), [&](std::size_t index, std::size_t) {
+      std::size_t turn = 0;
+      ((index / On::operation_count == turn++
+            ? On::template prepare_operation<float, purposes>(
+                  index % On::operation_count, parameters(),
+                  (purposes == Purpose::forward ? prepared_forward_ : prepared_backward_).data())
+            : void()),
+       ...);
     });
   }
 
@@ -159,6 +167,7 @@ class GradientEngine {
                                               .x = {memory.x(), count},
                                               .y = {memory.y(), count},
                                               .parameters = parameters(),
+                                              .prepared = prepared_forward_.data(),
                                               .cache = memory.cache(),
                                               .scratch = memory.scratch(),
                                               .mode = mode,
@@ -193,7 +202,7 @@ class GradientEngine {
                                                        .dy = {memory.dy(), count},
                                                        .parameters = parameters(),
                                                        .gradients = {gradients},
-                                                       .prepared = prepared_.data(),
+                                                       .prepared = prepared_backward_.data(),
                                                        .cache = memory.cache(),
                                                        .scratch = memory.scratch()});
     return result;
@@ -229,7 +238,8 @@ class GradientEngine {
   Loss loss_;
   ThreadTeam& team_;
   std::vector<Memory> workspaces_;  // one a thread
-  Arena<float> prepared_;
+  Arena<float> prepared_forward_;
+  Arena<float> prepared_backward_;
   std::vector<Arena<float>> gradients_;  // one a lane
   std::vector<float*> lanes_;
   std::array<BatchResult, most_lanes> results_;

@@ -1,0 +1,48 @@
+// Images with frames of zeros, so that a window at the border needs no exceptions.
+#pragma once
+#include <algorithm>
+#include <cstddef>
+
+#include "digitnet/core/shape.hpp"
+
+namespace digitnet::kernels {
+
+/// An image and the zeros around it.
+struct Frame {
+  Extent inner;
+  std::size_t channels;
+  Extent before;  ///< zero rows above and zero columns left
+  Extent outer;   ///< extents of the whole
+
+  constexpr bool is_empty() const { return inner == outer; }
+  /// Elements of scratch that framing needs.
+  constexpr std::size_t size() const { return is_empty() ? 0 : outer.height * outer.width * channels; }
+  /// Elements from the start of the whole to that of a row of the image.
+  constexpr std::size_t row(std::size_t i) const {
+    return ((i + before.height) * outer.width + before.width) * channels;
+  }
+};
+
+/// Zeroes a frame in scratch, once for many images.
+template <Frame F, class T>
+void clear_frame(T* scratch) {
+  std::fill_n(scratch, F.size(), T{0});
+}
+
+/// The image in its frame: a copy in scratch, whose frame is clear, or the image itself where there is none.
+template <Frame F, class T>
+const T* put_in_frame(const T* image, T* scratch) {
+  if constexpr (F.is_empty()) return image;
+  constexpr std::size_t row = F.inner.width * F.channels;
+  for (std::size_t i = 0; i < F.inner.height; ++i) std::copy_n(image + i * row, row, scratch + F.row(i));
+  return scratch;
+}
+
+/// The inner image, copied out of its frame.
+template <Frame F, class T>
+void take_out_of_frame(const T* framed, T* image) {
+  constexpr std::size_t row = F.inner.width * F.channels;
+  for (std::size_t i = 0; i < F.inner.height; ++i) std::copy_n(framed + F.row(i), row, image + i * row);
+}
+
+}  // namespace digitnet::kernels

@@ -1,0 +1,33 @@
+// Predictor: a model made ready to answer many small questions quickly.
+#pragma once
+#include "digitnet/core/arena.hpp"
+#include "digitnet/model/sequential.hpp"
+
+namespace digitnet {
+
+/// Predicts as the model does, but computes once what follows from the parameters alone (such as Winograd's
+/// transformed kernels), which single images gain from most; `predict` on many images does the same by itself. Refers
+/// to the model, which must outlive it; call `refresh` after the model's parameters have changed.
+template <class Model>
+class Predictor {
+ public:
+  explicit Predictor(const Model& model) : model_(model), prepared_(Model::prepared_size) { refresh(); }
+
+  void refresh() { model_.prepare(prepared_.data()); }
+
+  /// As the model's predict. Safe to call from several threads at once.
+  Matrix predict(const Samples& samples) const {
+    Matrix result(std::array<std::size_t, 2>{samples.count(), Model::OutputShape::size});
+    predict(samples, result.data());
+    return result;
+  }
+  void predict(const Samples& samples, float* result) const {
+    model_.predict_prepared(samples, prepared_.data(), result);
+  }
+
+ private:
+  const Model& model_;
+  Arena<float> prepared_;
+};
+
+}  // namespace digitnet
