@@ -47,8 +47,8 @@ struct ConvolutionData {
                kernel = random_numbers(E.kernel_rows() * E.filters),
                dy = random_numbers(samples * E.output_size()), scratch{conv2d_scratch<E>()},
                y{samples * E.output_size()}, dx{samples * E.input_size()},
-               d_kernel{E.kernel_rows() * E.filters}, bias{E.filters}, for_forward{conv2d_prepared_forward<E>()},
-               for_backward{conv2d_prepared_backward<E>()};
+               d_kernel{E.kernel_rows() * E.filters}, bias{E.filters},
+               for_forward{conv2d_prepared_forward<E>()}, for_backward{conv2d_prepared_backward<E>()};
   static constexpr double operations = 2.0 * samples * E.multiply_adds();
 
   ConvolutionData() {
@@ -106,8 +106,8 @@ void fused_backward(benchmark::State& state) {
   ConvolutionData<E.conv> d;
   Arena<std::uint8_t> winner(samples * E.output_size());
   Arena<float> scratch(conv_pool_scratch<E>()), filters_first(conv_pool_prepared_backward<E>());
-  conv_pool_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(), static_cast<const float*>(nullptr),
-                       d.y.data(), winner.data(), scratch.data());
+  conv_pool_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(),
+                       static_cast<const float*>(nullptr), d.y.data(), winner.data(), scratch.data());
   conv_pool_prepare_backward<E>(d.kernel.data(), filters_first.data());
   float* const dx = E.conv.channels == 1 ? nullptr : d.dx.data();
   for (auto _ : state)
@@ -124,7 +124,8 @@ constexpr Conv2DExtents residual(side, side, channels, channels, 3, 1, same);
 template <std::size_t side, std::size_t channels>
 void add_residual() {
   const auto add = [](const char* what, auto function) {
-    const std::string extents = std::to_string(side) + "x" + std::to_string(side) + "x" + std::to_string(channels);
+    const std::string extents =
+        std::to_string(side) + "x" + std::to_string(side) + "x" + std::to_string(channels);
     benchmark::RegisterBenchmark((std::string("convolution/") + what + "/" + extents).c_str(), function);
   };
   constexpr Conv2DExtents extents = residual<side, channels>;

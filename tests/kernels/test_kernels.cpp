@@ -79,13 +79,15 @@ template <Conv2DExtents E, class T>
 void check_winograd(double tolerance) {
   static_assert(winograd_pays(E));
   constexpr std::size_t samples = 3;
-  const auto x = random_arena<T>(samples * E.input_size(), 1), kernel = random_arena<T>(E.kernel_rows() * E.filters, 2),
-             bias = random_arena<T>(E.filters, 3), dy = random_arena<T>(samples * E.output_size(), 4);
+  const auto x = random_arena<T>(samples * E.input_size(), 1),
+             kernel = random_arena<T>(E.kernel_rows() * E.filters, 2), bias = random_arena<T>(E.filters, 3),
+             dy = random_arena<T>(samples * E.output_size(), 4);
   Arena<T> direct(samples * E.output_size()), winograd(samples * E.output_size()), dx(x.size()),
-      scratch(conv2d_scratch<E>()), forward(conv2d_prepared_forward<E>()), backward(conv2d_prepared_backward<E>());
+      scratch(conv2d_scratch<E>()), forward(conv2d_prepared_forward<E>()),
+      backward(conv2d_prepared_backward<E>());
   scratch.fill(std::numeric_limits<T>::quiet_NaN());
-  conv2d_forward<E>(samples, x.data(), kernel.data(), bias.data(), static_cast<const T*>(nullptr), direct.data(),
-                    scratch.data());
+  conv2d_forward<E>(samples, x.data(), kernel.data(), bias.data(), static_cast<const T*>(nullptr),
+                    direct.data(), scratch.data());
   conv2d_prepare_forward<E>(kernel.data(), forward.data());
   scratch.fill(std::numeric_limits<T>::quiet_NaN());
   conv2d_forward<E>(samples, x.data(), kernel.data(), bias.data(), static_cast<const T*>(forward.data()),
@@ -93,7 +95,8 @@ void check_winograd(double tolerance) {
   support::check_close(winograd.span(), direct.span(), tolerance);
   conv2d_prepare_backward<E>(kernel.data(), backward.data());
   scratch.fill(std::numeric_limits<T>::quiet_NaN());
-  conv2d_backward_input<E>(samples, dy.data(), static_cast<const T*>(backward.data()), dx.data(), scratch.data());
+  conv2d_backward_input<E>(samples, dy.data(), static_cast<const T*>(backward.data()), dx.data(),
+                           scratch.data());
   double by_y = 0, by_x = 0, norm = 0;
   for (std::size_t i = 0; i < dy.size(); ++i) {
     by_y += double{dy.data()[i]} * (direct.data()[i] - bias.data()[i % E.filters]);
@@ -121,8 +124,8 @@ TEST_CASE("one row times a matrix equals the product of many rows, bit for bit")
       Arena<float> one(columns), two(2 * columns);
       row_times_matrix(depth, columns, x.data(), b.data(), bias.data(), one.data());
       gather_gemm(
-          2, columns, Walk{.length = depth}, [&](std::size_t i) { return x.data() + i * depth; }, b.data(), columns,
-          bias.data(), [&](std::size_t i) { return two.data() + i * columns; });
+          2, columns, Walk{.length = depth}, [&](std::size_t i) { return x.data() + i * depth; }, b.data(),
+          columns, bias.data(), [&](std::size_t i) { return two.data() + i * columns; });
       for (std::size_t j = 0; j < columns; ++j) CHECK(one.data()[j] == two.data()[j]);
     }
 }

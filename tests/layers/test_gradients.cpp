@@ -35,7 +35,8 @@ TEST_CASE("Conv2D") {
 TEST_CASE("ReLU computed with the product before it") {
   CHECK(check_gradients<Sequential<Dense<7>, ReLU>, Shape<5>>() <= 1e-6);
   CHECK(check_gradients<Sequential<Dense<9>, ReLU, Dense<3>, ReLU>, Shape<4>>({}, {.samples = 1}) <= 1e-6);
-  CHECK(check_gradients<Sequential<Conv2D<5, 3, 2, same>, ReLU, Flatten, Dense<2>>, Shape<5, 6, 2>>() <= 1e-6);
+  CHECK(check_gradients<Sequential<Conv2D<5, 3, 2, same>, ReLU, Flatten, Dense<2>>, Shape<5, 6, 2>>() <=
+        1e-6);
   CHECK(check_gradients<Sequential<Conv2D<24, 3>, ReLU>, Shape<6, 6, 24>>({}, {.samples = 2}) <= 1e-6);
 }
 

@@ -26,7 +26,8 @@ std::vector<float> stepped(const Optimizer& optimizer, std::size_t lanes = 1, st
   for (std::uint64_t step = 1; step <= 12; ++step) {
     for (std::size_t i = 0; i < 8; ++i)
       arenas[i % lanes].data()[i] = static_cast<float>(reference::optimizer_gradients[(step - 1) * 8 + i]);
-    stepper.step(team, optimizer, step, optimizer.learning_rate(step - 1), model.parameters(), pointers);
+    stepper.step(team, optimizer, step, optimizer.learning_rate(step - 1), model.parameters(),
+                 {.lanes = pointers});
     for (const auto& arena : arenas)
       for (const float value : arena.span()) CHECK(value == 0);
   }
@@ -77,7 +78,8 @@ TEST_CASE("L1 and L2 penalties reach the gradient and the loss") {
     auto copy = model;
     Arena<float> gradients(decltype(model)::arena_size);
     float* const lanes[] = {gradients.data()};
-    const double penalty = stepper.step(team, SGD{.clipnorm = clipnorm}, 1, 0.1f, copy.parameters(), lanes);
+    const double penalty =
+        stepper.step(team, SGD{.clipnorm = clipnorm}, 1, 0.1f, copy.parameters(), {.lanes = lanes});
     CHECK(penalty == doctest::Approx(11.4));
     CHECK(copy.parameter("dense/kernel")(0, 0) == doctest::Approx(-2 - 0.1 * (-0.1 + 2 * 0.25 * -2)));
     CHECK(copy.parameter("dense/bias")(0) == doctest::Approx(3 - 0.1 * 6));

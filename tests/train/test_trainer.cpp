@@ -1,5 +1,6 @@
 #include <csignal>
 #include <digitnet/digitnet.hpp>
+#include <digitnet/testing/gradient_check.hpp>
 
 #include "support/support.hpp"
 
@@ -120,6 +121,38 @@ TEST_CASE("a gradient of the whole batch: batches of any size step like one samp
             doctest::Approx((loss(above) - loss(below)) / 2e-2).epsilon(1e-3));
     }
   }
+}
+
+TEST_CASE("gradients formed over the whole batch equal those that the layers add up themselves") {
+  using Body = Sequential<Dense<450>, ReLU, Dense<20, no_bias>, Tanh, Dense<3>>;
+  using Model = Sequential<Input<300>, Dense<450>, ReLU, Dense<20, no_bias>, Tanh, Dense<3>>;
+  constexpr std::size_t samples = 21;
+  Matrix x = Matrix::from_shape({samples, 300}), y = Matrix::from_shape({samples, 3});
+  Random random(Seed{4});
+  for (float& value : x) value = static_cast<float>(random.uniform(-1, 1));
+  for (float& value : y) value = static_cast<float>(random.uniform(-1, 1));
+  const Model initial{Seed{5}};
+  const Body body{};
+  testing::detail::Bench<Body, Shape<300>, float> bench{.layer = body, .samples = samples};
+  std::copy(x.begin(), x.end(), bench.x.data());
+  std::copy(initial.parameters().begin(), initial.parameters().end(), bench.parameters.data());
+  bench.forward(RandomKey{});
+  for (std::size_t i = 0; i < y.size(); ++i)
+    bench.dy.data()[i] = 2 * (bench.y.data()[i] - y.data()[i]) / static_cast<float>(y.size());
+  bench.gradients.fill(0);
+  bench.backward();
+  for (const std::size_t threads : {1, 2, 3})
+    for (const float clipnorm : {0.0f, 1e9f}) {  // with a bound on the norm, gradients take another way
+      Model model = initial;
+      Trainer trainer{model,
+                      SGD{.learning_rate = 1.0f, .global_clipnorm = clipnorm},
+                      MeanSquaredError{},
+                      {.threads = threads}};
+      trainer.fit(x, y, options(1, samples));
+      for (std::size_t i = 0; i < Model::arena_size; ++i)
+        CHECK_UNARY(std::abs(initial.parameters()[i] - model.parameters()[i] - bench.gradients.data()[i]) <
+                    2e-6f);
+    }
 }
 
 TEST_CASE("class weights are sample weights by class") {

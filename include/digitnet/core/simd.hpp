@@ -81,7 +81,8 @@ void write_bytes(std::uint8_t* to, const Vector<T, Arch>& vector) {
   write<Arch>(numbers, vector);
   typename detail::Plain<T, lanes>::Type plain;
   std::memcpy(&plain, numbers, sizeof(plain));
-  using Integers = typename detail::Plain<std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>, lanes>::Type;
+  using Integers =
+      typename detail::Plain<std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>, lanes>::Type;
   const auto bytes = __builtin_convertvector(__builtin_convertvector(plain, Integers),
                                              typename detail::Plain<std::uint8_t, lanes>::Type);
   std::memcpy(to, &bytes, sizeof(bytes));
@@ -93,7 +94,8 @@ Vector<T, Arch> read_bytes(const std::uint8_t* from) {
   constexpr std::size_t lanes = width<T, Arch>;
   typename detail::Plain<std::uint8_t, lanes>::Type bytes;
   std::memcpy(&bytes, from, sizeof(bytes));
-  using Integers = typename detail::Plain<std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>, lanes>::Type;
+  using Integers =
+      typename detail::Plain<std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>, lanes>::Type;
   const auto plain = __builtin_convertvector(__builtin_convertvector(bytes, Integers),
                                              typename detail::Plain<T, lanes>::Type);
   alignas(64) T numbers[lanes];

@@ -1,6 +1,6 @@
-// Two-dimensional convolution, forward and both gradients, as gathered matrix products: no im2col copy is made.
-// 3x3 kernels with stride 1 and enough channels go through Winograd's transform, where their kernels have been
-// prepared.
+// Two-dimensional convolution, forward and both gradients, as gathered matrix products: no im2col copy is
+// made. 3x3 kernels with stride 1 and enough channels go through Winograd's transform, where their kernels
+// have been prepared.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -12,11 +12,11 @@
 
 namespace digitnet::kernels {
 
-/// The rule: whether Winograd's transform is faster. It saves 5/9 of the multiplications, but its transforms cost
-/// as much as some 16 channels, and tiles that hang over an odd edge are computed in vain. Measured on one thread
-/// of a Zen 3 (AVX2), GFLOP/s of the direct method, direct / Winograd: 28x28x16 88 / 83, 28x28x32 88 / 131,
-/// 28x28x64 76 / 138, 14x14x16 73 / 81, 14x14x32 87 / 148, 14x14x64 77 / 133, 7x7x32 82 / 71, 7x7x64 89 / 70, 11x11
-/// outputs of 32 to 64 channels 75 / 113 (./run bench).
+/// The rule: whether Winograd's transform is faster. It saves 5/9 of the multiplications, but its transforms
+/// cost as much as some 16 channels, and tiles that hang over an odd edge are computed in vain. Measured on
+/// one thread of a Zen 3 (AVX2), GFLOP/s of the direct method, direct / Winograd: 28x28x16 88 / 83, 28x28x32
+/// 88 / 131, 28x28x64 76 / 138, 14x14x16 73 / 81, 14x14x32 87 / 148, 14x14x64 77 / 133, 7x7x32 82 / 71,
+/// 7x7x64 89 / 70, 11x11 outputs of 32 to 64 channels 75 / 113 (./run bench).
 constexpr bool winograd_pays(const Conv2DExtents& e) {
   const std::size_t tiles = ((e.out_height + 1) / 2) * ((e.out_width + 1) / 2);
   return e.kernel == Extent{3} && e.stride == Extent{1} && e.channels >= 24 && e.filters >= 24 &&
@@ -31,19 +31,20 @@ struct WinogradConvolution {
   WinogradExtents tiles;
   Extent out;
 };
-constexpr WinogradConvolution winograd_convolution(Extent image, std::size_t channels, Extent before, Extent out,
-                                                   std::size_t filters) {
+constexpr WinogradConvolution winograd_convolution(Extent image, std::size_t channels, Extent before,
+                                                   Extent out, std::size_t filters) {
   const std::size_t rows = (out.height + 1) / 2, columns = (out.width + 1) / 2;
   const Extent outer{std::max(2 * rows + 2, image.height + before.height),
                      std::max(2 * columns + 2, image.width + before.width)};
   return {{image, channels, before, outer}, {rows, columns, channels, filters, outer.width}, out};
 }
 constexpr WinogradConvolution winograd_forward(const Conv2DExtents& e) {
-  return winograd_convolution({e.height, e.width}, e.channels, e.before, {e.out_height, e.out_width}, e.filters);
+  return winograd_convolution({e.height, e.width}, e.channels, e.before, {e.out_height, e.out_width},
+                              e.filters);
 }
 constexpr WinogradConvolution winograd_backward(const Conv2DExtents& e) {
-  return winograd_convolution({e.out_height, e.out_width}, e.filters, {2 - e.before.height, 2 - e.before.width},
-                              {e.height, e.width}, e.channels);
+  return winograd_convolution({e.out_height, e.out_width}, e.filters,
+                              {2 - e.before.height, 2 - e.before.width}, {e.height, e.width}, e.channels);
 }
 constexpr std::size_t winograd_scratch(const WinogradConvolution& c) {
   return round_up(c.frame.size(), alignment_elements) + c.tiles.scratch();
@@ -125,14 +126,15 @@ void conv2d_prepare_backward(const T* kernel, T* prepared) {
                            prepared + round_up(E.kernel_rows() * E.filters, alignment_elements));
 }
 
-/// y = activation(x * kernel + bias) for n samples. Assigns y (n, out_height, out_width, filters); bias may be
-/// null; `prepared` is what conv2d_prepare_forward made of the kernel, or null.
+/// y = activation(x * kernel + bias) for n samples. Assigns y (n, out_height, out_width, filters); bias may
+/// be null; `prepared` is what conv2d_prepare_forward made of the kernel, or null.
 template <Conv2DExtents E, class Activation = Identity, class Arch = DefaultArch, class T>
 void conv2d_forward(std::size_t samples, const T* x, const T* kernel, const T* bias, const T* prepared, T* y,
                     T* scratch) {
   if constexpr (winograd_pays(E)) {
     if (prepared) {
-      detail::winograd_convolve<detail::winograd_forward(E), Arch, Activation>(samples, x, prepared, bias, y, scratch);
+      detail::winograd_convolve<detail::winograd_forward(E), Arch, Activation>(samples, x, prepared, bias, y,
+                                                                               scratch);
       return;
     }
   }
@@ -157,7 +159,8 @@ void conv2d_forward(std::size_t samples, const T* x, const T* kernel, const T* b
 
 /// d_kernel += the gradient of n samples, and d_bias likewise where it is not null.
 template <Conv2DExtents E, class Arch = DefaultArch, class T>
-void conv2d_backward_weights(std::size_t samples, const T* x, const T* dy, T* d_kernel, T* d_bias, T* scratch) {
+void conv2d_backward_weights(std::size_t samples, const T* x, const T* dy, T* d_kernel, T* d_bias,
+                             T* scratch) {
   constexpr FixedWalk<Walk{.segments = E.out_height,
                            .length = E.out_width,
                            .segment_stride = E.stride.height * E.padded.width * E.channels,
@@ -179,8 +182,8 @@ void conv2d_backward_weights(std::size_t samples, const T* x, const T* dy, T* d_
   }
 }
 
-/// dx = the gradient with respect to x of n samples. Assigns dx. `prepared` is what conv2d_prepare_backward made of
-/// the kernel.
+/// dx = the gradient with respect to x of n samples. Assigns dx. `prepared` is what conv2d_prepare_backward
+/// made of the kernel.
 template <Conv2DExtents E, class Arch = DefaultArch, class T>
 void conv2d_backward_input(std::size_t samples, const T* dy, const T* prepared, T* dx, T* scratch) {
   if constexpr (winograd_pays(E)) {

@@ -1,6 +1,6 @@
 // Convolution, ReLU and max-pooling as one operation that never stores the map between them: extents, and the
-// forward pass, which computes only positions that some window covers, and keeps of each window its largest value
-// and its place.
+// forward pass, which computes only positions that some window covers, and keeps of each window its largest
+// value and its place.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -39,11 +39,11 @@ struct ConvPoolExtents {
 
 namespace detail {
 
-// The largest of a window's sums, then bias and ReLU, and its place, which is window_size where nothing is above
-// zero. `winner` is null in inference.
+// The largest of a window's sums, then bias and ReLU, and its place, which is window_size where nothing is
+// above zero. `winner` is null in inference.
 template <class Arch, std::size_t places, class T>
-[[gnu::always_inline]] inline void keep_largest(const simd::Vector<T, Arch> (&sums)[places], const T* bias, T* y,
-                                                std::uint8_t* winner, std::size_t lanes) {
+[[gnu::always_inline]] inline void keep_largest(const simd::Vector<T, Arch> (&sums)[places], const T* bias,
+                                                T* y, std::uint8_t* winner, std::size_t lanes) {
   using Vector = simd::Vector<T, Arch>;
   constexpr std::size_t width = simd::width<T, Arch>;
   Vector best = sums[0], place_of_best(T{0});
@@ -72,9 +72,9 @@ template <class Arch, std::size_t places, class T>
 }
 
 template <ConvPoolExtents E, class Arch, std::size_t Windows, std::size_t Vectors, class T>
-[[gnu::always_inline]] inline void conv_pool_tile(const T* image, std::size_t first, std::size_t valid_windows,
-                                      const T* kernel, const T* bias, T* y, std::uint8_t* winner,
-                                      std::size_t valid_columns) {
+[[gnu::always_inline]] inline void conv_pool_tile(const T* image, std::size_t first,
+                                                  std::size_t valid_windows, const T* kernel, const T* bias,
+                                                  T* y, std::uint8_t* winner, std::size_t valid_columns) {
   using Vector = simd::Vector<T, Arch>;
   constexpr std::size_t width = simd::width<T, Arch>;
   constexpr std::size_t places = E.window_size();
@@ -99,22 +99,23 @@ template <ConvPoolExtents E, class Arch, std::size_t Windows, std::size_t Vector
       for (std::size_t place = 0; place < places; ++place) window[place] = sums[w * places + place][v];
       const std::size_t at = w * E.conv.filters + v * width;
       if (w < valid_windows)
-        keep_largest<Arch>(window, bias ? bias + v * width : nullptr, y + at, winner ? winner + at : nullptr, lanes);
+        keep_largest<Arch>(window, bias ? bias + v * width : nullptr, y + at, winner ? winner + at : nullptr,
+                           lanes);
     }
   }
 }
 
 template <ConvPoolExtents E, class Arch, std::size_t Vectors, class T>
-[[gnu::noinline]] void conv_pool_columns(const T* image, const T* kernel, const T* bias, T* y, std::uint8_t* winner,
-                       std::size_t column) {
+[[gnu::noinline]] void conv_pool_columns(const T* image, const T* kernel, const T* bias, T* y,
+                                         std::uint8_t* winner, std::size_t column) {
   constexpr std::size_t room = simd::registers<Arch> >= 32 ? 24 : 12;  // registers for sums
   constexpr std::size_t Windows = std::max<std::size_t>(1, room / Vectors / E.window_size());
   const std::size_t valid_columns = std::min(Vectors * simd::width<T, Arch>, E.conv.filters - column);
   for (std::size_t first = 0; first < E.windows(); first += Windows) {
     const std::size_t at = first * E.conv.filters + column;
-    conv_pool_tile<E, Arch, Windows, Vectors>(image, first, std::min(Windows, E.windows() - first), kernel + column,
-                                              bias ? bias + column : nullptr, y + at, winner ? winner + at : nullptr,
-                                              valid_columns);
+    conv_pool_tile<E, Arch, Windows, Vectors>(image, first, std::min(Windows, E.windows() - first),
+                                              kernel + column, bias ? bias + column : nullptr, y + at,
+                                              winner ? winner + at : nullptr, valid_columns);
   }
 }
 
@@ -147,11 +148,12 @@ void conv_pool_prepare_forward(const T* kernel, T* prepared) {
 }
 
 /// y = max over each window of relu(x * kernel + bias), for n samples. Assigns y (n, out_height, out_width,
-/// filters) and, unless it is null, for each of its elements `winner`: the place inside the window, or window_size
-/// where y is 0. bias may be null; `prepared` is what conv_pool_prepare_forward made of the kernel, or null.
+/// filters) and, unless it is null, for each of its elements `winner`: the place inside the window, or
+/// window_size where y is 0. bias may be null; `prepared` is what conv_pool_prepare_forward made of the
+/// kernel, or null.
 template <ConvPoolExtents E, class Arch = DefaultArch, class T>
-void conv_pool_forward(std::size_t samples, const T* x, const T* kernel, const T* bias, const T* prepared, T* y,
-                       std::uint8_t* winner, T* scratch) {
+void conv_pool_forward(std::size_t samples, const T* x, const T* kernel, const T* bias, const T* prepared,
+                       T* y, std::uint8_t* winner, T* scratch) {
   constexpr std::size_t width = simd::width<T, Arch>;
   constexpr std::size_t most = detail::tile_vectors<Arch> * width;
   constexpr std::size_t filters = E.conv.filters;
@@ -164,11 +166,12 @@ void conv_pool_forward(std::size_t samples, const T* x, const T* kernel, const T
       if (prepared) {
         winograd<E.winograd(), Arch>(
             image, prepared, scratch + detail::conv_pool_frame<E>(),
-            [&](std::size_t tile, std::size_t filter, const simd::Vector<T, Arch>(&sums)[4]) __attribute__((always_inline)) {
+            [&](std::size_t tile, std::size_t filter, const simd::Vector<T, Arch>(&sums)[4])
+                __attribute__((always_inline)) {
                   const std::size_t at = tile * filters + filter;
-                  detail::keep_largest<Arch>(sums, bias ? bias + filter : nullptr, out + at,
-                                             winners ? winners + at : nullptr,
-                                             filters % width == 0 ? width : std::min(width, filters - filter));
+                  detail::keep_largest<Arch>(
+                      sums, bias ? bias + filter : nullptr, out + at, winners ? winners + at : nullptr,
+                      filters % width == 0 ? width : std::min(width, filters - filter));
                 });
         continue;
       }
@@ -177,8 +180,8 @@ void conv_pool_forward(std::size_t samples, const T* x, const T* kernel, const T
     for (std::size_t column = 0; column < whole; column += most)
       detail::conv_pool_columns<E, Arch, most / width>(image, kernel, bias, out, winners, column);
     if constexpr (whole < filters)
-      detail::conv_pool_columns<E, Arch, (filters - whole + width - 1) / width>(image, kernel, bias, out, winners,
-                                                                                whole);
+      detail::conv_pool_columns<E, Arch, (filters - whole + width - 1) / width>(image, kernel, bias, out,
+                                                                                winners, whole);
   }
 }
 

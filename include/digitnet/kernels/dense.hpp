@@ -53,19 +53,26 @@ void dense_forward(std::size_t samples, std::size_t inputs, std::size_t outputs,
   }
 }
 
+/// d_kernel (rows, outputs) (=, +=) some rows of x^T dy: x points to the first row's input in the first
+/// sample.
+template <Result result = Result::add, class Arch = DefaultArch, class T>
+void dense_backward_weights(std::size_t samples, std::size_t rows, std::size_t inputs, std::size_t outputs,
+                            const T* x, const T* dy, T* d_kernel) {
+  if (dense_uses_blas(inputs, outputs)) {
+    blas::gemm(blas::Transpose::yes, blas::Transpose::no, rows, outputs, samples, x, inputs, dy, outputs,
+               result == Result::add ? T{1} : T{0}, d_kernel, outputs);
+    return;
+  }
+  gather_gemm<Arch, result>(
+      rows, outputs, Walk{.length = samples, .step = inputs}, [=](std::size_t input) { return x + input; },
+      dy, outputs, static_cast<const T*>(nullptr),
+      [=](std::size_t input) { return d_kernel + input * outputs; });
+}
 /// d_kernel += x^T dy.
 template <class Arch = DefaultArch, class T>
 void dense_backward_weights(std::size_t samples, std::size_t inputs, std::size_t outputs, const T* x,
                             const T* dy, T* d_kernel) {
-  if (dense_uses_blas(inputs, outputs)) {
-    blas::gemm(blas::Transpose::yes, blas::Transpose::no, inputs, outputs, samples, x, inputs, dy, outputs,
-               T{1}, d_kernel, outputs);
-    return;
-  }
-  gather_gemm<Arch, Result::add>(
-      inputs, outputs, Walk{.length = samples, .step = inputs}, [=](std::size_t input) { return x + input; },
-      dy, outputs, static_cast<const T*>(nullptr),
-      [=](std::size_t input) { return d_kernel + input * outputs; });
+  dense_backward_weights<Result::add, Arch>(samples, inputs, inputs, outputs, x, dy, d_kernel);
 }
 
 /// dx = dy kernel^T. Assigns dx (samples, inputs). `prepared` is what dense_prepare made of the kernel.

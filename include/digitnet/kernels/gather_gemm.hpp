@@ -46,7 +46,9 @@ enum class Result { assign, add };
 namespace detail {
 
 template <class AnyWalk>
-constexpr bool unrolls = requires { requires AnyWalk::is_short; };
+constexpr bool unrolls = requires {
+  requires AnyWalk::is_short;
+};
 
 // sums = rows of a times columns of b: Rows x Vectors accumulators stay in registers while the whole depth
 // passes by.
@@ -77,8 +79,8 @@ template <class Arch, std::size_t Rows, std::size_t Vectors, class T, class AnyW
     b += b_stride;
   };
   if constexpr (unrolls<AnyWalk>) {
-    // Unrolled by segments only: of more straight code the compiler makes one column after the other, and runs
-    // out of registers.
+    // Unrolled by segments only: of more straight code the compiler makes one column after the other, and
+    // runs out of registers.
 #pragma GCC unroll 1
     for (std::size_t segment = 0; segment < AnyWalk::segments; ++segment)
       [&]<std::size_t... I>(std::index_sequence<I...>) __attribute__((always_inline)) {
@@ -98,9 +100,9 @@ template <class Arch, std::size_t Rows, std::size_t Vectors, class T, class AnyW
 // every remainder.
 template <class Arch, Result result, class Activation, std::size_t Rows, std::size_t Vectors, class T,
           class AnyWalk>
-[[gnu::always_inline]] inline void tile(const T* const (&a)[Rows], const AnyWalk& walk, const T* b, std::size_t b_stride,
-                            const T* bias, T* const (&c)[Rows], std::size_t valid_rows,
-                            std::size_t valid_columns) {
+[[gnu::always_inline]] inline void tile(const T* const (&a)[Rows], const AnyWalk& walk, const T* b,
+                                        std::size_t b_stride, const T* bias, T* const (&c)[Rows],
+                                        std::size_t valid_rows, std::size_t valid_columns) {
   constexpr std::size_t width = simd::width<T, Arch>;
   simd::Vector<T, Arch> sums[Rows][Vectors];
   multiply<Arch>(a, walk, b, b_stride, sums);
@@ -129,12 +131,13 @@ constexpr std::size_t tile_vectors = simd::registers<Arch> >= 32 ? 4 : 2;
 template <class Arch, std::size_t Vectors>
 constexpr std::size_t tile_rows = Vectors >= 4 || (Vectors >= 2 && simd::registers<Arch> < 32) ? 6 : 8;
 
-// Contains the tile's code: compilers unroll loops early enough to keep accumulators in registers only where the
-// loops are inside another one.
+// Contains the tile's code: compilers unroll loops early enough to keep accumulators in registers only where
+// the loops are inside another one.
 template <class Arch, Result result, class Activation, std::size_t Rows, std::size_t Vectors, class T,
           class AnyWalk, class RowOfA, class RowOfC>
-[[gnu::noinline]] void column_panel(std::size_t rows, const AnyWalk& walk, const RowOfA& a, const T* b, std::size_t b_stride,
-                  const T* bias, const RowOfC& c, std::size_t column, std::size_t valid_columns) {
+[[gnu::noinline]] void column_panel(std::size_t rows, const AnyWalk& walk, const RowOfA& a, const T* b,
+                                    std::size_t b_stride, const T* bias, const RowOfC& c, std::size_t column,
+                                    std::size_t valid_columns) {
   for (std::size_t first = 0; first < rows; first += Rows) {
     const std::size_t valid_rows = std::min(Rows, rows - first);
     if (valid_rows == 1) {
@@ -204,12 +207,13 @@ void row_times_matrix(std::size_t depth, std::size_t columns, const T* x, const 
   const auto panel = [&]<std::size_t Vectors>(std::size_t column) {
     const T* const from[1] = {x};
     T* const to[1] = {y + column};
-    detail::tile<Arch, Result::assign, Activation, 1, Vectors>(from, Walk{.length = depth}, b + column, columns,
-                                                               bias ? bias + column : nullptr, to, 1,
+    detail::tile<Arch, Result::assign, Activation, 1, Vectors>(from, Walk{.length = depth}, b + column,
+                                                               columns, bias ? bias + column : nullptr, to, 1,
                                                                std::min(Vectors * width, columns - column));
   };
   std::size_t column = 0;
-  for (; column + (most - 1) * width < columns; column += most * width) panel.template operator()<most>(column);
+  for (; column + (most - 1) * width < columns; column += most * width)
+    panel.template operator()<most>(column);
   for (; column + width < columns; column += 2 * width) panel.template operator()<2>(column);
   if (column < columns) panel.template operator()<1>(column);
 }

@@ -1,7 +1,8 @@
-// Winograd's minimal filtering F(2x2, 3x3): four outputs of a 3x3 convolution with 16 multiplications instead of
-// 36. Patches of 4x4 and the kernel are transformed, multiplied point by point (a matrix product over the channels
-// at each of the 16 points), and transformed back. Lavin, Gray: Fast Algorithms for Convolutional Neural Networks
-// (2015).
+// Winograd's minimal filtering F(2x2, 3x3): four outputs of a 3x3 convolution with 16 multiplications instead
+// of
+// 36. Patches of 4x4 and the kernel are transformed, multiplied point by point (a matrix product over the
+// channels at each of the 16 points), and transformed back. Lavin, Gray: Fast Algorithms for Convolutional
+// Neural Networks (2015).
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -12,8 +13,8 @@
 
 namespace digitnet::kernels {
 
-/// A 3x3 convolution with stride 1, cut into tiles of 2x2 outputs. The image is framed so that every tile's patch
-/// lies inside.
+/// A 3x3 convolution with stride 1, cut into tiles of 2x2 outputs. The image is framed so that every tile's
+/// patch lies inside.
 struct WinogradExtents {
   std::size_t tile_rows, tile_columns, channels, filters;
   std::size_t image_width;  ///< of the framed image, in positions
@@ -36,7 +37,8 @@ struct WinogradExtents {
       if (cost(rows) < cost(best)) best = rows;
     return best;
   }
-  /// Tiles that are transformed and multiplied together: what stays in the second-level cache beside the kernel.
+  /// Tiles that are transformed and multiplied together: what stays in the second-level cache beside the
+  /// kernel.
   constexpr std::size_t block() const {
     constexpr std::size_t room = 48 * 1024;  // elements
     const std::size_t fit = room / (points * (channel_stride() + filter_stride()));
@@ -53,7 +55,7 @@ void winograd_weights(std::size_t channels, std::size_t filters, const T* kernel
   using Vector = simd::Vector<T, Arch>;
   const std::size_t size = channels * filters;
   const Vector half(static_cast<T>(0.5));
-  const auto column = [&](const Vector& a, const Vector& b, const Vector& c, Vector (&to)[4]) {
+  const auto column = [&](const Vector& a, const Vector& b, const Vector& c, Vector(&to)[4]) {
     to[0] = a;
     to[1] = half * (a + b + c);
     to[2] = half * (a - b + c);
@@ -137,9 +139,9 @@ template <WinogradExtents E, class Arch, class T>
 
 }  // namespace detail
 
-/// Calls store(tile, filter, outputs) for every tile and every vector of filters from `filter` on (lanes beyond the
-/// last filter hold anything), with the four sums, without bias, of the tile's outputs, row by row. `image` is
-/// framed, `weights` transformed.
+/// Calls store(tile, filter, outputs) for every tile and every vector of filters from `filter` on (lanes
+/// beyond the last filter hold anything), with the four sums, without bias, of the tile's outputs, row by
+/// row. `image` is framed, `weights` transformed.
 template <WinogradExtents E, class Arch = DefaultArch, class T, class Store>
 void winograd(const T* image, const T* weights, T* scratch, const Store& store) {
   constexpr std::size_t block = E.block();

@@ -1,5 +1,7 @@
 // Dense: every output sees every input, y = x kernel + bias.
 #pragma once
+#include <algorithm>
+
 #include "digitnet/kernels/dense.hpp"
 #include "digitnet/layers/layer.hpp"
 
@@ -27,6 +29,15 @@ struct Dense {
     using Parameters = std::conditional_t<UseBias, ParameterList<Kernel, Bias>, ParameterList<Kernel>>;
     static constexpr bool backward_reads_y = false;
     static constexpr std::size_t multiply_adds = In::size * Units;
+    static constexpr std::size_t kept = In::size + Units;
+
+    /// Calls visit(GradientProduct) for the kernel.
+    template <class Visit>
+    static constexpr void for_each_product(std::size_t kept_before, std::size_t parameters_before,
+                                           const Visit& visit) {
+      visit(GradientProduct{
+          .inputs = In::size, .outputs = Units, .kept = kept_before, .parameter = parameters_before});
+    }
 
     template <class T, Purpose purpose>
     static constexpr std::size_t prepared_bytes() {
@@ -42,13 +53,20 @@ struct Dense {
     static void forward(const Io& io) {
       const typename Io::Real* bias = nullptr;
       if constexpr (UseBias) bias = get<"bias">(io.parameters).data;
-      kernels::dense_forward<Activation>(io.samples(), In::size, Units, io.x.data, get<"kernel">(io.parameters).data,
-                             bias, io.y.data);
+      kernels::dense_forward<Activation>(io.samples(), In::size, Units, io.x.data,
+                                         get<"kernel">(io.parameters).data, bias, io.y.data);
     }
     template <class Io>
     static void backward(const Io& io) {
-      kernels::dense_backward_weights(io.samples(), In::size, Units, io.x.data, io.dy.data,
-                                      get<"kernel">(io.gradients).data);
+      using T = typename Io::Real;
+      if (io.kept.memory) {
+        T* const x = io.kept.memory;
+        std::copy_n(io.x.data, io.x.size(), x + io.kept.first_sample * In::size);
+        std::copy_n(io.dy.data, io.dy.size(), x + io.kept.batch * In::size + io.kept.first_sample * Units);
+      } else {
+        kernels::dense_backward_weights(io.samples(), In::size, Units, io.x.data, io.dy.data,
+                                        get<"kernel">(io.gradients).data);
+      }
       if constexpr (UseBias)
         kernels::add_column_sums(io.samples(), Units, io.dy.data, get<"bias">(io.gradients).data);
       if constexpr (Io::wants_dx)

@@ -16,18 +16,23 @@
 //   prepared_bytes<T, Purpose>(), prepare<T, Purpose>(parameters, prepared)   what forward or backward wants
 //               computed from the parameters once a step instead of once a micro-batch, such as a transposed
 //               kernel; a part for each. Default: nothing.
+//   kept, for_each_product   if a parameter's gradient is a product x^T dy over all samples, backward may
+//   keep x and
+//               dy for the whole batch instead (`kept` elements a sample) and leave the product to the
+//               training; see GradientProduct and Dense.  Default: none.
 //   multiply_adds   of forward for one sample, for the plan.  Default: 0.
 //
 // An unsuitable In is refused by one static_assert in On, whose sentence names the cure; every other member
 // must still compile, so that one mistake gives one error.
 //
 // forward(io)   requires x, parameters; ensures that y is assigned, every element of it. In training it also
-//               assigns what it needs of cache; in inference cache may be null. `prepared` is what prepare made for
-//               forward of these parameters, or null, and then forward does without. It may read random keys; the same keys
-//               give the same values.
+//               assigns what it needs of cache; in inference cache may be null. `prepared` is what prepare
+//               made for forward of these parameters, or null, and then forward does without. It may read
+//               random keys; the same keys give the same values.
 // backward(io)  requires x, y, cache as forward left them, dy, prepared; ensures that dx is assigned, every
-//               element of it, if wants_dx, and that the gradients of the parameters are *added to* gradients. It may overwrite dy. It is called once
-//               for each forward in training, for the same samples.
+//               element of it, if wants_dx, and that the gradients of the parameters are *added to*
+//               gradients. It may overwrite dy. It is called once for each forward in training, for the same
+//               samples.
 //
 // Aliasing      x, y, dx, dy do not overlap, except: a layer with `is_view` may find y.data == x.data and
 //               dx.data == dy.data (it then has nothing to do), and one with `in_place` may find the same and
@@ -57,7 +62,8 @@ namespace digitnet {
 /// Whether a forward pass prepares a backward pass; Dropout and its like act in training only.
 enum class Mode { inference, training };
 
-/// What parameters are prepared for: forward, a backward that computes no dx, or one that computes everything.
+/// What parameters are prepared for: forward, a backward that computes no dx, or one that computes
+/// everything.
 enum class Purpose { forward, weight_gradients, all_gradients };
 
 /// For UseBias: `Dense<10, no_bias>`.
@@ -90,6 +96,7 @@ struct LayerDefaults {
   static constexpr bool backward_reads_x = true;
   static constexpr bool backward_reads_y = true;
   static constexpr std::size_t multiply_adds = 0;
+  static constexpr std::size_t kept = 0;
 
   template <class T>
   static constexpr std::size_t scratch_bytes(std::size_t) {
@@ -99,6 +106,22 @@ struct LayerDefaults {
   static constexpr std::size_t prepared_bytes() {
     return 0;
   }
+};
+
+/// A gradient left to the training: d_parameter (inputs, outputs) = x^T dy over the batch. For a batch of n,
+/// x (n, inputs) lies n * kept elements into the memory for what is kept, and dy (n, outputs) behind it.
+struct GradientProduct {
+  std::size_t inputs, outputs;
+  std::size_t kept;       ///< elements a sample before it
+  std::size_t parameter;  ///< elements of the arena before it
+};
+
+/// Where backward keeps what products need: null, and it computes the gradients itself.
+template <class T>
+struct KeptBatch {
+  T* memory = nullptr;
+  std::size_t first_sample = 0;  ///< number of the micro-batch's first sample in the batch
+  std::size_t batch = 0;         ///< samples in the batch
 };
 
 /// What forward gets: views of a micro-batch.
@@ -140,6 +163,7 @@ struct BackwardIo {
   const T* prepared;
   typename On::Cache::template Pointer<T> cache;
   T* scratch;
+  KeptBatch<T> kept{};
 
   std::size_t samples() const { return x.samples; }
 };

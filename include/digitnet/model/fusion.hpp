@@ -41,12 +41,14 @@ struct Conv2DReluMaxPooling {
     template <class T, Purpose purpose>
     static constexpr std::size_t prepared_bytes() {
       if (purpose == Purpose::forward) return kernels::conv_pool_prepared_forward<extents>() * sizeof(T);
-      return purpose == Purpose::all_gradients ? kernels::conv_pool_prepared_backward<extents>() * sizeof(T) : 0;
+      return purpose == Purpose::all_gradients ? kernels::conv_pool_prepared_backward<extents>() * sizeof(T)
+                                               : 0;
     }
     template <class T, Purpose purpose>
     static void prepare(ParameterViews<const T, Parameters> parameters, T* prepared) {
       const T* const kernel = get<"kernel">(parameters).data;
-      if constexpr (purpose == Purpose::forward) kernels::conv_pool_prepare_forward<extents>(kernel, prepared);
+      if constexpr (purpose == Purpose::forward)
+        kernels::conv_pool_prepare_forward<extents>(kernel, prepared);
       if constexpr (purpose == Purpose::all_gradients)
         kernels::conv_pool_prepare_backward<extents>(kernel, prepared);
     }
@@ -64,9 +66,8 @@ struct Conv2DReluMaxPooling {
       typename Io::Real* d_bias = nullptr;
       if constexpr (has_bias) d_bias = get<"bias">(io.gradients).data;
       kernels::conv_pool_backward<extents>(
-          io.samples(), io.x.data, static_cast<const typename Io::Real*>(io.dy.data), io.cache,
-          io.prepared, get<"kernel">(io.gradients).data, d_bias,
-          Io::wants_dx ? io.dx.data : nullptr, io.scratch);
+          io.samples(), io.x.data, static_cast<const typename Io::Real*>(io.dy.data), io.cache, io.prepared,
+          get<"kernel">(io.gradients).data, d_bias, Io::wants_dx ? io.dx.data : nullptr, io.scratch);
     }
   };
 };
@@ -103,9 +104,9 @@ struct Together {
 };
 template <std::size_t Filters, Extent Kernel, Extent Strides, Padding Border, bool UseBias, Extent Window,
           class... Rest>
-requires(Window.height * Window.width <= 9)
-struct Together<Conv2D<Filters, Kernel, Strides, Border, UseBias>, ReLU, MaxPooling2D<Window, Window, valid>,
-                Rest...> {
+requires(Window.height* Window.width <=
+         9) struct Together<Conv2D<Filters, Kernel, Strides, Border, UseBias>, ReLU,
+                            MaxPooling2D<Window, Window, valid>, Rest...> {
   static constexpr std::size_t length = 3;
   using Layer = Conv2DReluMaxPooling<Conv2D<Filters, Kernel, Strides, Border, UseBias>,
                                      MaxPooling2D<Window, Window, valid>, Window>;

@@ -6,8 +6,9 @@
 namespace digitnet {
 
 /// Predicts as the model does, but computes once what follows from the parameters alone (such as Winograd's
-/// transformed kernels), which single images gain from most; `predict` on many images does the same by itself. Refers
-/// to the model, which must outlive it; call `refresh` after the model's parameters have changed.
+/// transformed kernels), which single images gain from most; `predict` on many images does the same by
+/// itself. Refers to the model, which must outlive it; call `refresh` after the model's parameters have
+/// changed.
 template <class Model>
 class Predictor {
  public:

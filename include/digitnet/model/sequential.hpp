@@ -157,8 +157,7 @@ class Sequential<Input<Extents...>, Layers...> {
       samples.check_finite(first, count);
       const float* x = samples.in_place(first, count);
       if (!x) {
-        for (std::size_t i = 0; i < count; ++i)
-          samples.copy(first + i, workspace.x() + i * InputShape::size);
+        for (std::size_t i = 0; i < count; ++i) samples.copy(first + i, workspace.x() + i * InputShape::size);
         x = workspace.x();
       }
       On::forward(ForwardIo<float, Body, InputShape>{.layer = body_,

@@ -124,6 +124,32 @@ struct SequentialOn : LayerDefaults {
     }
   };
 
+  static constexpr std::size_t multiply_adds = [] {
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return (std::size_t{0} + ... + Operation<I>::On::multiply_adds);
+    }
+    (std::make_index_sequence<operation_count>{});
+  }();
+  static constexpr std::size_t kept = [] {
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return (std::size_t{0} + ... + Operation<I>::On::kept);
+    }
+    (std::make_index_sequence<operation_count>{});
+  }();
+  /// Calls visit(GradientProduct) for every gradient that backward leaves to the training.
+  template <class Visit>
+  static constexpr void for_each_product(std::size_t kept_before, std::size_t parameters_before,
+                                         const Visit& visit) {
+    const auto operation = [&]<class Op>(std::type_identity<Op>, std::size_t first) {
+      if constexpr (Op::On::kept > 0) Op::On::for_each_product(kept_before, parameters_before + first, visit);
+      kept_before += Op::On::kept;
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (operation(std::type_identity<Operation<I>>{}, parameter_offset<Operation<I>::first>), ...);
+    }
+    (std::make_index_sequence<operation_count>{});
+  }
+
   template <class T>
   static constexpr std::size_t scratch_bytes(std::size_t samples) {
     return gradient_bytes<T>(samples, 0) + gradient_bytes<T>(samples, 1) + layer_scratch_bytes<T>(samples);
@@ -166,7 +192,8 @@ struct SequentialOn : LayerDefaults {
            .x = {I == 0 ? io.x.data : y[I == 0 ? 0 : I - 1], io.samples()},
            .y = {y[I], io.samples()},
            .parameters = {io.parameters.data + parameter_offset<Operation<I>::first>},
-           .prepared = io.prepared ? offset<const T>(io.prepared, prepared_offset<T, Purpose::forward>(I)) : nullptr,
+           .prepared =
+               io.prepared ? offset<const T>(io.prepared, prepared_offset<T, Purpose::forward>(I)) : nullptr,
            .cache = place<typename Operation<I>::On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
            .scratch = scratch,
            .mode = io.mode,
@@ -201,7 +228,9 @@ struct SequentialOn : LayerDefaults {
                 .prepared = offset<const T>(io.prepared, prepared_offset<T, chain>(I)),
                 .cache =
                     place<typename Operation<I>::On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
-                .scratch = scratch});
+                .scratch = scratch,
+                .kept = {io.kept.memory ? io.kept.memory + io.kept.batch * kept_before<I> : nullptr,
+                         io.kept.first_sample, io.kept.batch}});
     };
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (operation.template operator()<operation_count - 1 - I>(), ...);
@@ -252,6 +281,14 @@ struct SequentialOn : LayerDefaults {
       });
     }
   }
+
+  template <std::size_t I>
+  static constexpr std::size_t kept_before = [] {
+    return []<std::size_t... J>(std::index_sequence<J...>) {
+      return (std::size_t{0} + ... + Operation<J>::On::kept);
+    }
+    (std::make_index_sequence<I>{});
+  }();
 
   struct Traits {
     bool is_view, in_place, reads_x, reads_y, has_parameters;

@@ -14,6 +14,7 @@
 #include "digitnet/core/samples.hpp"
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/model/sequential.hpp"
+#include "digitnet/train/gradients.hpp"
 #include "digitnet/train/losses.hpp"
 
 namespace digitnet {
@@ -79,10 +80,13 @@ class GradientEngine {
   static constexpr std::size_t outputs = On::Output::size;
 
   /// Lanes of a full batch: the more, the better threads share the work, but each one's gradients must be
-  /// summed.
-  static constexpr std::size_t most_lanes = Model::arena_size <= 16 * 1024    ? 8
-                                            : Model::arena_size <= 256 * 1024 ? 4
-                                                                              : 2;
+  /// summed. What is left to products is not in the lanes.
+  static constexpr std::size_t in_lanes = [] {
+    std::size_t size = Model::arena_size;
+    On::for_each_product(0, 0, [&](const GradientProduct& p) { size -= p.inputs * p.outputs; });
+    return size;
+  }();
+  static constexpr std::size_t most_lanes = in_lanes <= 16 * 1024 ? 8 : in_lanes <= 256 * 1024 ? 4 : 2;
   static_assert(most_lanes <= 16);
 
   GradientEngine(const Model& model, const Loss& loss, ThreadTeam& team)
@@ -99,9 +103,15 @@ class GradientEngine {
       lanes_.push_back(gradients_.back().data());
     }
     for (Memory& workspace : workspaces_) workspace.reserve();
+    On::for_each_product(0, 0, [&](const GradientProduct& product) { products_.push_back(product); });
   }
 
-  static std::size_t lane_count(std::size_t batch) { return std::min(most_lanes, batch); }
+  /// Every lane streams all parameters past its samples, so a model that uses each parameter once a sample
+  /// wants many samples in a lane, and one that uses it at many positions does with few.
+  static std::size_t lane_count(std::size_t batch) {
+    const std::size_t uses = 1 + On::multiply_adds / std::max<std::size_t>(1, Model::parameter_count);
+    return std::min(batch, std::clamp<std::size_t>(batch * uses / 64, 2, most_lanes));
+  }
 
   /// Adds the gradients of the batch's mean loss to the lanes' arenas. `key` belongs to (seed, epoch, step).
   BatchResult accumulate(const Batch& batch, RandomKey key) {
@@ -109,6 +119,8 @@ class GradientEngine {
     const std::size_t count = batch.indices.size();
     const std::size_t lanes = lane_count(count);
     const float scale = 1.0f / static_cast<float>(count);
+    if (kept_.size() < count * On::kept) kept_ = Arena<float>(count * On::kept);
+    batch_ = count;
     team_.for_each(lanes, [&](std::size_t lane, std::size_t thread) {
       results_[lane] = {};
       const std::size_t end = (lane + 1) * count / lanes;
@@ -141,8 +153,10 @@ class GradientEngine {
     return sum;
   }
 
-  /// The lanes' gradient arenas.
-  std::span<float* const> lanes() const { return lanes_; }
+  /// Gradients of the last batch: the lanes' arenas, to be summed, and the products that are not in them.
+  Gradients gradients() const {
+    return {.lanes = lanes_, .products = products_, .kept = kept_.data(), .batch = batch_};
+  }
 
  private:
   ParameterViews<const float, typename On::Parameters> parameters() const {
@@ -195,16 +209,18 @@ class GradientEngine {
       result.correct += is_correct(output, target);
       for (std::size_t j = 0; j < outputs; ++j) gradient[j] *= weight * scale;
     }
-    On::backward(BackwardIo<float, Body, Input, false>{.layer = body_,
-                                                       .x = {memory.x(), count},
-                                                       .y = {memory.y(), count},
-                                                       .dx = {nullptr, count},
-                                                       .dy = {memory.dy(), count},
-                                                       .parameters = parameters(),
-                                                       .gradients = {gradients},
-                                                       .prepared = prepared_backward_.data(),
-                                                       .cache = memory.cache(),
-                                                       .scratch = memory.scratch()});
+    On::backward(BackwardIo<float, Body, Input, false>{
+        .layer = body_,
+        .x = {memory.x(), count},
+        .y = {memory.y(), count},
+        .dx = {nullptr, count},
+        .dy = {memory.dy(), count},
+        .parameters = parameters(),
+        .gradients = {gradients},
+        .prepared = prepared_backward_.data(),
+        .cache = memory.cache(),
+        .scratch = memory.scratch(),
+        .kept = {On::kept > 0 ? kept_.data() : nullptr, first, batch_}});
     return result;
   }
 
@@ -242,6 +258,9 @@ class GradientEngine {
   Arena<float> prepared_backward_;
   std::vector<Arena<float>> gradients_;  // one a lane
   std::vector<float*> lanes_;
+  std::vector<GradientProduct> products_;
+  Arena<float> kept_;  // what the products need of the batch
+  std::size_t batch_ = 0;
   std::array<BatchResult, most_lanes> results_;
 };
 

@@ -9,29 +9,46 @@
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/thread_team.hpp"
+#include "digitnet/kernels/dense.hpp"
 #include "digitnet/kernels/optimizer_step.hpp"
 #include "digitnet/model/sequential_on.hpp"
+#include "digitnet/train/gradients.hpp"
 #include "digitnet/train/optimizers.hpp"
 
 namespace digitnet {
 
-/// Holds an optimizer's slots for an arena of parameters, and steps them.
+/// Holds an optimizer's slots for an arena of parameters, and steps them. `products`, which must outlive it,
+/// are the gradients that are not in the lanes; `threads` is the size of the largest team that it is used
+/// with.
 class ParameterStepper {
  public:
   template <class Model>
-  explicit ParameterStepper(const Model& model) : arena_size_(Model::arena_size) {
-    std::size_t parameter = 0;
+  explicit ParameterStepper(const Model& model, std::span<const GradientProduct> products = {},
+                            std::size_t threads = 1)
+      : arena_size_(Model::arena_size) {
+    std::size_t parameter = 0, largest = 0;
     model.for_each_parameter([&](const ParameterInfo& info) {
       if (!info.trainable) return;
-      for (std::size_t done = 0, size = round_up(info.size(), alignment_elements); done < size; done += piece)
+      const auto product = std::find_if(products.begin(), products.end(),
+                                        [&](const GradientProduct& p) { return p.parameter == info.offset; });
+      std::size_t length = piece;
+      if (product != products.end()) {
+        length = product_rows(*product) * product->outputs;
+        largest = std::max(largest, length);
+      }
+      for (std::size_t done = 0, size = round_up(info.size(), alignment_elements); done < size;
+           done += length)
         segments_.push_back({.begin = info.offset + done,
-                             .size = std::min(piece, size - done),
+                             .size = std::min(length, size - done),
                              .parameter = parameter,
+                             .product = product == products.end() ? nullptr : &*product,
                              .regularizer = info.regularizer,
                              .sums = {}});
       ++parameter;
     });
     norms_.resize(parameter);
+    for (std::size_t thread = 0; thread < threads; ++thread)
+      product_memory_.emplace_back(round_up(largest, alignment_elements));
     // Small parameters share a task.
     for (std::size_t i = 0, filled = piece; i < segments_.size(); ++i) {
       if (filled + segments_[i].size > piece) {
@@ -43,25 +60,28 @@ class ParameterStepper {
     tasks_.push_back(segments_.size());
   }
 
-  /// One step: `lanes` are gradient arenas, zero afterwards; `step` counts from 1. Returns the penalty of the
+  /// One step: the lanes of `gradients` are zero afterwards; `step` counts from 1. Returns the penalty of the
   /// parameters before the step. The result does not depend on the number of threads.
   template <class Optimizer>
   double step(ThreadTeam& team, const Optimizer& optimizer, std::uint64_t step, float rate,
-              std::span<float> parameters, std::span<float* const> lanes) {
+              std::span<float> parameters, const Gradients& gradients) {
+    const std::span<float* const> lanes = gradients.lanes;
     const GradientTreatment treatment = optimizer.treatment();
     const bool by_norm = treatment.clipnorm > 0 || treatment.global_clipnorm > 0;
     double penalty = 0;
     if (by_norm) {
-      for_each_segment(team, [&](Segment& segment) {
-        segment.sums = kernels::reduce_gradients(segment.size, parameters.data() + segment.begin,
-                                                 LanesAt(lanes, segment.begin), settings_of(segment));
+      for_each_segment(team, [&](Segment& segment, std::size_t) {
+        if (segment.product) multiply(gradients, segment, lanes[0] + segment.begin);
+        segment.sums = kernels::reduce_gradients(
+            segment.size, parameters.data() + segment.begin,
+            LanesAt(segment.product ? lanes.first(1) : lanes, segment.begin), settings_of(segment));
       });
       measure_norms();
       penalty = total_penalty();
     }
     optimizer.with_formula(step, rate, [&](const auto& formula) {
       prepare_slots(formula.slots, formula.initial);
-      for_each_segment(team, [&](Segment& segment) {
+      for_each_segment(team, [&](Segment& segment, std::size_t thread) {
         kernels::SweepSettings settings = settings_of(segment);
         settings.clipvalue = treatment.clipvalue;
         settings.shrink = 1 - rate * treatment.weight_decay;
@@ -69,8 +89,14 @@ class ParameterStepper {
           settings.l1 = settings.l2 = 0;  // already in the sum, which lies in the first lane
           settings.scale = norm_scale(treatment, segment.parameter);
         }
-        segment.sums = kernels::step_parameters(segment.size, parameters.data() + segment.begin,
-                                                LanesAt(by_norm ? lanes.first(1) : lanes, segment.begin),
+        LanesAt here(by_norm ? lanes.first(1) : lanes, segment.begin);
+        if (segment.product && !by_norm) {
+          // A product goes from the cache into the parameters: no arena sees it.
+          float* const product = product_memory_[thread].data();
+          multiply(gradients, segment, product);
+          here = LanesAt(product);
+        }
+        segment.sums = kernels::step_parameters(segment.size, parameters.data() + segment.begin, here,
                                                 slots_.size() == 0 ? nullptr : slots_.data() + segment.begin,
                                                 arena_size_, formula, settings);
       });
@@ -99,6 +125,7 @@ class ParameterStepper {
 
   struct Segment {
     std::size_t begin, size, parameter;
+    const GradientProduct* product;  // or null: the gradient is in the lanes
     Regularizer regularizer;
     kernels::SweepSums sums;
   };
@@ -109,6 +136,7 @@ class ParameterStepper {
     LanesAt(std::span<float* const> lanes, std::size_t begin) : count_(lanes.size()) {
       for (std::size_t lane = 0; lane < count_; ++lane) pointers_[lane] = lanes[lane] + begin;
     }
+    explicit LanesAt(float* only) : pointers_{only}, count_(1) {}
     operator std::span<float* const>() const { return {pointers_.data(), count_}; }
 
    private:
@@ -116,14 +144,32 @@ class ParameterStepper {
     std::size_t count_;
   };
 
+  // Rows of a product that one task computes: OpenBLAS packs dy for each, so its pieces are larger. A
+  // multiple of 16 rows keeps pieces aligned.
+  static std::size_t product_rows(const GradientProduct& product) {
+    const std::size_t size = kernels::dense_uses_blas(product.inputs, product.outputs) ? 8 * piece : piece;
+    return round_up(std::max<std::size_t>(1, size / product.outputs), alignment_elements);
+  }
+  // The part of the product that is the segment's gradient.
+  static void multiply(const Gradients& gradients, const Segment& segment, float* to) {
+    const GradientProduct& product = *segment.product;
+    const std::size_t first = (segment.begin - product.parameter) / product.outputs;
+    const std::size_t rows = std::min(segment.size / product.outputs, product.inputs - first);
+    const float* const x = gradients.kept + gradients.batch * product.kept;
+    kernels::dense_backward_weights<kernels::Result::assign>(gradients.batch, rows, product.inputs,
+                                                             product.outputs, x + first,
+                                                             x + gradients.batch * product.inputs, to);
+    std::fill(to + rows * product.outputs, to + segment.size, 0.0f);
+  }
+
   static kernels::SweepSettings settings_of(const Segment& segment) {
     return {.l1 = segment.regularizer.l1, .l2 = segment.regularizer.l2};
   }
 
   template <class Sweep>
   void for_each_segment(ThreadTeam& team, Sweep&& sweep) {
-    team.for_each(tasks_.size() - 1, [&](std::size_t task, std::size_t) {
-      for (std::size_t i = tasks_[task]; i < tasks_[task + 1]; ++i) sweep(segments_[i]);
+    team.for_each(tasks_.size() - 1, [&](std::size_t task, std::size_t thread) {
+      for (std::size_t i = tasks_[task]; i < tasks_[task + 1]; ++i) sweep(segments_[i], thread);
     });
   }
   void prepare_slots(std::size_t count, float initial) {
@@ -156,7 +202,8 @@ class ParameterStepper {
 
   std::size_t arena_size_;
   std::vector<Segment> segments_;
-  std::vector<std::size_t> tasks_;  // first segment of each task, and the end
+  std::vector<std::size_t> tasks_;            // first segment of each task, and the end
+  std::vector<Arena<float>> product_memory_;  // one a thread
   std::vector<double> norms_;
   double global_norm_ = 0;
   Arena<float> slots_;

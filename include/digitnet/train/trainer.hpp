@@ -51,7 +51,7 @@ class Trainer {
         options_(options),
         team_(options.threads),
         engine_(model, loss_, team_),
-        stepper_(model) {}
+        stepper_(model, engine_.gradients().products, options.threads) {}
 
   /// Trains for some epochs and returns what was measured. A later call goes on where this one ended
   /// (optimizer slots, step and epoch counts). Throws an Error, before anything changed, when data or options
@@ -194,7 +194,7 @@ class Trainer {
       for (const CallbackHandle& callback : options_.callbacks) callback->on_epoch_begin(*this, epoch);
       const RandomKey key = RandomKey(trainer_.options_.seed).child(trainer_.epoch_++);
       if (options_.shuffle) {
-        std::sort(order_.begin(), order_.end());
+        std::iota(order_.begin(), order_.end(), std::uint32_t{0});
         digitnet::shuffle(order_.begin(), order_.end(), key.child(shuffling));
       }
       const std::size_t steps = (order_.size() + options_.batch_size - 1) / options_.batch_size;
@@ -268,7 +268,7 @@ class Trainer {
     const BatchResult result = engine_.accumulate(batch, key);
     const float rate = optimizer_.learning_rate(step_);
     ++step_;
-    penalties += stepper_.step(team_, optimizer_, step_, rate, model_.parameters(), engine_.lanes());
+    penalties += stepper_.step(team_, optimizer_, step_, rate, model_.parameters(), engine_.gradients());
     return result;
   }
 

@@ -1,0 +1,18 @@
+// The gradients of one batch, as the engine leaves them to the optimizer.
+#pragma once
+#include <cstddef>
+#include <span>
+
+#include "digitnet/layers/layer.hpp"
+
+namespace digitnet {
+
+/// Arenas to be summed, and the products whose places in the arenas are empty.
+struct Gradients {
+  std::span<float* const> lanes;
+  std::span<const GradientProduct> products{};
+  const float* kept = nullptr;
+  std::size_t batch = 0;
+};
+
+}  // namespace digitnet
