@@ -7,6 +7,7 @@
 #include <digitnet/kernels/conv2d.hpp>
 #include <digitnet/kernels/conv2d_relu_maxpool_backward.hpp>
 #include <digitnet/kernels/dense.hpp>
+#include <digitnet/kernels/depthwise_conv2d.hpp>
 #include <string>
 #include <utility>
 
@@ -120,19 +121,55 @@ constexpr Conv2DExtents first(28, 28, 1, 32, 3, 1, valid), second(13, 13, 32, 64
 template <std::size_t side, std::size_t channels>
 constexpr Conv2DExtents residual(side, side, channels, channels, 3, 1, same);
 
+template <DepthwiseExtents E>
+struct DepthwiseData {
+  Arena<float> x = random_numbers(samples * E.input_size()), kernel = random_numbers(9 * E.channels),
+               dy = random_numbers(samples * E.output_size()), scratch{depthwise_scratch<E>()},
+               y{samples * E.output_size()}, dx{samples * E.input_size()}, d_kernel{9 * E.channels},
+               bias{E.channels};
+  static constexpr double operations = 2.0 * samples * E.positions() * 9 * E.channels;
+};
+template <DepthwiseExtents E>
+void depthwise_forward(benchmark::State& state) {
+  DepthwiseData<E> d;
+  for (auto _ : state)
+    kernels::depthwise_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(), d.y.data(), d.scratch.data());
+  count_operations(state, d.operations);
+}
+template <DepthwiseExtents E>
+void depthwise_weights(benchmark::State& state) {
+  DepthwiseData<E> d;
+  for (auto _ : state)
+    depthwise_backward_weights<E>(samples, d.x.data(), d.dy.data(), d.d_kernel.data(), d.bias.data(),
+                                  d.scratch.data());
+  count_operations(state, d.operations);
+}
+template <DepthwiseExtents E>
+void depthwise_input(benchmark::State& state) {
+  DepthwiseData<E> d;
+  for (auto _ : state)
+    depthwise_backward_input<E>(samples, d.dy.data(), d.kernel.data(), d.dx.data(), d.scratch.data());
+  count_operations(state, d.operations);
+}
+
 // The names that the suite asks for: "convolution/forward/28x28x16".
 template <std::size_t side, std::size_t channels>
+void add(const char* what, void (*function)(benchmark::State&)) {
+  const std::string extents = std::to_string(side) + "x" + std::to_string(side) + "x" + std::to_string(channels);
+  benchmark::RegisterBenchmark((std::string(what) + "/" + extents).c_str(), function);
+}
+template <std::size_t side, std::size_t channels>
 void add_residual() {
-  const auto add = [](const char* what, auto function) {
-    const std::string extents =
-        std::to_string(side) + "x" + std::to_string(side) + "x" + std::to_string(channels);
-    benchmark::RegisterBenchmark((std::string("convolution/") + what + "/" + extents).c_str(), function);
-  };
-  constexpr Conv2DExtents extents = residual<side, channels>;
-  add("forward", convolution_forward<extents>);
-  add("direct", convolution_direct<extents>);
-  add("weights", convolution_weights<extents>);
-  add("input", convolution_input<extents>);
+  add<side, channels>("convolution/forward", convolution_forward<residual<side, channels>>);
+  add<side, channels>("convolution/direct", convolution_direct<residual<side, channels>>);
+  add<side, channels>("convolution/weights", convolution_weights<residual<side, channels>>);
+  add<side, channels>("convolution/input", convolution_input<residual<side, channels>>);
+}
+template <std::size_t side, std::size_t channels>
+void add_depthwise() {
+  add<side, channels>("depthwise/forward", depthwise_forward<residual<side, channels>>);
+  add<side, channels>("depthwise/weights", depthwise_weights<residual<side, channels>>);
+  add<side, channels>("depthwise/input", depthwise_input<residual<side, channels>>);
 }
 const bool registered = [] {
   [&]<std::size_t... channels>(std::index_sequence<channels...>) {
@@ -141,6 +178,9 @@ const bool registered = [] {
     (add_residual<7, channels>(), ...);
   }
   (std::index_sequence<16, 32, 64>{});
+  add_depthwise<28, 32>();
+  add_depthwise<14, 64>();
+  add_depthwise<7, 128>();
   return true;
 }();
 BENCHMARK(convolution_forward<first>);

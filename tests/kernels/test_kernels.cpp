@@ -2,6 +2,7 @@
 #include <digitnet/core/random.hpp>
 #include <digitnet/kernels/conv2d.hpp>
 #include <digitnet/kernels/dense.hpp>
+#include <digitnet/kernels/depthwise_conv2d.hpp>
 #include <digitnet/kernels/gather_gemm.hpp>
 #include <digitnet/kernels/optimizer_step.hpp>
 #include <digitnet/kernels/pooling.hpp>
@@ -114,6 +115,53 @@ TEST_CASE("Winograd's transform equals the direct convolution, on odd shapes too
   check_winograd<Conv2DExtents(13, 17, 25, 27, 3, 1, same), float>(1e-5);
   check_winograd<Conv2DExtents(15, 12, 33, 24, 3, 1, valid), float>(1e-5);
   check_winograd<Conv2DExtents(28, 28, 24, 40, 3, 1, same), double>(1e-12);
+}
+
+namespace {
+
+template <DepthwiseExtents E>
+void check_depthwise() {
+  constexpr std::size_t samples = 2;
+  const auto x = random_arena<double>(samples * E.input_size(), 1),
+             kernel = random_arena<double>(E.kernel.height * E.kernel.width * E.channels, 2),
+             bias = random_arena<double>(E.channels, 3), dy = random_arena<double>(samples * E.output_size(), 4);
+  Arena<double> y(dy.size()), wanted_y(dy.size()), dx(x.size()), wanted_dx(x.size()), d_kernel(kernel.size()),
+      wanted_d_kernel(kernel.size()), d_bias(E.channels), wanted_d_bias(E.channels), scratch(depthwise_scratch<E>());
+  scratch.fill(std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t i = 0; i < dy.size(); ++i) {
+    const std::size_t channel = i % E.channels, column = i / E.channels % E.out_width,
+                      row = i / E.channels / E.out_width % E.out_height, sample = i / E.output_size();
+    wanted_y.data()[i] = bias.data()[channel];
+    wanted_d_bias.data()[channel] += dy.data()[i];
+    for (std::size_t ky = 0; ky < E.kernel.height; ++ky)
+      for (std::size_t kx = 0; kx < E.kernel.width; ++kx) {
+        const std::size_t r = row * E.stride.height + ky - E.before.height,
+                          c = column * E.stride.width + kx - E.before.width;
+        if (r >= E.height || c >= E.width) continue;
+        const std::size_t at = sample * E.input_size() + (r * E.width + c) * E.channels + channel,
+                          tap = (ky * E.kernel.width + kx) * E.channels + channel;
+        wanted_y.data()[i] += x.data()[at] * kernel.data()[tap];
+        wanted_dx.data()[at] += dy.data()[i] * kernel.data()[tap];
+        wanted_d_kernel.data()[tap] += dy.data()[i] * x.data()[at];
+      }
+  }
+  depthwise_forward<E>(samples, x.data(), kernel.data(), bias.data(), y.data(), scratch.data());
+  depthwise_backward_weights<E>(samples, x.data(), dy.data(), d_kernel.data(), d_bias.data(), scratch.data());
+  depthwise_backward_input<E>(samples, dy.data(), kernel.data(), dx.data(), scratch.data());
+  support::check_close(y.span(), wanted_y.span(), 1e-12);
+  support::check_close(dx.span(), wanted_dx.span(), 1e-12);
+  support::check_close(d_kernel.span(), wanted_d_kernel.span(), 1e-12);
+  support::check_close(d_bias.span(), wanted_d_bias.span(), 1e-12);
+}
+
+}  // namespace
+
+TEST_CASE("depthwise convolutions equal plain loops: odd edges, strides, padding, any kernel") {
+  check_depthwise<DepthwiseExtents(7, 9, 16, 16, 3, 1, same)>();
+  check_depthwise<DepthwiseExtents(8, 7, 5, 5, 3, 1, valid)>();
+  check_depthwise<DepthwiseExtents(9, 8, 11, 11, 3, 2, same)>();
+  check_depthwise<DepthwiseExtents(6, 9, 3, 3, Extent{5, 2}, Extent{1, 3}, same)>();
+  check_depthwise<DepthwiseExtents(5, 5, 8, 8, 1, 2, valid)>();
 }
 
 TEST_CASE("one row times a matrix equals the product of many rows, bit for bit") {

@@ -199,15 +199,7 @@ void conv2d_backward_input(std::size_t samples, const T* dy, const T* prepared, 
                            .segment_stride = E.spread_width() * E.filters}>
       walk{};
   for (std::size_t i = 0; i < samples; ++i) {
-    const T* const gradient = dy + i * E.output_size();
-    constexpr std::size_t top = E.kernel.height - 1 - E.before.height;
-    constexpr std::size_t left = E.kernel.width - 1 - E.before.width;
-    for (std::size_t row = 0; row < E.out_height; ++row)
-      for (std::size_t column = 0; column < E.out_width; ++column)
-        std::copy_n(
-            gradient + (row * E.out_width + column) * E.filters, E.filters,
-            spread + ((row * E.stride.height + top) * E.spread_width() + column * E.stride.width + left) *
-                         E.filters);
+    spread_gradient<E>(dy + i * E.output_size(), spread);
     T* const out = dx + i * E.input_size();
     gather_gemm<Arch>(
         E.height * E.width, E.channels, walk,
