@@ -195,17 +195,60 @@ BENCHMARK(fused_forward<ConvPoolExtents{second, 2}, false>);
 BENCHMARK(fused_forward<ConvPoolExtents{second, 2}, true>);
 BENCHMARK(fused_backward<ConvPoolExtents{second, 2}>);
 
-void dense_layer(benchmark::State& state) {
-  const auto inputs = static_cast<std::size_t>(state.range(0)),
-             outputs = static_cast<std::size_t>(state.range(1)), batch = std::size_t{64};
-  const Arena<float> x = random_numbers(batch * inputs), kernel = random_numbers(inputs * outputs);
-  Arena<float> y(batch * outputs);
+// The three products of a dense layer, by digitnet's kernel and by OpenBLAS: behind the rule dense_uses_blas.
+// Arguments: samples, inputs, outputs.
+struct DenseData {
+  std::size_t samples, inputs, outputs;
+  Arena<float> x = random_numbers(samples * inputs), kernel = random_numbers(inputs * outputs),
+               dy = random_numbers(samples * outputs), y{samples * outputs}, dx{samples * inputs},
+               d_kernel{inputs * outputs}, transposed{inputs * outputs};
+  explicit DenseData(const benchmark::State& state)
+      : samples(static_cast<std::size_t>(state.range(0))),
+        inputs(static_cast<std::size_t>(state.range(1))),
+        outputs(static_cast<std::size_t>(state.range(2))) {
+    transpose(inputs, outputs, kernel.data(), transposed.data());
+  }
+  void count(benchmark::State& state) const {
+    count_operations(state, 2.0 * static_cast<double>(samples * inputs * outputs));
+  }
+};
+template <DenseProducts products>
+void dense_forward(benchmark::State& state) {
+  DenseData d(state);
   const blas::SingleThread single;
   for (auto _ : state)
-    dense_forward(batch, inputs, outputs, x.data(), kernel.data(), static_cast<const float*>(nullptr),
-                  y.data());
-  count_operations(state, 2.0 * static_cast<double>(batch * inputs * outputs));
+    kernels::dense_forward<products>(d.samples, d.inputs, d.outputs, d.x.data(), d.kernel.data(),
+                                     static_cast<const float*>(nullptr), d.y.data());
+  d.count(state);
 }
-BENCHMARK(dense_layer)->Args({1600, 64})->Args({784, 100})->Args({784, 512})->Args({512, 512});
+template <DenseProducts products>
+void dense_weights(benchmark::State& state) {
+  DenseData d(state);
+  const blas::SingleThread single;
+  for (auto _ : state)
+    dense_backward_weights<products>(d.samples, d.inputs, d.outputs, d.x.data(), d.dy.data(), d.d_kernel.data());
+  d.count(state);
+}
+template <DenseProducts products>
+void dense_input(benchmark::State& state) {
+  DenseData d(state);
+  const blas::SingleThread single;
+  for (auto _ : state)
+    dense_backward_input<products>(d.samples, d.inputs, d.outputs, d.dy.data(), d.kernel.data(),
+                                   d.transposed.data(), d.dx.data());
+  d.count(state);
+}
+void dense_shapes(benchmark::internal::Benchmark* benchmark) {
+  for (const int batch : {16, 64})
+    for (const auto& [inputs, outputs] :
+         {std::pair{784, 100}, {1600, 64}, {512, 256}, {784, 256}, {512, 512}, {784, 512}, {1024, 1024}})
+      benchmark->Args({batch, inputs, outputs});
+}
+BENCHMARK(dense_forward<DenseProducts::own>)->Apply(dense_shapes);
+BENCHMARK(dense_forward<DenseProducts::blas>)->Apply(dense_shapes);
+BENCHMARK(dense_weights<DenseProducts::own>)->Apply(dense_shapes);
+BENCHMARK(dense_weights<DenseProducts::blas>)->Apply(dense_shapes);
+BENCHMARK(dense_input<DenseProducts::own>)->Apply(dense_shapes);
+BENCHMARK(dense_input<DenseProducts::blas>)->Apply(dense_shapes);
 
 }  // namespace

@@ -178,18 +178,21 @@ TEST_CASE("one row times a matrix equals the product of many rows, bit for bit")
     }
 }
 
-TEST_CASE("small and large dense products agree with plain loops") {
+TEST_CASE_TEMPLATE("dense products agree with plain loops, whoever computes them", Products,
+                   std::integral_constant<DenseProducts, DenseProducts::own>,
+                   std::integral_constant<DenseProducts, DenseProducts::blas>) {
+  constexpr DenseProducts products = Products::value;
   for (const auto& [inputs, outputs] : {std::pair<std::size_t, std::size_t>{7, 10}, {300, 500}}) {
     const std::size_t samples = 5;
     const auto x = random_arena<float>(samples * inputs, 1),
                kernel = random_arena<float>(inputs * outputs, 2), bias = random_arena<float>(outputs, 3),
                dy = random_arena<float>(samples * outputs, 4);
     Arena<float> y(samples * outputs), dx(samples * inputs), d_kernel(inputs * outputs),
-        prepared(dense_prepared(inputs, outputs));
-    dense_forward(samples, inputs, outputs, x.data(), kernel.data(), bias.data(), y.data());
-    dense_backward_weights(samples, inputs, outputs, x.data(), dy.data(), d_kernel.data());
-    dense_prepare(inputs, outputs, kernel.data(), prepared.data());
-    dense_backward_input(samples, inputs, outputs, dy.data(), kernel.data(), prepared.data(), dx.data());
+        prepared(dense_prepared<products>(inputs, outputs));
+    dense_forward<products>(samples, inputs, outputs, x.data(), kernel.data(), bias.data(), y.data());
+    dense_backward_weights<products>(samples, inputs, outputs, x.data(), dy.data(), d_kernel.data());
+    dense_prepare<products>(inputs, outputs, kernel.data(), prepared.data());
+    dense_backward_input<products>(samples, inputs, outputs, dy.data(), kernel.data(), prepared.data(), dx.data());
     double worst = 0;
     for (std::size_t i = 0; i < samples; ++i)
       for (std::size_t j = 0; j < outputs; ++j) {

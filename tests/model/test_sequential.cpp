@@ -116,6 +116,18 @@ TEST_CASE("a single output is a class by its half") {
   CHECK(model.predict_classes(x)(1) == 1);
 }
 
+TEST_CASE("the plan says what runs together, and how") {
+  const std::string plan = Cnn{}.plan();
+  INFO(plan);
+  CHECK(support::contains(plan, "conv2d + re_lu + max_pooling2d        register tiles        13x13x32  194,688"));
+  CHECK(support::contains(plan, "conv2d_1 + re_lu_1 + max_pooling2d_1  Winograd F(2x2, 3x3)  5x5x64    2,230,272"));
+  CHECK(support::contains(plan, "dense + re_lu_2                       register tiles        64        102,400"));
+  CHECK(support::contains(plan, "flatten                                                     1600      0\n"));
+  CHECK(support::contains(plan, "Multiply-adds: 2,528,000 a sample\n"));
+  CHECK(support::contains(plan, "Micro-batch: "));
+  CHECK(support::contains(Sequential<Input<784>, Dense<512>>{}.plan(), "OpenBLAS"));
+}
+
 TEST_CASE("a predictor follows its model when it is told to") {
   Cnn model{Seed{3}};
   Predictor predictor{model};

@@ -10,29 +10,43 @@
 
 namespace digitnet::kernels {
 
-/// The rule: OpenBLAS packs its operands, which pays once the kernel is large.
-constexpr bool dense_uses_blas(std::size_t inputs, std::size_t outputs) {
-  return inputs * outputs >= 128 * 1024;
+/// Who computes a dense layer's products.
+enum class DenseProducts { own, blas };
+
+/// The rule: OpenBLAS packs its operands, which pays once the kernel is large. Measured on one thread of a Zen 3 (AVX2),
+/// GFLOP/s of digitnet's kernel / OpenBLAS' (./run bench, dense_*; sgemm of large matrices: 80):
+///
+///                  16 samples                        64 samples
+///   kernel         forward   weights   input         forward   weights   input
+///   784 x 100      53 / 51   38 / 49   59 / 44       61 / 70   57 / 66   68 / 61
+///   1600 x 64      62 / 59   46 / 49   57 / 44       66 / 75   60 / 68   67 / 62
+///   512 x 256      61 / 55   42 / 61   60 / 47       66 / 71   58 / 86   64 / 72
+///   512 x 512      53 / 55   39 / 57   62 / 51       65 / 77   52 / 85   68 / 71
+///   784 x 512      48 / 61   42 / 58   70 / 46       58 / 79   54 / 75   74 / 68
+///   1024 x 1024    42 / 59   34 / 54   43 / 47       42 / 79   44 / 81   42 / 73
+constexpr DenseProducts dense_products(std::size_t inputs, std::size_t outputs) {
+  return inputs * outputs >= 128 * 1024 ? DenseProducts::blas : DenseProducts::own;
 }
 
 /// Elements of the transposed kernel that dense_backward_input reads.
+template <DenseProducts products>
 constexpr std::size_t dense_prepared(std::size_t inputs, std::size_t outputs) {
-  return dense_uses_blas(inputs, outputs) ? 0 : outputs * inputs;
+  return products == DenseProducts::blas ? 0 : outputs * inputs;
 }
-template <class T>
+template <DenseProducts products, class T>
 void dense_prepare(std::size_t inputs, std::size_t outputs, const T* kernel, T* prepared) {
-  if (!dense_uses_blas(inputs, outputs)) transpose(inputs, outputs, kernel, prepared);
+  if constexpr (products == DenseProducts::own) transpose(inputs, outputs, kernel, prepared);
 }
 
 /// y = activation(x kernel + bias). Assigns y (samples, outputs); bias may be null.
-template <class Activation = Identity, class Arch = DefaultArch, class T>
+template <DenseProducts products, class Activation = Identity, class Arch = DefaultArch, class T>
 void dense_forward(std::size_t samples, std::size_t inputs, std::size_t outputs, const T* x, const T* kernel,
                    const T* bias, T* y) {
   if (samples == 1) {
     row_times_matrix<Arch, Activation>(inputs, outputs, x, kernel, bias, y);
     return;
   }
-  if (!dense_uses_blas(inputs, outputs)) {
+  if constexpr (products == DenseProducts::own) {
     gather_gemm<Arch, Result::assign, Activation>(
         samples, outputs, Walk{.length = inputs}, [=](std::size_t i) { return x + i * inputs; }, kernel,
         outputs, bias, [=](std::size_t i) { return y + i * outputs; });
@@ -55,10 +69,10 @@ void dense_forward(std::size_t samples, std::size_t inputs, std::size_t outputs,
 
 /// d_kernel (rows, outputs) (=, +=) some rows of x^T dy: x points to the first row's input in the first
 /// sample.
-template <Result result = Result::add, class Arch = DefaultArch, class T>
+template <DenseProducts products, Result result = Result::add, class Arch = DefaultArch, class T>
 void dense_backward_weights(std::size_t samples, std::size_t rows, std::size_t inputs, std::size_t outputs,
                             const T* x, const T* dy, T* d_kernel) {
-  if (dense_uses_blas(inputs, outputs)) {
+  if constexpr (products == DenseProducts::blas) {
     blas::gemm(blas::Transpose::yes, blas::Transpose::no, rows, outputs, samples, x, inputs, dy, outputs,
                result == Result::add ? T{1} : T{0}, d_kernel, outputs);
     return;
@@ -69,17 +83,17 @@ void dense_backward_weights(std::size_t samples, std::size_t rows, std::size_t i
       [=](std::size_t input) { return d_kernel + input * outputs; });
 }
 /// d_kernel += x^T dy.
-template <class Arch = DefaultArch, class T>
+template <DenseProducts products, class Arch = DefaultArch, class T>
 void dense_backward_weights(std::size_t samples, std::size_t inputs, std::size_t outputs, const T* x,
                             const T* dy, T* d_kernel) {
-  dense_backward_weights<Result::add, Arch>(samples, inputs, inputs, outputs, x, dy, d_kernel);
+  dense_backward_weights<products, Result::add, Arch>(samples, inputs, inputs, outputs, x, dy, d_kernel);
 }
 
 /// dx = dy kernel^T. Assigns dx (samples, inputs). `prepared` is what dense_prepare made of the kernel.
-template <class Arch = DefaultArch, class T>
+template <DenseProducts products, class Arch = DefaultArch, class T>
 void dense_backward_input(std::size_t samples, std::size_t inputs, std::size_t outputs, const T* dy,
                           const T* kernel, const T* prepared, T* dx) {
-  if (dense_uses_blas(inputs, outputs)) {
+  if constexpr (products == DenseProducts::blas) {
     blas::gemm(blas::Transpose::no, blas::Transpose::yes, samples, inputs, outputs, dy, outputs, kernel,
                outputs, T{0}, dx, inputs);
     return;

@@ -30,30 +30,33 @@ struct Dense {
     static constexpr bool backward_reads_y = false;
     static constexpr std::size_t multiply_adds = In::size * Units;
     static constexpr std::size_t kept = In::size + Units;
+    static constexpr kernels::DenseProducts products = kernels::dense_products(In::size, Units);
+    static constexpr std::string_view method =
+        products == kernels::DenseProducts::blas ? "OpenBLAS" : "register tiles";
 
     /// Calls visit(GradientProduct) for the kernel.
     template <class Visit>
     static constexpr void for_each_product(std::size_t kept_before, std::size_t parameters_before,
                                            const Visit& visit) {
       visit(GradientProduct{
-          .inputs = In::size, .outputs = Units, .kept = kept_before, .parameter = parameters_before});
+          .inputs = In::size, .outputs = Units, .products = products, .kept = kept_before, .parameter = parameters_before});
     }
 
     template <class T, Purpose purpose>
     static constexpr std::size_t prepared_bytes() {
-      return purpose == Purpose::all_gradients ? kernels::dense_prepared(In::size, Units) * sizeof(T) : 0;
+      return purpose == Purpose::all_gradients ? kernels::dense_prepared<products>(In::size, Units) * sizeof(T) : 0;
     }
     template <class T, Purpose purpose>
     static void prepare(ParameterViews<const T, Parameters> parameters, T* prepared) {
       if constexpr (purpose == Purpose::all_gradients)
-        kernels::dense_prepare(In::size, Units, get<"kernel">(parameters).data, prepared);
+        kernels::dense_prepare<products>(In::size, Units, get<"kernel">(parameters).data, prepared);
     }
 
     template <class Io, class Activation = kernels::Identity>
     static void forward(const Io& io) {
       const typename Io::Real* bias = nullptr;
       if constexpr (UseBias) bias = get<"bias">(io.parameters).data;
-      kernels::dense_forward<Activation>(io.samples(), In::size, Units, io.x.data,
+      kernels::dense_forward<products, Activation>(io.samples(), In::size, Units, io.x.data,
                                          get<"kernel">(io.parameters).data, bias, io.y.data);
     }
     template <class Io>
@@ -64,13 +67,13 @@ struct Dense {
         std::copy_n(io.x.data, io.x.size(), x + io.kept.first_sample * In::size);
         std::copy_n(io.dy.data, io.dy.size(), x + io.kept.batch * In::size + io.kept.first_sample * Units);
       } else {
-        kernels::dense_backward_weights(io.samples(), In::size, Units, io.x.data, io.dy.data,
+        kernels::dense_backward_weights<products>(io.samples(), In::size, Units, io.x.data, io.dy.data,
                                         get<"kernel">(io.gradients).data);
       }
       if constexpr (UseBias)
         kernels::add_column_sums(io.samples(), Units, io.dy.data, get<"bias">(io.gradients).data);
       if constexpr (Io::wants_dx)
-        kernels::dense_backward_input(io.samples(), In::size, Units, io.dy.data,
+        kernels::dense_backward_input<products>(io.samples(), In::size, Units, io.dy.data,
                                       get<"kernel">(io.parameters).data, io.prepared, io.dx.data);
     }
   };

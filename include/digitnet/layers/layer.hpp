@@ -20,7 +20,7 @@
 //   keep x and
 //               dy for the whole batch instead (`kept` elements a sample) and leave the product to the
 //               training; see GradientProduct and Dense.  Default: none.
-//   multiply_adds   of forward for one sample, for the plan.  Default: 0.
+//   multiply_adds, method   of forward for one sample, and how it is computed, for the plan.  Default: 0, "".
 //
 // An unsuitable In is refused by one static_assert in On, whose sentence names the cure; every other member
 // must still compile, so that one mistake gives one error.
@@ -53,6 +53,7 @@
 
 #include "digitnet/core/random.hpp"
 #include "digitnet/core/tensor.hpp"
+#include "digitnet/kernels/dense.hpp"
 #include "digitnet/layers/initializers.hpp"
 #include "digitnet/layers/parameter.hpp"
 #include "digitnet/layers/regularizers.hpp"
@@ -96,6 +97,7 @@ struct LayerDefaults {
   static constexpr bool backward_reads_x = true;
   static constexpr bool backward_reads_y = true;
   static constexpr std::size_t multiply_adds = 0;
+  static constexpr std::string_view method = "";
   static constexpr std::size_t kept = 0;
 
   template <class T>
@@ -112,6 +114,7 @@ struct LayerDefaults {
 /// x (n, inputs) lies n * kept elements into the memory for what is kept, and dy (n, outputs) behind it.
 struct GradientProduct {
   std::size_t inputs, outputs;
+  kernels::DenseProducts products;
   std::size_t kept;       ///< elements a sample before it
   std::size_t parameter;  ///< elements of the arena before it
 };

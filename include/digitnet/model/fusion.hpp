@@ -33,6 +33,8 @@ struct Conv2DReluMaxPooling {
     static constexpr kernels::ConvPoolExtents extents{ConvolutionOn::extents, Window};
     static constexpr bool has_bias = Parameters::count == 2;
     static constexpr std::size_t multiply_adds = extents.conv.multiply_adds();
+    static constexpr std::string_view method =
+        extents.uses_winograd() ? "Winograd F(2x2, 3x3)" : "register tiles";
 
     template <class T>
     static constexpr std::size_t scratch_bytes(std::size_t) {
@@ -125,7 +127,7 @@ struct Together<Dense<Units, UseBias>, ReLU, Rest...> {
 /// `Length` layers from `First` on, run as one.
 template <std::size_t First, std::size_t Length, class... Steps>
 struct OperationOf {
-  static constexpr std::size_t first = First;
+  static constexpr std::size_t first = First, length = Length;
   template <std::size_t I>
   using Step = std::tuple_element_t<First + I, std::tuple<Steps...>>;
   using Layer = typename decltype([]<std::size_t... I>(std::index_sequence<I...>) {
@@ -144,7 +146,7 @@ struct OperationOf {
 };
 template <std::size_t First, class... Steps>
 struct OperationOf<First, 1, Steps...> {
-  static constexpr std::size_t first = First;
+  static constexpr std::size_t first = First, length = 1;
   using Step = std::tuple_element_t<First, std::tuple<Steps...>>;
   using Layer = typename Step::Layer;
   using Input = typename Step::Input;

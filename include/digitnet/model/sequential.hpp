@@ -10,6 +10,7 @@
 #include "digitnet/core/samples.hpp"
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/layers/input.hpp"
+#include "digitnet/model/plan.hpp"
 #include "digitnet/model/sequential_on.hpp"
 #include "digitnet/model/summary.hpp"
 #include "digitnet/model/workspace.hpp"
@@ -116,6 +117,33 @@ class Sequential<Input<Extents...>, Layers...> {
     }
     (std::make_index_sequence<layer_count>{});
     return summary_table(model_name, rows, trainable_count, parameter_count - trainable_count);
+  }
+
+  /// How the model runs: operations (several layers may be one), methods, multiply-adds, and memory. In training,
+  /// softmax or sigmoid at the end is computed with the cross-entropy.
+  std::string plan() const {
+    using Memory = Workspace<On, InputShape>;
+    std::vector<PlannedOperation> operations;
+    detail::LayerNames names;
+    const auto add = [&]<class Operation>(std::type_identity<Operation>) {
+      std::string layers;
+      [&]<std::size_t... I>(std::index_sequence<I...>) {
+        ((layers += (I ? " + " : "") + names.next(On::template Step<Operation::first + I>::Layer::class_name)), ...);
+      }
+      (std::make_index_sequence<Operation::length>{});
+      using Output = typename Operation::On::Output;
+      operations.push_back({.layers = layers,
+                            .method = std::string(Operation::On::method),
+                            .output = {Output::extents.begin(), Output::extents.end()},
+                            .multiply_adds = Operation::On::multiply_adds});
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (add(std::type_identity<typename On::template Operation<I>>{}), ...);
+    }
+    (std::make_index_sequence<On::operation_count>{});
+    return plan_table(operations, Memory::micro_batch, Memory::bytes(Memory::micro_batch),
+                      On::template prepared_bytes<float, Purpose::forward>() +
+                          On::template prepared_bytes<float, Purpose::weight_gradients>());
   }
 
   /// The model's answer to each sample: (n, outputs). Takes bytes (read as value / 255) or floats, (n,

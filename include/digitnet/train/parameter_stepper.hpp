@@ -147,7 +147,7 @@ class ParameterStepper {
   // Rows of a product that one task computes: OpenBLAS packs dy for each, so its pieces are larger. A
   // multiple of 16 rows keeps pieces aligned.
   static std::size_t product_rows(const GradientProduct& product) {
-    const std::size_t size = kernels::dense_uses_blas(product.inputs, product.outputs) ? 8 * piece : piece;
+    const std::size_t size = product.products == kernels::DenseProducts::blas ? 8 * piece : piece;
     return round_up(std::max<std::size_t>(1, size / product.outputs), alignment_elements);
   }
   // The part of the product that is the segment's gradient.
@@ -156,9 +156,14 @@ class ParameterStepper {
     const std::size_t first = (segment.begin - product.parameter) / product.outputs;
     const std::size_t rows = std::min(segment.size / product.outputs, product.inputs - first);
     const float* const x = gradients.kept + gradients.batch * product.kept;
-    kernels::dense_backward_weights<kernels::Result::assign>(gradients.batch, rows, product.inputs,
-                                                             product.outputs, x + first,
-                                                             x + gradients.batch * product.inputs, to);
+    const auto compute = [&]<kernels::DenseProducts products>() {
+      kernels::dense_backward_weights<products, kernels::Result::assign>(
+          gradients.batch, rows, product.inputs, product.outputs, x + first, x + gradients.batch * product.inputs, to);
+    };
+    if (product.products == kernels::DenseProducts::blas)
+      compute.template operator()<kernels::DenseProducts::blas>();
+    else
+      compute.template operator()<kernels::DenseProducts::own>();
     std::fill(to + rows * product.outputs, to + segment.size, 0.0f);
   }
 
