@@ -15,18 +15,38 @@
 #include <xsimd/xsimd.hpp>
 #endif
 
+#include "digitnet/core/one_lane.hpp"
+
 namespace digitnet {
 
 /// The instruction set that the translation unit is compiled for. Kernels take it as a template parameter, so
-/// that translation units with different flags have different functions.
+/// that translation units with different flags have different functions. Without a vector unit, or with
+/// DIGITNET_NO_SIMD defined, vectors have one lane.
+#if defined(XSIMD_NO_SUPPORTED_ARCHITECTURE) || defined(DIGITNET_NO_SIMD)
+using DefaultArch = simd::NoSimd;
+#else
 using DefaultArch = xsimd::default_arch;
+#endif
 
 }  // namespace digitnet
 
 namespace digitnet::simd {
 
+namespace detail {
+
+template <class T, class Arch>
+struct VectorOf {
+  using Type = xsimd::batch<T, Arch>;
+};
+template <class T>
+struct VectorOf<T, NoSimd> {
+  using Type = OneLane<T>;
+};
+
+}  // namespace detail
+
 template <class T, class Arch = DefaultArch>
-using Vector = xsimd::batch<T, Arch>;
+using Vector = typename detail::VectorOf<T, Arch>::Type;
 
 /// Lanes of a vector.
 template <class T, class Arch = DefaultArch>
@@ -34,15 +54,28 @@ inline constexpr std::size_t width = Vector<T, Arch>::size;
 
 /// Vector registers that the instruction set names: 32 with AVX-512, else 16.
 template <class Arch = DefaultArch>
-inline constexpr std::size_t registers = sizeof(xsimd::batch<float, Arch>) >= 64 ? 32 : 16;
+inline constexpr std::size_t registers = width<float, Arch> >= 16 ? 32 : 16;
+
+// Of vectors, beside those of one lane.
+using xsimd::abs;
+using xsimd::erf;
+using xsimd::exp;
+using xsimd::expm1;
+using xsimd::fma;
+using xsimd::log1p;
+using xsimd::max;
+using xsimd::min;
+using xsimd::select;
+using xsimd::sqrt;
+using xsimd::tanh;
 
 template <class Arch, class T>
 Vector<T, Arch> read(const T* from) {
   return Vector<T, Arch>::load_unaligned(from);
 }
 
-template <class Arch, class T>
-void write(T* to, const Vector<T, Arch>& vector) {
+template <class Arch, class V>
+void write(typename V::value_type* to, const V& vector) {
   vector.store_unaligned(to);
 }
 
@@ -56,8 +89,9 @@ Vector<T, Arch> read_part(const T* from, std::size_t count) {
 }
 
 /// Writes the first `count` lanes and nothing beyond them.
-template <class Arch, class T>
-void write_part(T* to, const Vector<T, Arch>& vector, std::size_t count) {
+template <class Arch, class V>
+void write_part(typename V::value_type* to, const V& vector, std::size_t count) {
+  using T = typename V::value_type;
   alignas(64) T lanes[width<T, Arch>];
   write<Arch>(lanes, vector);
   if (count > width<T, Arch>) __builtin_unreachable();
@@ -74,8 +108,9 @@ struct Plain {
 }  // namespace detail
 
 /// Writes lanes that hold whole numbers from 0 to 255 as bytes.
-template <class Arch, class T>
-void write_bytes(std::uint8_t* to, const Vector<T, Arch>& vector) {
+template <class Arch, class V>
+void write_bytes(std::uint8_t* to, const V& vector) {
+  using T = typename V::value_type;
   constexpr std::size_t lanes = width<T, Arch>;
   alignas(64) T numbers[lanes];
   write<Arch>(numbers, vector);
@@ -104,8 +139,9 @@ Vector<T, Arch> read_bytes(const std::uint8_t* from) {
 }
 
 /// The sum of all lanes, by halves.
-template <class Arch, class T>
-T add_lanes(const Vector<T, Arch>& vector) {
+template <class Arch, class V>
+typename V::value_type add_lanes(const V& vector) {
+  using T = typename V::value_type;
   alignas(64) T lanes[width<T, Arch>];
   write<Arch>(lanes, vector);
   for (std::size_t half = width<T, Arch> / 2; half > 0; half /= 2)

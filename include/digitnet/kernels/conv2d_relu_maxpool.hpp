@@ -51,14 +51,14 @@ template <class Arch, std::size_t places, class T>
   DIGITNET_UNROLL
   for (std::size_t place = 1; place < places; ++place) {
     const auto larger = sums[place] > best;
-    best = xsimd::select(larger, sums[place], best);
-    place_of_best = xsimd::select(larger, Vector(static_cast<T>(place)), place_of_best);
-    not_a_number = xsimd::fma(sums[place], Vector(T{0}), not_a_number);
+    best = simd::select(larger, sums[place], best);
+    place_of_best = simd::select(larger, Vector(static_cast<T>(place)), place_of_best);
+    not_a_number = simd::fma(sums[place], Vector(T{0}), not_a_number);
   }
   if (bias) best += lanes == width ? simd::read<Arch>(bias) : simd::read_part<Arch>(bias, lanes);
   const auto live = best > Vector(T{0});
-  best = xsimd::select(live, best, Vector(T{0})) + not_a_number;
-  place_of_best = xsimd::select(live, place_of_best, Vector(static_cast<T>(places)));
+  best = simd::select(live, best, Vector(T{0})) + not_a_number;
+  place_of_best = simd::select(live, place_of_best, Vector(static_cast<T>(places)));
   if (lanes == width) {
     simd::write<Arch>(y, best);
     if (winner) simd::write_bytes<Arch>(winner, place_of_best);

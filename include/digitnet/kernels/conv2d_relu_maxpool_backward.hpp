@@ -61,7 +61,7 @@ template <ConvPoolExtents E, class Arch, std::size_t First, class T, std::size_t
   for (std::size_t entry = 0; entry < count; ++entry) {
     const T* const patch = image + patches[entry];
     const Vector gradient(gradients[entry]);
-    ((sums[I] = xsimd::fma(gradient, K::template read<First + I>(patch + K::in_image(First + I)), sums[I])),
+    ((sums[I] = simd::fma(gradient, K::template read<First + I>(patch + K::in_image(First + I)), sums[I])),
      ...);
   }
   (K::template write<First + I>(kernel_gradient + K::in_kernel(First + I), sums[I]), ...);
@@ -81,7 +81,7 @@ template <ConvPoolExtents E, class Arch, std::size_t First, class T, std::size_t
     const Vector gradient(gradients[entry]);
     (K::template write<First + I>(
          patch + K::in_image(First + I),
-         xsimd::fma(gradient, weights[I], K::template read<First + I>(patch + K::in_image(First + I)))),
+         simd::fma(gradient, weights[I], K::template read<First + I>(patch + K::in_image(First + I)))),
      ...);
   }
 }
@@ -128,7 +128,7 @@ template <ConvPoolExtents E, class Arch, std::size_t Vectors, class T>
         place_of[v] = simd::read_bytes<Arch, T>(bytes.data());
       }
       gradient[v] = lanes == width ? simd::read<Arch>(dy + at) : simd::read_part<Arch>(dy + at, lanes);
-      gradient[v] = xsimd::select(place_of[v] < Vector(static_cast<T>(places)), gradient[v], Vector(T{0}));
+      gradient[v] = simd::select(place_of[v] < Vector(static_cast<T>(places)), gradient[v], Vector(T{0}));
       bias_sums[v] += gradient[v];
     }
     DIGITNET_UNROLL
@@ -137,12 +137,12 @@ template <ConvPoolExtents E, class Arch, std::size_t Vectors, class T>
       Vector here[Vectors];
       DIGITNET_UNROLL
       for (std::size_t v = 0; v < Vectors; ++v)
-        here[v] = xsimd::select(place_of[v] == Vector(static_cast<T>(place)), gradient[v], Vector(T{0}));
+        here[v] = simd::select(place_of[v] == Vector(static_cast<T>(place)), gradient[v], Vector(T{0}));
       DIGITNET_UNROLL
       for (std::size_t tap = 0; tap < taps; ++tap) {
         const Vector x(patch[tap / line * E.conv.padded.width * E.conv.channels + tap % line]);
         DIGITNET_UNROLL
-        for (std::size_t v = 0; v < Vectors; ++v) sums[tap][v] = xsimd::fma(x, here[v], sums[tap][v]);
+        for (std::size_t v = 0; v < Vectors; ++v) sums[tap][v] = simd::fma(x, here[v], sums[tap][v]);
       }
     }
   }

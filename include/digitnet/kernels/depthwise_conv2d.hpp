@@ -114,7 +114,7 @@ void depthwise_slide(const T* image, const T* zeros, const T* kernel, const T* b
               const T* const from = lines[tap / S.kernel.width] + start + tap % S.kernel.width * S.channels;
               DIGITNET_UNROLL
               for (std::size_t i = 0; i < count; ++i)
-                sums[i] = xsimd::fma(simd::read<Arch>(from + i * S.stride.width * S.channels), weights[tap], sums[i]);
+                sums[i] = simd::fma(simd::read<Arch>(from + i * S.stride.width * S.channels), weights[tap], sums[i]);
             }
             DIGITNET_UNROLL
             for (std::size_t i = 0; i < count; ++i) store(column + i, sums[i]);
@@ -123,7 +123,7 @@ void depthwise_slide(const T* image, const T* zeros, const T* kernel, const T* b
             Vector sum(T{0});
             for (std::size_t y_tap = 0; y_tap < S.kernel.height; ++y_tap)
               for (std::size_t x_tap = begin; x_tap < end; ++x_tap)
-                sum = xsimd::fma(simd::read<Arch>(lines[y_tap] +
+                sum = simd::fma(simd::read<Arch>(lines[y_tap] +
                                                   (column * S.stride.width + x_tap - S.before.width) * S.channels +
                                                   channel),
                                  weights[y_tap * S.kernel.width + x_tap], sum);
@@ -155,7 +155,7 @@ template <Slide S, std::size_t first, std::size_t count, class Arch, class T>
           const std::size_t start = (column * S.stride.width - S.before.width) * S.channels;
           DIGITNET_UNROLL
           for (std::size_t t = 0; t < taps; ++t)
-            sums[t] = xsimd::fma(simd::read<Arch>(lines[(first + t) / S.kernel.width] + start +
+            sums[t] = simd::fma(simd::read<Arch>(lines[(first + t) / S.kernel.width] + start +
                                                   (first + t) % S.kernel.width * S.channels),
                                  factor, sums[t]);
           if constexpr (with_bias) sums[taps] += factor;
@@ -167,7 +167,7 @@ template <Slide S, std::size_t first, std::size_t count, class Arch, class T>
           for (std::size_t t = 0; t < taps; ++t) {
             const std::size_t tap = (first + t) % S.kernel.width;
             if (tap >= begin && tap < end)
-              sums[t] = xsimd::fma(
+              sums[t] = simd::fma(
                   simd::read<Arch>(lines[(first + t) / S.kernel.width] + start + tap * S.channels), factor, sums[t]);
           }
           if constexpr (with_bias) sums[taps] += factor;

@@ -74,7 +74,7 @@ template <class Arch, std::size_t Rows, std::size_t Vectors, class T, class AnyW
     for (std::size_t r = 0; r < Rows; ++r) {
       const Vector factor(row[r][at]);
       DIGITNET_UNROLL
-      for (std::size_t v = 0; v < Vectors; ++v) sums[r][v] = xsimd::fma(factor, columns[v], sums[r][v]);
+      for (std::size_t v = 0; v < Vectors; ++v) sums[r][v] = simd::fma(factor, columns[v], sums[r][v]);
     }
     b += b_stride;
   };

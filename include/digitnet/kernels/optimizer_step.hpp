@@ -36,8 +36,8 @@ Vector summed(std::span<float* const> lanes, std::size_t i) {
 
 template <class Vector>
 Vector with_penalty(Vector gradient, Vector weight, const SweepSettings& settings) {
-  const Vector sign = xsimd::select(weight > Vector(0.0f), Vector(1.0f),
-                                    xsimd::select(weight < Vector(0.0f), Vector(-1.0f), Vector(0.0f)));
+  const Vector sign = simd::select(weight > Vector(0.0f), Vector(1.0f),
+                                    simd::select(weight < Vector(0.0f), Vector(-1.0f), Vector(0.0f)));
   return gradient + Vector(settings.l1) * sign + Vector(2 * settings.l2) * weight;
 }
 
@@ -56,7 +56,7 @@ SweepSums reduce_gradients(std::size_t size, const float* weights, std::span<flo
     Vector gradient = detail::summed<Vector>(lanes, i);
     if (penalised) {
       const Vector weight = simd::read<Arch>(weights + i);
-      absolute += xsimd::abs(weight);
+      absolute += simd::abs(weight);
       square += weight * weight;
       gradient = detail::with_penalty(gradient, weight, settings);
     }
@@ -83,13 +83,13 @@ SweepSums step_parameters(std::size_t size, float* weights, std::span<float* con
     Vector gradient = detail::summed<Vector>(lanes, i);
     Vector weight = simd::read<Arch>(weights + i);
     if (penalised) {
-      absolute += xsimd::abs(weight);
+      absolute += simd::abs(weight);
       square += weight * weight;
       gradient = detail::with_penalty(gradient, weight, settings);
     }
     if (settings.scale != 1) gradient *= Vector(settings.scale);
     if (settings.clipvalue > 0)
-      gradient = xsimd::min(xsimd::max(gradient, Vector(-settings.clipvalue)), Vector(settings.clipvalue));
+      gradient = simd::min(simd::max(gradient, Vector(-settings.clipvalue)), Vector(settings.clipvalue));
     if (settings.shrink != 1) weight *= Vector(settings.shrink);
     std::array<Vector, Formula::slots> state;
     for (std::size_t slot = 0; slot < Formula::slots; ++slot)

@@ -72,8 +72,8 @@ void max_pooling_forward(std::size_t samples, const T* x, T* y, std::uint8_t* wi
             const Vector value = values(offset);
             const Vector this_number(static_cast<T>(number));
             const auto larger = value > best;
-            best = first ? value : xsimd::select(larger, value, best);
-            best_number = first ? this_number : xsimd::select(larger, this_number, best_number);
+            best = first ? value : simd::select(larger, value, best);
+            best_number = first ? this_number : simd::select(larger, this_number, best_number);
             first = false;
           });
           alignas(64) T numbers[width];

@@ -21,7 +21,7 @@ T shifted_exponentials(std::size_t count, const T* x, T* y) {
   using Vector = simd::Vector<T, Arch>;
   const Vector shift(largest(count, x));
   simd::transform<Arch>(
-      count, y, [&](Vector value) { return xsimd::exp(value - shift); }, x);
+      count, y, [&](Vector value) { return simd::exp(value - shift); }, x);
   T sum{0};
   for (std::size_t i = 0; i < count; ++i) sum += y[i];
   return sum;

@@ -15,11 +15,11 @@ struct ReLU {
 
   template <class V>
   static V value(V x) {
-    return xsimd::max(V(0), x);  // in this order a NaN stays a NaN
+    return simd::max(V(0), x);  // in this order a NaN stays a NaN
   }
   template <class V>
   static V slope(V y) {
-    return xsimd::select(y > V(0), V(1), V(0));
+    return simd::select(y > V(0), V(1), V(0));
   }
 };
 
@@ -33,11 +33,11 @@ struct LeakyReLU {
 
   template <class V>
   V value(V x) const {
-    return xsimd::select(x > V(0), x, V(negative_slope) * x);
+    return simd::select(x > V(0), x, V(negative_slope) * x);
   }
   template <class V>
   V slope(V x) const {
-    return xsimd::select(x > V(0), V(1), V(negative_slope));
+    return simd::select(x > V(0), V(1), V(negative_slope));
   }
 };
 
@@ -51,11 +51,11 @@ struct ELU {
 
   template <class V>
   V value(V x) const {
-    return xsimd::select(x > V(0), x, V(alpha) * xsimd::expm1(xsimd::min(x, V(0))));
+    return simd::select(x > V(0), x, V(alpha) * simd::expm1(simd::min(x, V(0))));
   }
   template <class V>
   V slope(V x) const {
-    return xsimd::select(x > V(0), V(1), V(alpha) * xsimd::exp(xsimd::min(x, V(0))));
+    return simd::select(x > V(0), V(1), V(alpha) * simd::exp(simd::min(x, V(0))));
   }
 };
 
@@ -68,8 +68,8 @@ struct Sigmoid {
   template <class V>
   static V value(V x) {
     // e^-|x| cannot overflow.
-    const V small = xsimd::exp(-xsimd::abs(x));
-    return xsimd::select(x < V(0), small, V(1)) / (V(1) + small);
+    const V small = simd::exp(-simd::abs(x));
+    return simd::select(x < V(0), small, V(1)) / (V(1) + small);
   }
   template <class V>
   static V slope(V y) {
@@ -85,7 +85,7 @@ struct Tanh {
 
   template <class V>
   static V value(V x) {
-    return xsimd::tanh(x);
+    return simd::tanh(x);
   }
   template <class V>
   static V slope(V y) {
@@ -122,19 +122,19 @@ struct GELU {
   template <class V>
   V value(V x) const {
     return detail::splat<V>(0.5) * x *
-           (V(1) + (approximate ? xsimd::tanh(inner(x)) : xsimd::erf(x * detail::splat<V>(inverse_sqrt_2))));
+           (V(1) + (approximate ? simd::tanh(inner(x)) : simd::erf(x * detail::splat<V>(inverse_sqrt_2))));
   }
   template <class V>
   V slope(V x) const {
     if (approximate) {
-      const V tanh = xsimd::tanh(inner(x));
+      const V tanh = simd::tanh(inner(x));
       const V inner_slope = detail::splat<V>(sqrt_2_by_pi) * (V(1) + detail::splat<V>(3 * cubic) * x * x);
       return detail::splat<V>(0.5) * (V(1) + tanh) +
              detail::splat<V>(0.5) * x * (V(1) - tanh * tanh) * inner_slope;
     }
     const V density = detail::splat<V>(0.5 * inverse_sqrt_2 * 2 * std::numbers::inv_sqrtpi) *
-                      xsimd::exp(detail::splat<V>(-0.5) * x * x);
-    return detail::splat<V>(0.5) * (V(1) + xsimd::erf(x * detail::splat<V>(inverse_sqrt_2))) + x * density;
+                      simd::exp(detail::splat<V>(-0.5) * x * x);
+    return detail::splat<V>(0.5) * (V(1) + simd::erf(x * detail::splat<V>(inverse_sqrt_2))) + x * density;
   }
 
  private:
@@ -155,7 +155,7 @@ struct Softplus {
 
   template <class V>
   static V value(V x) {
-    return xsimd::max(x, V(0)) + xsimd::log1p(xsimd::exp(-xsimd::abs(x)));
+    return simd::max(x, V(0)) + simd::log1p(simd::exp(-simd::abs(x)));
   }
   template <class V>
   static V slope(V x) {
@@ -171,12 +171,12 @@ struct HardSwish {
 
   template <class V>
   static V value(V x) {
-    return x * xsimd::min(xsimd::max(x + V(3), V(0)), V(6)) * detail::splat<V>(1.0 / 6);
+    return x * simd::min(simd::max(x + V(3), V(0)), V(6)) * detail::splat<V>(1.0 / 6);
   }
   template <class V>
   static V slope(V x) {
     const V inside = x * detail::splat<V>(1.0 / 3) + detail::splat<V>(0.5);
-    return xsimd::select(x <= V(-3), V(0), xsimd::select(x >= V(3), V(1), inside));
+    return simd::select(x <= V(-3), V(0), simd::select(x >= V(3), V(1), inside));
   }
 };
 

@@ -95,7 +95,7 @@ struct RMSprop {
         mean = V(rho) * mean + V(1 - rho) * g;
         variance = square - mean * mean;
       }
-      const V change = V(rate) * g / xsimd::sqrt(variance + V(epsilon));
+      const V change = V(rate) * g / simd::sqrt(variance + V(epsilon));
       if constexpr (!HasMomentum) {
         return w - change;
       } else {
@@ -135,7 +135,7 @@ struct Adagrad {
     template <class V>
     V operator()(V w, V g, std::array<V, 1>& state) const {
       state[0] += g * g;
-      return w - V(rate) * g / xsimd::sqrt(state[0] + V(epsilon));
+      return w - V(rate) * g / simd::sqrt(state[0] + V(epsilon));
     }
   };
   template <class Visit>
@@ -167,8 +167,8 @@ struct AdamFormula {
     mean += V(1 - beta_1) * (g - mean);
     square += V(1 - beta_2) * (g * g - square);
     V variance = square;
-    if constexpr (Amsgrad) variance = state[2] = xsimd::max(state[2], square);
-    return w - V(rate) * mean / (xsimd::sqrt(variance) + V(epsilon));
+    if constexpr (Amsgrad) variance = state[2] = simd::max(state[2], square);
+    return w - V(rate) * mean / (simd::sqrt(variance) + V(epsilon));
   }
 };
 
@@ -236,7 +236,7 @@ struct Nadam {
       V& square = state[1];
       mean += V(1 - beta_1) * (g - mean);
       square += V(1 - beta_2) * (g * g - square);
-      return w - (V(of_mean) * mean + V(of_gradient) * g) / (xsimd::sqrt(square * V(of_square)) + V(epsilon));
+      return w - (V(of_mean) * mean + V(of_gradient) * g) / (simd::sqrt(square * V(of_square)) + V(epsilon));
     }
   };
   template <class Visit>
@@ -273,7 +273,7 @@ struct Lion {
     V operator()(V w, V g, std::array<V, 1>& state) const {
       V& momentum = state[0];
       const V mixture = V(beta_1) * momentum + V(1 - beta_1) * g;
-      const V sign = xsimd::select(mixture > V(0), V(1), xsimd::select(mixture < V(0), V(-1), V(0)));
+      const V sign = simd::select(mixture > V(0), V(1), simd::select(mixture < V(0), V(-1), V(0)));
       momentum = V(beta_2) * momentum + V(1 - beta_2) * g;
       return w - V(rate) * sign;
     }
