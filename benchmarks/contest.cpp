@@ -36,9 +36,9 @@ Digits<float> digit_floats(std::size_t count) {
   return digits;
 }
 
-std::vector<std::uint32_t> shuffled() {
+std::vector<std::uint32_t> shuffled(std::size_t images) {
   static std::mt19937 random(1);
-  std::vector<std::uint32_t> order(training_images);
+  std::vector<std::uint32_t> order(images);
   std::iota(order.begin(), order.end(), 0U);
   std::shuffle(order.begin(), order.end(), random);
   return order;
@@ -58,8 +58,8 @@ void count_images(benchmark::State& state, std::size_t images) {
 
 void train(benchmark::State& state, Factory factory, const Task& task) {
   const auto network = factory(task);
-  network->train();  // caches, thread pools and just-in-time compilers are warm
-  for (auto _ : state) network->train();
+  network->train(warm_up_images);
+  for (auto _ : state) network->train(training_images);
   count_images(state, training_images);
 }
 

@@ -25,8 +25,11 @@ inline constexpr std::size_t training_images = 19200;
 /// Inference walks over these: 32 batches of 256.
 inline constexpr std::size_t inference_images = 8192;
 
-/// The indices of the training images in a fresh order.
-std::vector<std::uint32_t> shuffled();
+/// What comes before, so that caches, threads and just-in-time compilers are warm.
+inline constexpr std::size_t warm_up_images = 1280;
+
+/// The indices of the first `images` training images in a fresh order.
+std::vector<std::uint32_t> shuffled(std::size_t images);
 
 /// What is to be measured. Networks: A = 784-100-10 with SGD at 0.01, B = 784-512-512-10 with Adam at 0.001,
 /// C = conv 3x3x32, pool, conv 3x3x64, pool, 64, 10 with Adam at 0.001; ReLU between, softmax and
@@ -42,8 +45,8 @@ struct Task {
 class Network {
  public:
   virtual ~Network() = default;
-  /// One pass over the training images in a fresh order, gathered batch by batch.
-  virtual void train() = 0;
+  /// One pass over the first `images` training images in a fresh order, gathered batch by batch.
+  virtual void train(std::size_t images) = 0;
   /// Class probabilities of task.batch images from image `first` on. Returns one of them, so that nothing can
   /// be left out.
   virtual float predict(std::size_t first) = 0;

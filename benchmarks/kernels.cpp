@@ -133,7 +133,8 @@ template <DepthwiseExtents E>
 void depthwise_forward(benchmark::State& state) {
   DepthwiseData<E> d;
   for (auto _ : state)
-    kernels::depthwise_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(), d.y.data(), d.scratch.data());
+    kernels::depthwise_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(), d.y.data(),
+                                  d.scratch.data());
   count_operations(state, d.operations);
 }
 template <DepthwiseExtents E>
@@ -155,7 +156,8 @@ void depthwise_input(benchmark::State& state) {
 // The names that the suite asks for: "convolution/forward/28x28x16".
 template <std::size_t side, std::size_t channels>
 void add(const char* what, void (*function)(benchmark::State&)) {
-  const std::string extents = std::to_string(side) + "x" + std::to_string(side) + "x" + std::to_string(channels);
+  const std::string extents =
+      std::to_string(side) + "x" + std::to_string(side) + "x" + std::to_string(channels);
   benchmark::RegisterBenchmark((std::string(what) + "/" + extents).c_str(), function);
 }
 template <std::size_t side, std::size_t channels>
@@ -226,7 +228,8 @@ void dense_weights(benchmark::State& state) {
   DenseData d(state);
   const blas::SingleThread single;
   for (auto _ : state)
-    dense_backward_weights<products>(d.samples, d.inputs, d.outputs, d.x.data(), d.dy.data(), d.d_kernel.data());
+    dense_backward_weights<products>(d.samples, d.inputs, d.outputs, d.x.data(), d.dy.data(),
+                                     d.d_kernel.data());
   d.count(state);
 }
 template <DenseProducts products>

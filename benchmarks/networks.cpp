@@ -23,6 +23,9 @@ class Contender : public contest::Network {
       const auto digits = contest::digit_bytes(contest::training_images);
       images_ = xt::adapt(digits.pixels, std::vector<std::size_t>{digits.count, 28, 28, 1});
       labels_ = xt::adapt(digits.labels, std::vector<std::size_t>{digits.count});
+      all_ = DataView(images_, labels_);
+      warm_up_ = slice({images_, labels_}, 0, contest::warm_up_images);
+      some_ = DataView(warm_up_);
     } else {
       const auto digits = contest::digit_floats(contest::inference_images);
       for (std::size_t first = 0; first < digits.count; first += task.batch) {
@@ -34,8 +37,9 @@ class Contender : public contest::Network {
       answers_.resize(task.batch * 10);
     }
   }
-  void train() override {
-    trainer_.fit(images_, labels_, {.batch_size = task_.batch, .verbose = Verbose::silent});
+  void train(std::size_t images) override {
+    const DataView& data = images == contest::training_images ? all_ : some_;
+    trainer_.fit(data, {.batch_size = task_.batch, .verbose = Verbose::silent});
   }
   float predict(std::size_t first) override {
     predictor_.predict(samples_[first / task_.batch], answers_.data());
@@ -49,6 +53,8 @@ class Contender : public contest::Network {
   Trainer<Model, Optimizer, CategoricalCrossentropy> trainer_;
   Images images_{};
   Labels labels_{};
+  Dataset warm_up_{};
+  DataView all_{}, some_{};
   std::vector<xt::xtensor<float, 2>> batches_{};
   std::vector<Samples> samples_{};
   std::vector<float> answers_{};

@@ -38,16 +38,16 @@ class Contender : public contest::Network {
         inference_.to_tensor(begin, begin + static_cast<std::ptrdiff_t>(task.batch), tensors_.back());
       }
   }
-  void train() override {
-    const auto order = contest::shuffled();
-    std::vector<dlib::matrix<float>> images(task_.batch);
+  void train(std::size_t images) override {
+    const auto order = contest::shuffled(images);
+    std::vector<dlib::matrix<float>> batch(task_.batch);
     std::vector<unsigned long> labels(task_.batch);
     for (std::size_t first = 0; first < order.size(); first += task_.batch) {
       for (std::size_t i = 0; i < task_.batch; ++i) {
-        images[i] = images_[order[first + i]];
+        batch[i] = images_[order[first + i]];
         labels[i] = labels_[order[first + i]];
       }
-      trainer_.train_one_step(images, labels);
+      trainer_.train_one_step(batch, labels);
     }
     trainer_.get_net(dlib::force_flush_to_disk::no);  // waits for the trainer's thread
   }

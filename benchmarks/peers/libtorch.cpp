@@ -59,10 +59,10 @@ class Contender : public contest::Network {
       optimizer_ = std::make_unique<torch::optim::Adam>(model_.parameters(), 1e-3);
     if (!task.training) prepare();
   }
-  void train() override {
-    const Tensor order = torch::randperm(contest::training_images, torch::kLong);
+  void train(std::size_t images) override {
+    const Tensor order = torch::randperm(static_cast<long>(images), torch::kLong);
     const auto batch = static_cast<long>(task_.batch);
-    for (long first = 0; first < images_.size(0); first += batch) {
+    for (long first = 0; first < order.size(0); first += batch) {
       const Tensor indices = order.narrow(0, first, batch);
       const Tensor loss = torch::nn::functional::cross_entropy(
           model_.forward(images_.index_select(0, indices)), labels_.index_select(0, indices));

@@ -65,8 +65,8 @@ class Contender : public contest::Network {
     execute(prepare_);
   }
 
-  void train() override {
-    const auto order = contest::shuffled();
+  void train(std::size_t images) override {
+    const auto order = contest::shuffled(images);
     std::vector<std::uint8_t> labels(task_.batch);
     for (std::size_t first = 0; first < order.size(); first += task_.batch) {
       for (std::size_t i = 0; i < task_.batch; ++i) {

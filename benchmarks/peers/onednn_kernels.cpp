@@ -1,5 +1,5 @@
-// oneDNN's convolution primitives on one thread, under the names of benchmarks/kernels.cpp: layouts of their own
-// choosing, reordered outside the timing.
+// oneDNN's convolution primitives on one thread, under the names of benchmarks/kernels.cpp: layouts of their
+// own choosing, reordered outside the timing.
 #include <benchmark/benchmark.h>
 
 #include <cstring>
@@ -38,8 +38,8 @@ struct Primitives {
     return m;
   }
   dnnl::convolution_forward::primitive_desc forward() const {
-    return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_auto, any(x), any(w), any(b), any(y),
-             stride, padding, padding},
+    return {{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_auto, any(x), any(w), any(b),
+             any(y), stride, padding, padding},
             engine};
   }
 };
@@ -58,7 +58,8 @@ void run(benchmark::State& state, const Shape& shape, const std::string& what) {
                  {DNNL_ARG_DST, p.filled(forward.dst_desc())}};
   } else if (what == "weights") {
     const dnnl::convolution_backward_weights::primitive_desc d(
-        {direct, p.any(p.x), p.any(p.w), p.any(p.b), p.any(p.y), p.stride, p.padding, p.padding}, p.engine, forward);
+        {direct, p.any(p.x), p.any(p.w), p.any(p.b), p.any(p.y), p.stride, p.padding, p.padding}, p.engine,
+        forward);
     primitive = dnnl::convolution_backward_weights(d);
     arguments = {{DNNL_ARG_SRC, p.filled(d.src_desc())},
                  {DNNL_ARG_DIFF_DST, p.filled(d.diff_dst_desc())},
@@ -88,8 +89,8 @@ int main(int argc, char** argv) {
   for (const char* what : {"forward", "weights", "input"}) {
     const auto add = [&](const Shape& shape) {
       const std::string side = std::to_string(shape.side);
-      const std::string name = std::string(shape.depthwise ? "depthwise/" : "convolution/") + what + "/" + side + "x" +
-                               side + "x" + std::to_string(shape.channels);
+      const std::string name = std::string(shape.depthwise ? "depthwise/" : "convolution/") + what + "/" +
+                               side + "x" + side + "x" + std::to_string(shape.channels);
       benchmark::RegisterBenchmark(name.c_str(), run, shape, std::string(what));
     };
     for (const memory::dim side : {28, 14, 7})

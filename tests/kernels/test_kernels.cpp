@@ -124,9 +124,11 @@ void check_depthwise() {
   constexpr std::size_t samples = 2;
   const auto x = random_arena<double>(samples * E.input_size(), 1),
              kernel = random_arena<double>(E.kernel.height * E.kernel.width * E.channels, 2),
-             bias = random_arena<double>(E.channels, 3), dy = random_arena<double>(samples * E.output_size(), 4);
+             bias = random_arena<double>(E.channels, 3),
+             dy = random_arena<double>(samples * E.output_size(), 4);
   Arena<double> y(dy.size()), wanted_y(dy.size()), dx(x.size()), wanted_dx(x.size()), d_kernel(kernel.size()),
-      wanted_d_kernel(kernel.size()), d_bias(E.channels), wanted_d_bias(E.channels), scratch(depthwise_scratch<E>());
+      wanted_d_kernel(kernel.size()), d_bias(E.channels), wanted_d_bias(E.channels),
+      scratch(depthwise_scratch<E>());
   scratch.fill(std::numeric_limits<double>::quiet_NaN());
   for (std::size_t i = 0; i < dy.size(); ++i) {
     const std::size_t channel = i % E.channels, column = i / E.channels % E.out_width,
@@ -192,7 +194,8 @@ TEST_CASE_TEMPLATE("dense products agree with plain loops, whoever computes them
     dense_forward<products>(samples, inputs, outputs, x.data(), kernel.data(), bias.data(), y.data());
     dense_backward_weights<products>(samples, inputs, outputs, x.data(), dy.data(), d_kernel.data());
     dense_prepare<products>(inputs, outputs, kernel.data(), prepared.data());
-    dense_backward_input<products>(samples, inputs, outputs, dy.data(), kernel.data(), prepared.data(), dx.data());
+    dense_backward_input<products>(samples, inputs, outputs, dy.data(), kernel.data(), prepared.data(),
+                                   dx.data());
     double worst = 0;
     for (std::size_t i = 0; i < samples; ++i)
       for (std::size_t j = 0; j < outputs; ++j) {

@@ -119,9 +119,12 @@ TEST_CASE("a single output is a class by its half") {
 TEST_CASE("the plan says what runs together, and how") {
   const std::string plan = Cnn{}.plan();
   INFO(plan);
-  CHECK(support::contains(plan, "conv2d + re_lu + max_pooling2d        register tiles        13x13x32  194,688"));
-  CHECK(support::contains(plan, "conv2d_1 + re_lu_1 + max_pooling2d_1  Winograd F(2x2, 3x3)  5x5x64    2,230,272"));
-  CHECK(support::contains(plan, "dense + re_lu_2                       register tiles        64        102,400"));
+  CHECK(support::contains(plan,
+                          "conv2d + re_lu + max_pooling2d        register tiles        13x13x32  194,688"));
+  CHECK(support::contains(plan,
+                          "conv2d_1 + re_lu_1 + max_pooling2d_1  Winograd F(2x2, 3x3)  5x5x64    2,230,272"));
+  CHECK(support::contains(plan,
+                          "dense + re_lu_2                       register tiles        64        102,400"));
   CHECK(support::contains(plan, "flatten                                                     1600      0\n"));
   CHECK(support::contains(plan, "Multiply-adds: 2,528,000 a sample\n"));
   CHECK(support::contains(plan, "Micro-batch: "));

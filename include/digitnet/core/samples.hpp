@@ -73,7 +73,7 @@ class Samples {
 
   /// Throws unless every sample fits an input of these extents. A flat sample fits an image of the same size
   /// and the other way round, and a last axis of 1 may be missing; otherwise all axes must agree.
-  void check_shape(std::span<const std::size_t> input) const {
+  [[gnu::cold]] void check_shape(std::span<const std::size_t> input) const {
     const std::span<const std::size_t> given = std::span(extents_).subspan(extents_.empty() ? 0 : 1);
     std::size_t input_size = 1;
     for (const std::size_t extent : input) input_size *= extent;
@@ -134,7 +134,7 @@ class Targets {
   const float* row(std::size_t index) const { return rows_ + index * size_; }
 
   /// Throws unless labels are below `outputs`, or rows have `outputs` finite numbers.
-  void check(std::size_t outputs) const {
+  [[gnu::cold]] void check(std::size_t outputs) const {
     if (are_labels()) {
       // With a single output, labels 0 and 1 are the two answers.
       const std::size_t classes = outputs == 1 ? 2 : outputs;

@@ -52,18 +52,21 @@ struct Conv2DExtents {
 /// Puts an output gradient into scratch of spread_size zeros, in front of which the turned kernel gives dx.
 template <Conv2DExtents E, class T>
 void spread_gradient(const T* gradient, T* spread) {
-  constexpr std::size_t top = E.kernel.height - 1 - E.before.height, left = E.kernel.width - 1 - E.before.width;
+  constexpr std::size_t top = E.kernel.height - 1 - E.before.height,
+                        left = E.kernel.width - 1 - E.before.width;
   if constexpr (E.stride == Extent{1}) {
     constexpr Frame frame{
         {E.out_height, E.out_width}, E.filters, {top, left}, {E.spread_height(), E.spread_width()}};
     constexpr std::size_t row = E.out_width * E.filters;
-    for (std::size_t i = 0; i < E.out_height; ++i) std::copy_n(gradient + i * row, row, spread + frame.row(i));
+    for (std::size_t i = 0; i < E.out_height; ++i)
+      std::copy_n(gradient + i * row, row, spread + frame.row(i));
   } else {
     for (std::size_t row = 0; row < E.out_height; ++row)
       for (std::size_t column = 0; column < E.out_width; ++column)
         std::copy_n(
             gradient + (row * E.out_width + column) * E.filters, E.filters,
-            spread + ((row * E.stride.height + top) * E.spread_width() + column * E.stride.width + left) * E.filters);
+            spread + ((row * E.stride.height + top) * E.spread_width() + column * E.stride.width + left) *
+                         E.filters);
   }
 }
 

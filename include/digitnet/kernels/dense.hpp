@@ -13,8 +13,9 @@ namespace digitnet::kernels {
 /// Who computes a dense layer's products.
 enum class DenseProducts { own, blas };
 
-/// The rule: OpenBLAS packs its operands, which pays once the kernel is large. Measured on one thread of a Zen 3 (AVX2),
-/// GFLOP/s of digitnet's kernel / OpenBLAS' (./run bench, dense_*; sgemm of large matrices: 80):
+/// The rule: OpenBLAS packs its operands, which pays once the kernel is large. Measured on one thread of a
+/// Zen 3 (AVX2), GFLOP/s of digitnet's kernel / OpenBLAS' (./run bench, dense_*; sgemm of large matrices:
+/// 80):
 ///
 ///                  16 samples                        64 samples
 ///   kernel         forward   weights   input         forward   weights   input

@@ -1,7 +1,7 @@
-// Depthwise convolution: every channel has a kernel of its own, so vectors run along the channels, and each number is
-// used only as often as the kernel has taps. What matters is memory: no frame of zeros is copied (rows beyond the border
-// are one row of zeros, columns at the border are computed apart), and a row's numbers stay in the first-level cache
-// until all that needs them is done.
+// Depthwise convolution: every channel has a kernel of its own, so vectors run along the channels, and each
+// number is used only as often as the kernel has taps. What matters is memory: no frame of zeros is copied
+// (rows beyond the border are one row of zeros, columns at the border are computed apart), and a row's
+// numbers stay in the first-level cache until all that needs them is done.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -14,8 +14,8 @@
 
 namespace digitnet::kernels {
 
-/// The extents of a depthwise convolution: those of a convolution with as many filters as channels, whose kernel is
-/// (kernel height, kernel width, channels).
+/// The extents of a depthwise convolution: those of a convolution with as many filters as channels, whose
+/// kernel is (kernel height, kernel width, channels).
 using DepthwiseExtents = Conv2DExtents;
 
 namespace detail {
@@ -75,7 +75,8 @@ template <Slide S, std::size_t together, class Inner, class Border>
     border(column, begin_tap, std::min(S.kernel.width, S.image.width + S.before.width - start));
   };
   for (std::size_t column = 0; column < first; ++column) at_border(column);
-  for (std::size_t column = first; column < whole; column += together) inner.template operator()<together>(column);
+  for (std::size_t column = first; column < whole; column += together)
+    inner.template operator()<together>(column);
   if constexpr (whole < end) inner.template operator()<end - whole>(whole);
   for (std::size_t column = end; column < S.out.width; ++column) at_border(column);
 }
@@ -114,7 +115,8 @@ void depthwise_slide(const T* image, const T* zeros, const T* kernel, const T* b
               const T* const from = lines[tap / S.kernel.width] + start + tap % S.kernel.width * S.channels;
               DIGITNET_UNROLL
               for (std::size_t i = 0; i < count; ++i)
-                sums[i] = simd::fma(simd::read<Arch>(from + i * S.stride.width * S.channels), weights[tap], sums[i]);
+                sums[i] = simd::fma(simd::read<Arch>(from + i * S.stride.width * S.channels), weights[tap],
+                                    sums[i]);
             }
             DIGITNET_UNROLL
             for (std::size_t i = 0; i < count; ++i) store(column + i, sums[i]);
@@ -123,29 +125,31 @@ void depthwise_slide(const T* image, const T* zeros, const T* kernel, const T* b
             Vector sum(T{0});
             for (std::size_t y_tap = 0; y_tap < S.kernel.height; ++y_tap)
               for (std::size_t x_tap = begin; x_tap < end; ++x_tap)
-                sum = simd::fma(simd::read<Arch>(lines[y_tap] +
-                                                  (column * S.stride.width + x_tap - S.before.width) * S.channels +
-                                                  channel),
-                                 weights[y_tap * S.kernel.width + x_tap], sum);
+                sum = simd::fma(
+                    simd::read<Arch>(lines[y_tap] +
+                                     (column * S.stride.width + x_tap - S.before.width) * S.channels +
+                                     channel),
+                    weights[y_tap * S.kernel.width + x_tap], sum);
             store(column, sum);
           });
     }
   }
 }
 
-// sums += x * dy for the taps first, first + 1, ... of some rows of windows, and of the bias where it comes behind the
-// last tap. `channel` is that of the vector.
+// sums += x * dy for the taps first, first + 1, ... of some rows of windows, and of the bias where it comes
+// behind the last tap. `channel` is that of the vector.
 template <Slide S, std::size_t first, std::size_t count, class Arch, class T>
 [[gnu::always_inline]] inline void depthwise_weights_rows(const T* image, const T* zeros, const T* gradient,
-                                                          std::size_t row, std::size_t end_row, std::size_t channel,
-                                                          T* sums_memory) {
+                                                          std::size_t row, std::size_t end_row,
+                                                          std::size_t channel, T* sums_memory) {
   using Vector = simd::Vector<T, Arch>;
   constexpr std::size_t stride = round_up(S.channels, alignment_elements);
   constexpr bool with_bias = first + count > S.taps();
   constexpr std::size_t taps = with_bias ? count - 1 : count;
   Vector sums[count];
   DIGITNET_UNROLL
-  for (std::size_t t = 0; t < count; ++t) sums[t] = simd::read<Arch>(sums_memory + (first + t) * stride + channel);
+  for (std::size_t t = 0; t < count; ++t)
+    sums[t] = simd::read<Arch>(sums_memory + (first + t) * stride + channel);
   for (; row < end_row; ++row) {
     const auto lines = lines_of<S>(image + channel, zeros, row);
     const T* const dy = gradient + row * S.out.width * S.channels + channel;
@@ -156,8 +160,8 @@ template <Slide S, std::size_t first, std::size_t count, class Arch, class T>
           DIGITNET_UNROLL
           for (std::size_t t = 0; t < taps; ++t)
             sums[t] = simd::fma(simd::read<Arch>(lines[(first + t) / S.kernel.width] + start +
-                                                  (first + t) % S.kernel.width * S.channels),
-                                 factor, sums[t]);
+                                                 (first + t) % S.kernel.width * S.channels),
+                                factor, sums[t]);
           if constexpr (with_bias) sums[taps] += factor;
         },
         [&](std::size_t column, std::size_t begin, std::size_t end) __attribute__((always_inline)) {
@@ -167,14 +171,16 @@ template <Slide S, std::size_t first, std::size_t count, class Arch, class T>
           for (std::size_t t = 0; t < taps; ++t) {
             const std::size_t tap = (first + t) % S.kernel.width;
             if (tap >= begin && tap < end)
-              sums[t] = simd::fma(
-                  simd::read<Arch>(lines[(first + t) / S.kernel.width] + start + tap * S.channels), factor, sums[t]);
+              sums[t] =
+                  simd::fma(simd::read<Arch>(lines[(first + t) / S.kernel.width] + start + tap * S.channels),
+                            factor, sums[t]);
           }
           if constexpr (with_bias) sums[taps] += factor;
         });
   }
   DIGITNET_UNROLL
-  for (std::size_t t = 0; t < count; ++t) simd::write<Arch>(sums_memory + (first + t) * stride + channel, sums[t]);
+  for (std::size_t t = 0; t < count; ++t)
+    simd::write<Arch>(sums_memory + (first + t) * stride + channel, sums[t]);
 }
 
 }  // namespace detail
@@ -188,24 +194,26 @@ constexpr std::size_t depthwise_scratch() {
   return round_up(zeros, alignment_elements) + std::max(spread, sums);
 }
 
-/// y = activation(x * kernel + bias) for n samples, channel by channel. Assigns y (n, out_height, out_width, channels);
-/// bias may be null. Kernel and bias have readable_bytes_behind.
+/// y = activation(x * kernel + bias) for n samples, channel by channel. Assigns y (n, out_height, out_width,
+/// channels); bias may be null. Kernel and bias have readable_bytes_behind.
 template <DepthwiseExtents E, class Activation = Identity, class Arch = DefaultArch, class T>
 void depthwise_forward(std::size_t samples, const T* x, const T* kernel, const T* bias, T* y, T* scratch) {
   static_assert(E.channels == E.filters);
   constexpr detail::Slide slide = detail::slide_forward(E);
   std::fill_n(scratch, slide.line(), T{0});
   for (std::size_t i = 0; i < samples; ++i)
-    detail::depthwise_slide<slide, false, Arch, Activation>(x + i * E.input_size(), static_cast<const T*>(scratch),
-                                                            kernel, bias, y + i * E.output_size());
+    detail::depthwise_slide<slide, false, Arch, Activation>(
+        x + i * E.input_size(), static_cast<const T*>(scratch), kernel, bias, y + i * E.output_size());
 }
 
 /// d_kernel += the gradient of n samples, and d_bias likewise where it is not null.
 template <DepthwiseExtents E, class Arch = DefaultArch, class T>
-void depthwise_backward_weights(std::size_t samples, const T* x, const T* dy, T* d_kernel, T* d_bias, T* scratch) {
+void depthwise_backward_weights(std::size_t samples, const T* x, const T* dy, T* d_kernel, T* d_bias,
+                                T* scratch) {
   constexpr detail::Slide slide = detail::slide_forward(E);
   constexpr std::size_t width = simd::width<T, Arch>, taps = slide.taps();
-  constexpr std::size_t together = simd::registers<Arch> >= 32 ? 26 : 10;  // sums in registers; the last is the bias
+  constexpr std::size_t together =
+      simd::registers<Arch> >= 32 ? 26 : 10;  // sums in registers; the last is the bias
   constexpr std::size_t stride = round_up(E.channels, alignment_elements);
   // Rows whose numbers, with those of the gradient, stay in the first-level cache for all channels.
   constexpr std::size_t line_bytes = (slide.line() + E.out_width * E.channels) * sizeof(T);
@@ -218,9 +226,9 @@ void depthwise_backward_weights(std::size_t samples, const T* x, const T* dy, T*
     for (std::size_t row = 0; row < E.out_height; row += rows_together)
       for (std::size_t channel = 0; channel < E.channels; channel += width)
         [&]<std::size_t... B>(std::index_sequence<B...>) {
-          (detail::depthwise_weights_rows<slide, B * together, std::min(together, taps + 1 - B * together), Arch>(
-               x + i * E.input_size(), zeros, dy + i * E.output_size(), row,
-               std::min(row + rows_together, E.out_height), channel, sums),
+          (detail::depthwise_weights_rows<slide, B * together, std::min(together, taps + 1 - B * together),
+                                          Arch>(x + i * E.input_size(), zeros, dy + i * E.output_size(), row,
+                                                std::min(row + rows_together, E.out_height), channel, sums),
            ...);
         }
   (std::make_index_sequence<(taps + together) / together>{});
@@ -228,7 +236,8 @@ void depthwise_backward_weights(std::size_t samples, const T* x, const T* dy, T*
     for (std::size_t channel = 0; channel < E.channels; ++channel)
       d_kernel[tap * E.channels + channel] += sums[tap * stride + channel];
   if (d_bias)
-    for (std::size_t channel = 0; channel < E.channels; ++channel) d_bias[channel] += sums[taps * stride + channel];
+    for (std::size_t channel = 0; channel < E.channels; ++channel)
+      d_bias[channel] += sums[taps * stride + channel];
 }
 
 /// dx = the gradient with respect to x of n samples. Assigns dx.

@@ -37,7 +37,7 @@ Vector summed(std::span<float* const> lanes, std::size_t i) {
 template <class Vector>
 Vector with_penalty(Vector gradient, Vector weight, const SweepSettings& settings) {
   const Vector sign = simd::select(weight > Vector(0.0f), Vector(1.0f),
-                                    simd::select(weight < Vector(0.0f), Vector(-1.0f), Vector(0.0f)));
+                                   simd::select(weight < Vector(0.0f), Vector(-1.0f), Vector(0.0f)));
   return gradient + Vector(settings.l1) * sign + Vector(2 * settings.l2) * weight;
 }
 

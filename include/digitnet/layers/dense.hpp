@@ -38,13 +38,18 @@ struct Dense {
     template <class Visit>
     static constexpr void for_each_product(std::size_t kept_before, std::size_t parameters_before,
                                            const Visit& visit) {
-      visit(GradientProduct{
-          .inputs = In::size, .outputs = Units, .products = products, .kept = kept_before, .parameter = parameters_before});
+      visit(GradientProduct{.inputs = In::size,
+                            .outputs = Units,
+                            .products = products,
+                            .kept = kept_before,
+                            .parameter = parameters_before});
     }
 
     template <class T, Purpose purpose>
     static constexpr std::size_t prepared_bytes() {
-      return purpose == Purpose::all_gradients ? kernels::dense_prepared<products>(In::size, Units) * sizeof(T) : 0;
+      return purpose == Purpose::all_gradients
+                 ? kernels::dense_prepared<products>(In::size, Units) * sizeof(T)
+                 : 0;
     }
     template <class T, Purpose purpose>
     static void prepare(ParameterViews<const T, Parameters> parameters, T* prepared) {
@@ -57,7 +62,7 @@ struct Dense {
       const typename Io::Real* bias = nullptr;
       if constexpr (UseBias) bias = get<"bias">(io.parameters).data;
       kernels::dense_forward<products, Activation>(io.samples(), In::size, Units, io.x.data,
-                                         get<"kernel">(io.parameters).data, bias, io.y.data);
+                                                   get<"kernel">(io.parameters).data, bias, io.y.data);
     }
     template <class Io>
     static void backward(const Io& io) {
@@ -68,13 +73,13 @@ struct Dense {
         std::copy_n(io.dy.data, io.dy.size(), x + io.kept.batch * In::size + io.kept.first_sample * Units);
       } else {
         kernels::dense_backward_weights<products>(io.samples(), In::size, Units, io.x.data, io.dy.data,
-                                        get<"kernel">(io.gradients).data);
+                                                  get<"kernel">(io.gradients).data);
       }
       if constexpr (UseBias)
         kernels::add_column_sums(io.samples(), Units, io.dy.data, get<"bias">(io.gradients).data);
       if constexpr (Io::wants_dx)
         kernels::dense_backward_input<products>(io.samples(), In::size, Units, io.dy.data,
-                                      get<"kernel">(io.parameters).data, io.prepared, io.dx.data);
+                                                get<"kernel">(io.parameters).data, io.prepared, io.dx.data);
     }
   };
 };

@@ -10,27 +10,30 @@ namespace digitnet {
 
 /// One operation of a plan.
 struct PlannedOperation {
-  std::string layers;               ///< names of the layers that it computes: "conv2d + re_lu + max_pooling2d"
-  std::string method;               ///< how: "Winograd F(2x2, 3x3)", "OpenBLAS", ...; empty: a loop
+  std::string layers;  ///< names of the layers that it computes: "conv2d + re_lu + max_pooling2d"
+  std::string method;  ///< how: "Winograd F(2x2, 3x3)", "OpenBLAS", ...; empty: a loop
   std::vector<std::size_t> output;  ///< of one sample
   std::size_t multiply_adds;        ///< of the direct method, forward, for one sample
 };
 
 /// The table of the operations and the sizes of the workspace.
-inline std::string plan_table(const std::vector<PlannedOperation>& operations, std::size_t micro_batch,
-                              std::size_t workspace_bytes, std::size_t prepared_bytes) {
+[[gnu::cold]] inline std::string plan_table(const std::vector<PlannedOperation>& operations,
+                                            std::size_t micro_batch, std::size_t workspace_bytes,
+                                            std::size_t prepared_bytes) {
   std::size_t widths[3] = {9, 6, 6}, multiply_adds = 0;
   std::vector<std::string> shapes;
   for (const PlannedOperation& operation : operations) {
     std::string shape;
-    for (const std::size_t extent : operation.output) shape += (shape.empty() ? "" : "x") + std::to_string(extent);
+    for (const std::size_t extent : operation.output)
+      shape += (shape.empty() ? "" : "x") + std::to_string(extent);
     shapes.push_back(shape);
     widths[0] = std::max(widths[0], operation.layers.size());
     widths[1] = std::max(widths[1], operation.method.size());
     widths[2] = std::max(widths[2], shape.size());
     multiply_adds += operation.multiply_adds;
   }
-  const auto line = [&](const std::string& a, const std::string& b, const std::string& c, const std::string& d) {
+  const auto line = [&](const std::string& a, const std::string& b, const std::string& c,
+                        const std::string& d) {
     const auto pad = [](const std::string& text, std::size_t width) {
       return text + std::string(width - text.size() + 2, ' ');
     };

@@ -82,7 +82,7 @@ class Sequential<Input<Extents...>, Layers...> {
   }
 
   /// Gives every parameter a fresh initial value.
-  void initialize(Seed seed) {
+  [[gnu::cold]] void initialize(Seed seed) {
     std::size_t index = 0;
     for_each_parameter([&](const ParameterInfo& info) {
       std::vector<double> values(info.size());
@@ -109,7 +109,7 @@ class Sequential<Input<Extents...>, Layers...> {
   auto parameter(const std::string& name) const { return named_view(parameters_.data(), name); }
 
   /// Keras 3's summary table.
-  std::string summary(const std::string& model_name = "sequential") const {
+  [[gnu::cold]] std::string summary(const std::string& model_name = "sequential") const {
     std::vector<LayerSummary> rows;
     detail::LayerNames names;
     [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -119,16 +119,18 @@ class Sequential<Input<Extents...>, Layers...> {
     return summary_table(model_name, rows, trainable_count, parameter_count - trainable_count);
   }
 
-  /// How the model runs: operations (several layers may be one), methods, multiply-adds, and memory. In training,
-  /// softmax or sigmoid at the end is computed with the cross-entropy.
-  std::string plan() const {
+  /// How the model runs: operations (several layers may be one), methods, multiply-adds, and memory. In
+  /// training, softmax or sigmoid at the end is computed with the cross-entropy.
+  [[gnu::cold]] std::string plan() const {
     using Memory = Workspace<On, InputShape>;
     std::vector<PlannedOperation> operations;
     detail::LayerNames names;
     const auto add = [&]<class Operation>(std::type_identity<Operation>) {
       std::string layers;
       [&]<std::size_t... I>(std::index_sequence<I...>) {
-        ((layers += (I ? " + " : "") + names.next(On::template Step<Operation::first + I>::Layer::class_name)), ...);
+        ((layers +=
+          (I ? " + " : "") + names.next(On::template Step<Operation::first + I>::Layer::class_name)),
+         ...);
       }
       (std::make_index_sequence<Operation::length>{});
       using Output = typename Operation::On::Output;

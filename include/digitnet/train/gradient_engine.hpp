@@ -86,10 +86,10 @@ class GradientEngine {
     On::for_each_product(0, 0, [&](const GradientProduct& p) { size -= p.inputs * p.outputs; });
     return size;
   }();
-  static constexpr std::size_t most_lanes = in_lanes <= 16 * 1024 ? 8 : in_lanes <= 256 * 1024 ? 4 : 2;
+  static constexpr std::size_t most_lanes = in_lanes <= 32 * 1024 ? 8 : in_lanes <= 256 * 1024 ? 4 : 2;
   static_assert(most_lanes <= 16);
 
-  GradientEngine(const Model& model, const Loss& loss, ThreadTeam& team)
+  [[gnu::cold]] GradientEngine(const Model& model, const Loss& loss, ThreadTeam& team)
       : model_(model),
         body_(First::of(model.body())),
         loss_(loss),

@@ -23,8 +23,8 @@ namespace digitnet {
 class ParameterStepper {
  public:
   template <class Model>
-  explicit ParameterStepper(const Model& model, std::span<const GradientProduct> products = {},
-                            std::size_t threads = 1)
+  [[gnu::cold]] explicit ParameterStepper(const Model& model, std::span<const GradientProduct> products = {},
+                                          std::size_t threads = 1)
       : arena_size_(Model::arena_size) {
     std::size_t parameter = 0, largest = 0;
     model.for_each_parameter([&](const ParameterInfo& info) {
@@ -158,7 +158,8 @@ class ParameterStepper {
     const float* const x = gradients.kept + gradients.batch * product.kept;
     const auto compute = [&]<kernels::DenseProducts products>() {
       kernels::dense_backward_weights<products, kernels::Result::assign>(
-          gradients.batch, rows, product.inputs, product.outputs, x + first, x + gradients.batch * product.inputs, to);
+          gradients.batch, rows, product.inputs, product.outputs, x + first,
+          x + gradients.batch * product.inputs, to);
     };
     if (product.products == kernels::DenseProducts::blas)
       compute.template operator()<kernels::DenseProducts::blas>();

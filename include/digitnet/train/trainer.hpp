@@ -69,12 +69,7 @@ class Trainer {
   Evaluation evaluate(const DataView& data) {
     check(data, "evaluate");
     const blas::SingleThread single;
-    const BatchResult result = engine_.evaluate(data);
-    Evaluation evaluation{.loss = result.loss / static_cast<double>(result.samples) +
-                                  stepper_.penalty(model_.parameters())};
-    if (classifies(data))
-      evaluation.accuracy = static_cast<double>(result.correct) / static_cast<double>(result.samples);
-    return evaluation;
+    return mean(engine_.evaluate(data), classifies(data));
   }
 
   const Optimizer& optimizer() const { return optimizer_; }
@@ -90,6 +85,13 @@ class Trainer {
     data.samples.check_shape(Model::InputShape::extents);
     data.samples.check_finite();
     data.targets.check(outputs);
+  }
+
+  Evaluation mean(const BatchResult& sum, bool with_accuracy) const {
+    const auto samples = static_cast<double>(sum.samples);
+    Evaluation evaluation{.loss = sum.loss / samples + stepper_.penalty(model_.parameters())};
+    if (with_accuracy) evaluation.accuracy = static_cast<double>(sum.correct) / samples;
+    return evaluation;
   }
 
   // One run of `fit`.
@@ -144,7 +146,7 @@ class Trainer {
    private:
     using Clock = std::chrono::steady_clock;
 
-    void check_options() const {
+    [[gnu::cold]] void check_options() const {
       if (options_.epochs == 0) fail("fit needs at least 1 epoch, but 0 were asked for");
       if (options_.batch_size == 0) fail("The batch size must be at least 1, but is 0");
       if (!(options_.validation_split >= 0 && options_.validation_split < 1))
@@ -166,7 +168,7 @@ class Trainer {
         fail("Class weights need labels, but the targets are values: use sample weights");
     }
 
-    void split() {
+    [[gnu::cold]] void split() {
       const std::size_t count = data_.count();
       const auto held_out = static_cast<std::size_t>(static_cast<double>(count) * options_.validation_split);
       const std::size_t trained = count - held_out;
@@ -182,7 +184,7 @@ class Trainer {
       std::iota(held_out_.begin(), held_out_.end(), static_cast<std::uint32_t>(trained));
     }
 
-    void weigh() {
+    [[gnu::cold]] void weigh() {
       weights_ = options_.sample_weights;
       if (options_.class_weights.empty()) return;
       if (weights_.empty()) weights_.assign(data_.count(), 1.0f);
@@ -241,12 +243,9 @@ class Trainer {
 
     Evaluation validate() {
       const bool own = held_out_.empty();
-      const BatchResult result = own ? trainer_.engine_.evaluate(options_.validation)
-                                     : trainer_.engine_.evaluate(Batch{data_, held_out_, {}});
-      Evaluation evaluation{.loss = result.loss / static_cast<double>(result.samples) +
-                                    trainer_.stepper_.penalty(trainer_.model_.parameters())};
-      evaluation.accuracy = static_cast<double>(result.correct) / static_cast<double>(result.samples);
-      return evaluation;
+      return trainer_.mean(own ? trainer_.engine_.evaluate(options_.validation)
+                               : trainer_.engine_.evaluate(Batch{data_, held_out_, {}}),
+                           classifies(own ? options_.validation : data_));
     }
 
     Trainer& trainer_;
