@@ -32,6 +32,7 @@ here = os.path.dirname(os.path.abspath(__file__))
 programs = {
     "digitnet": [f"{options.build}/benchmarks/benchmark_networks"],
     "digitnet kernels": [f"{options.build}/benchmarks/benchmark_kernels"],
+    "digitnet loading": [f"{options.build}/benchmarks/benchmark_loading"],
     "oneDNN kernels": [f"{options.build}/benchmarks/peers/peer_onednn_kernels"],
     "oneDNN": [f"{options.build}/benchmarks/peers/peer_onednn"],
     "libtorch": [f"{options.build}/benchmarks/peers/peer_libtorch"],
@@ -57,7 +58,7 @@ class Row:
 
     @property
     def smaller_is_better(self):
-        return self.unit == "p50 us"
+        return self.unit in ("p50 us", "ms")
 
 
 def network_rows():
@@ -70,6 +71,7 @@ def network_rows():
     for network in "ABC":
         yield Row(f"one image, {network}, one thread", f"latency/{network}/1/1", "p50 us",
                   ["oneDNN", "dlib", "onnxruntime"])
+    yield Row("load MNIST (gzip, 70,000 images)", "load_mnist/real_time", "ms", [], ours="digitnet loading")
     yield Row("train C, batch 128, one thread", "train/C/128/1", "images/s", ["oneDNN"])
     yield Row("train C, batch 128, one core kept busy", "train/C/128/2", "images/s", ["oneDNN"], busy=True)
 
@@ -120,7 +122,7 @@ def measure(row, contender):
         run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     try:
         result = json.loads(run.stdout)["benchmarks"][0]
-        return float(result[row.unit]), result
+        return float(result["real_time" if row.unit == "ms" else row.unit]), result
     except (json.JSONDecodeError, KeyError, IndexError):
         print(f"{contender}: {name} failed: {run.stderr.strip()[-300:]}", file=sys.stderr)
         return None, {}
@@ -150,7 +152,7 @@ def table(rows):
                 other = f"{100 * statistics.median(figures) / peak():.0f} % of sgemm"
             elif row.name.startswith("train") and extra and "peak MiB" in extra[0]:
                 other = f"{statistics.median(x['peak MiB'] for x in extra):.0f} MiB at most"
-            lines.append(f"| {row.title} | {row.unit.replace('FLOP', 'FLOP')} | {contender} | "
+            lines.append(f"| {row.title} | {row.unit} | {contender} | "
                          f"{number(statistics.median(figures), row.unit)} | {number(min(figures), row.unit)} - "
                          f"{number(max(figures), row.unit)} | {ratio} | {other} |")
     return "\n".join(lines)
@@ -183,6 +185,13 @@ def once():
             input=b"#include <digitnet/digitnet.hpp>\n")
     seconds("compiling examples/mnist_cnn.cpp at -O3 -march=native, s",
             flags + ["-O3", "-march=native", "-c", source, "-o", scratch])
+    program = scratch + ".out"
+    linked = subprocess.run(flags + ["-O3", "-march=native", "-x", "none", scratch, "-x", "c++",
+                                     os.path.join(here, "..", "examples", "support", "program.cpp"), "-o", program, "-s",
+                                     "-lopenblas", "-lz", "-lpthread"], check=False, capture_output=True)
+    if linked.returncode == 0:
+        result["its program, stripped, MiB"] = os.path.getsize(program) / 2**20
+        os.remove(program)
     os.remove(scratch)
     return result
 
@@ -205,7 +214,7 @@ def picture(rows, path):
     kind = "svg size 900,{0} font 'sans,13'" if path.endswith(".svg") else "pngcairo size 900,{0} font 'sans,11'"
     n = len(data)
     script = [f"set terminal {kind.format(90 + 22 * n)} background 'white'", f"set output '{path}'", "unset key",
-              f"set yrange [{n - 0.4}:-0.6]", "set xrange [0.25:*]", "set logscale x 2", "set grid x", "set lmargin 34",
+              f"set yrange [{n - 0.4}:-0.6]", "set xrange [0.25:*]", "set logscale x 2", "set grid x", "set lmargin 38",
               "set title 'digitnet against its peers: times as fast (logarithmic; 2 threads, one image: 1)'",
               "set ytics (" + ", ".join(f"'{label}' {i}" for i, label in enumerate(labels)) + ")", "set ytics nomirror scale 0",
               "set arrow 1 from 1,graph 0 to 1,graph 1 nohead lw 2 lc rgb 'black' front",
@@ -244,7 +253,7 @@ print(f"{processor()}, {os.cpu_count()} cores, {platform.platform()}, {datetime.
       f"medians of {options.passes} passes\n")
 print(table(all_rows))
 for key, value in compiling.items():
-    print(f"{key}: {value:.1f}")
+    print(f"{key}: {value:.3g}")
 if options.json:
     with open(options.json + ".part", "w", encoding="utf-8") as file:
         json.dump({"processor": processor(), "date": str(datetime.date.today()), "compiling": compiling,

@@ -161,23 +161,28 @@ void conv2d_forward(std::size_t samples, const T* x, const T* kernel, const T* b
 template <Conv2DExtents E, class Arch = DefaultArch, class T>
 void conv2d_backward_weights(std::size_t samples, const T* x, const T* dy, T* d_kernel, T* d_bias,
                              T* scratch) {
-  constexpr FixedWalk<Walk{.segments = E.out_height,
-                           .length = E.out_width,
-                           .segment_stride = E.stride.height * E.padded.width * E.channels,
-                           .step = E.stride.width * E.channels}>
-      walk{};
+  // Some rows of dy at a time: as many as stay in the first-level cache with what they meet of x, while all
+  // of d_kernel passes by.
+  constexpr std::size_t rows_together = std::max<std::size_t>(1, 8 * 1024 / (E.out_width * 64));
   clear_frame<E.frame()>(scratch);
   for (std::size_t i = 0; i < samples; ++i) {
     const T* const image = put_in_frame<E.frame()>(x + i * E.input_size(), scratch);
     const T* const gradient = dy + i * E.output_size();
-    gather_gemm<Arch, Result::add>(
-        E.kernel_rows(), E.filters, walk,
-        [image](std::size_t row) {
-          constexpr std::size_t line = E.kernel.width * E.channels;
-          return image + row / line * E.padded.width * E.channels + row % line;
-        },
-        gradient, E.filters, static_cast<const T*>(nullptr),
-        [d_kernel](std::size_t row) { return d_kernel + row * E.filters; });
+    for (std::size_t first = 0; first < E.out_height; first += rows_together) {
+      const Walk walk{.segments = std::min(rows_together, E.out_height - first),
+                      .length = E.out_width,
+                      .segment_stride = E.stride.height * E.padded.width * E.channels,
+                      .step = E.stride.width * E.channels};
+      const T* const lines = image + first * walk.segment_stride;
+      gather_gemm<Arch, Result::add>(
+          E.kernel_rows(), E.filters, walk,
+          [lines](std::size_t row) {
+            constexpr std::size_t line = E.kernel.width * E.channels;
+            return lines + row / line * E.padded.width * E.channels + row % line;
+          },
+          gradient + first * E.out_width * E.filters, E.filters, static_cast<const T*>(nullptr),
+          [d_kernel](std::size_t row) { return d_kernel + row * E.filters; });
+    }
     if (d_bias) add_column_sums<Arch>(E.positions(), E.filters, gradient, d_bias);
   }
 }
