@@ -125,23 +125,28 @@ class Sequential<Input<Extents...>, Layers...> {
     using Memory = Workspace<On, InputShape>;
     std::vector<PlannedOperation> operations;
     detail::LayerNames names;
-    const auto add = [&]<class Operation>(std::type_identity<Operation>) {
+    const auto add = [&]<std::size_t I>() {
+      using Operation = typename On::template Operation<I>;
       std::string layers;
-      [&]<std::size_t... I>(std::index_sequence<I...>) {
+      [&]<std::size_t... J>(std::index_sequence<J...>) {
         ((layers +=
-          (I ? " + " : "") + names.next(On::template Step<Operation::first + I>::Layer::class_name)),
+          (J ? " + " : "") + names.next(On::template Step<Operation::first + J>::Layer::class_name)),
          ...);
       }
       (std::make_index_sequence<Operation::length>{});
       using Output = typename Operation::On::Output;
+      const auto place = On::place_of(I);
       operations.push_back({.layers = layers,
                             .method = std::string(Operation::On::method),
                             .output = {Output::extents.begin(), Output::extents.end()},
+                            .place = place == On::Place::in_place ? "same place"
+                                     : place == On::Place::output
+                                         ? "output"
+                                         : "byte " + detail::with_thousands(On::template result_offset<float>(
+                                                         I, Memory::micro_batch)),
                             .multiply_adds = Operation::On::multiply_adds});
     };
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (add(std::type_identity<typename On::template Operation<I>>{}), ...);
-    }
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (add.template operator()<I>(), ...); }
     (std::make_index_sequence<On::operation_count>{});
     return plan_table(operations, Memory::micro_batch, Memory::bytes(Memory::micro_batch),
                       On::template prepared_bytes<float, Purpose::forward>() +

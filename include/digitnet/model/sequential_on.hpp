@@ -89,6 +89,19 @@ struct SequentialOn : LayerDefaults {
     (std::make_index_sequence<operation_count>{});
   }
 
+  /// Where the result of an operation lies: in the memory of the one before, at the caller's, or so many
+  /// bytes into the cache.
+  enum class Place { in_place, output, cache };
+  static constexpr Place place_of(std::size_t operation) {
+    return operation > 0 && shares[operation] ? Place::in_place
+           : is_output[operation]             ? Place::output
+                                              : Place::cache;
+  }
+  template <class T>
+  static constexpr std::size_t result_offset(std::size_t operation, std::size_t samples) {
+    return layout<T>(samples).result[operation];
+  }
+
   template <class T>
   static constexpr std::size_t scratch_bytes(std::size_t samples) {
     return gradient_bytes<T>(samples, 0) + gradient_bytes<T>(samples, 1) + layer_scratch_bytes<T>(samples);
