@@ -138,10 +138,9 @@ void conv2d_forward(std::size_t samples, const T* x, const T* kernel, const T* b
       return;
     }
   }
-  constexpr FixedWalk<Walk{.segments = E.kernel.height,
-                           .length = E.kernel.width * E.channels,
-                           .segment_stride = E.padded.width * E.channels}>
-      walk{};
+  constexpr auto walk = walk_of<Walk{.segments = E.kernel.height,
+                                     .length = E.kernel.width * E.channels,
+                                     .segment_stride = E.padded.width * E.channels}>();
   clear_frame<E.frame()>(scratch);
   for (std::size_t i = 0; i < samples; ++i) {
     const T* const image = put_in_frame<E.frame()>(x + i * E.input_size(), scratch);
@@ -199,10 +198,9 @@ void conv2d_backward_input(std::size_t samples, const T* dy, const T* prepared, 
   }
   T* const spread = scratch;
   std::fill_n(spread, E.spread_size(), T{0});
-  constexpr FixedWalk<Walk{.segments = E.kernel.height,
-                           .length = E.kernel.width * E.filters,
-                           .segment_stride = E.spread_width() * E.filters}>
-      walk{};
+  constexpr auto walk = walk_of<Walk{.segments = E.kernel.height,
+                                     .length = E.kernel.width * E.filters,
+                                     .segment_stride = E.spread_width() * E.filters}>();
   for (std::size_t i = 0; i < samples; ++i) {
     spread_gradient<E>(dy + i * E.output_size(), spread);
     T* const out = dx + i * E.input_size();

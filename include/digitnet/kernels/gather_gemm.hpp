@@ -8,7 +8,10 @@
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/simd.hpp"
 
-#if defined(__clang__)
+// Not with sanitizers, whose checks of every access would make the unrolled code too large to compile.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define DIGITNET_UNROLL
+#elif defined(__clang__)
 #define DIGITNET_UNROLL _Pragma("unroll")
 #else
 #define DIGITNET_UNROLL _Pragma("GCC unroll 16")
@@ -31,6 +34,15 @@ struct FixedWalk {
                                step = w.step;
   static constexpr bool is_short = length <= 8;
 };
+
+/// A walk in the form that serves it best: fixed if it is short, else one that all products share.
+template <Walk w>
+constexpr auto walk_of() {
+  if constexpr (FixedWalk<w>::is_short)
+    return FixedWalk<w>{};
+  else
+    return w;
+}
 
 /// What is done to a sum before it is stored: nothing, or an activation.
 struct Identity {
@@ -131,18 +143,18 @@ constexpr std::size_t tile_vectors = simd::registers<Arch> >= 32 ? 4 : 2;
 template <class Arch, std::size_t Vectors>
 constexpr std::size_t tile_rows = Vectors >= 4 || (Vectors >= 2 && simd::registers<Arch> < 32) ? 6 : 8;
 
-// Contains the tile's code: compilers unroll loops early enough to keep accumulators in registers only where
-// the loops are inside another one.
+// The tiles of some rows, given by pointers, so that all products of a kind share this code. The loop
+// matters: compilers unroll loops early enough to keep accumulators in registers only where they are inside
+// another one.
 template <class Arch, Result result, class Activation, std::size_t Rows, std::size_t Vectors, class T,
-          class AnyWalk, class RowOfA, class RowOfC>
-[[gnu::noinline]] void column_panel(std::size_t rows, const AnyWalk& walk, const RowOfA& a, const T* b,
-                                    std::size_t b_stride, const T* bias, const RowOfC& c, std::size_t column,
-                                    std::size_t valid_columns) {
+          class AnyWalk>
+[[gnu::noinline]] void tiles(std::size_t rows, const AnyWalk& walk, const T* const* a, const T* b,
+                             std::size_t b_stride, const T* bias, T* const* c, std::size_t valid_columns) {
   for (std::size_t first = 0; first < rows; first += Rows) {
     const std::size_t valid_rows = std::min(Rows, rows - first);
     if (valid_rows == 1) {
-      const T* const from[1] = {a(first)};
-      T* const to[1] = {c(first) + column};
+      const T* const from[1] = {a[first]};
+      T* const to[1] = {c[first]};
       tile<Arch, result, Activation, 1, Vectors>(from, walk, b, b_stride, bias, to, 1, valid_columns);
       continue;
     }
@@ -150,11 +162,28 @@ template <class Arch, Result result, class Activation, std::size_t Rows, std::si
     T* to[Rows];
     for (std::size_t r = 0; r < Rows; ++r) {
       const std::size_t row = first + std::min(r, valid_rows - 1);
-      from[r] = a(row);
-      to[r] = c(row) + column;
+      from[r] = a[row];
+      to[r] = c[row];
     }
     tile<Arch, result, Activation, Rows, Vectors>(from, walk, b, b_stride, bias, to, valid_rows,
                                                   valid_columns);
+  }
+}
+
+template <class Arch, Result result, class Activation, std::size_t Rows, std::size_t Vectors, class T,
+          class AnyWalk, class RowOfA, class RowOfC>
+void column_panel(std::size_t rows, const AnyWalk& walk, const RowOfA& a, const T* b, std::size_t b_stride,
+                  const T* bias, const RowOfC& c, std::size_t column, std::size_t valid_columns) {
+  constexpr std::size_t together = 8 * Rows;
+  const T* from[together];
+  T* to[together];
+  for (std::size_t first = 0; first < rows; first += together) {
+    const std::size_t count = std::min(together, rows - first);
+    for (std::size_t i = 0; i < count; ++i) {
+      from[i] = a(first + i);
+      to[i] = c(first + i) + column;
+    }
+    tiles<Arch, result, Activation, Rows, Vectors>(count, walk, from, b, b_stride, bias, to, valid_columns);
   }
 }
 

@@ -145,7 +145,7 @@ template <WinogradExtents E, class Arch, class T>
 template <WinogradExtents E, class Arch = DefaultArch, class T, class Store>
 void winograd(const T* image, const T* weights, T* scratch, const Store& store) {
   constexpr std::size_t block = E.block();
-  constexpr FixedWalk<Walk{.length = E.channels}> walk{};
+  constexpr auto walk = walk_of<Walk{.length = E.channels}>();
   T* const patches = scratch;
   T* const products = scratch + WinogradExtents::points * block * E.channel_stride();
   for (std::size_t first = 0; first < E.tiles(); first += block) {
