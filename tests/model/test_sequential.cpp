@@ -90,9 +90,9 @@ TEST_CASE(
   for (const std::size_t i : {0, 77, 200}) {
     const Dataset image = slice(data, i, 1);
     // A predictor computes as predict does with many images; predict with few takes the direct way.
-    const Matrix same = predictor.predict(image.images), close = model.predict(image.images);
+    const Matrix equal = predictor.predict(image.images), close = model.predict(image.images);
     for (std::size_t j = 0; j < 10; ++j) {
-      CHECK(same(0, j) == all(i, j));
+      CHECK(equal(0, j) == all(i, j));
       CHECK(std::abs(close(0, j) - all(i, j)) < 1e-6f);
     }
   }
