@@ -60,6 +60,48 @@ TEST_CASE_TEMPLATE("gathered products equal plain loops at every extent", T, flo
       }
 }
 
+namespace {
+
+template <std::size_t length, std::size_t columns, class T>
+void check_lines() {
+  constexpr std::size_t lines = 3, depth = 5, a_pitch = depth + 1, a_line = length * a_pitch + 7;
+  const auto a = random_arena<T>(lines * a_line, 1), b = random_arena<T>(depth * columns, 2),
+             bias = random_arena<T>(columns, 3);
+  Arena<T> c(lines * length * columns + 1);
+  c.fill(T{5});
+  const auto run = [&]<Result result>(const T* with_bias) {
+    line_gemm<Lines{length, a_pitch, columns}, columns, DefaultArch, result>(
+        lines, Walk{.length = depth}, [&](std::size_t line) { return a.data() + line * a_line; }, b.data(),
+        with_bias, [&](std::size_t line) { return c.data() + line * length * columns; });
+  };
+  run.template operator()<Result::assign>(bias.data());
+  run.template operator()<Result::add>(nullptr);
+  double largest = 0;
+  for (std::size_t i = 0; i < lines * length; ++i)
+    for (std::size_t j = 0; j < columns; ++j) {
+      double sum = bias.data()[j];
+      for (std::size_t k = 0; k < depth; ++k)
+        sum += 2.0 * a.data()[i / length * a_line + i % length * a_pitch + k] * b.data()[k * columns + j];
+      largest = std::max(largest, std::abs(c.data()[i * columns + j] - sum));
+    }
+  CAPTURE(length);
+  CAPTURE(columns);
+  CHECK(largest < 1e-5);
+  CHECK(c.data()[lines * length * columns] == T{5});
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("products of lines equal plain loops, tiles that look back included", T, float, double) {
+  [&]<std::size_t... length>(std::index_sequence<length...>) {
+    (check_lines<length, 10, T>(), ...);
+    (check_lines<length, 33, T>(), ...);
+    (check_lines<length, 64, T>(), ...);
+  }
+  (std::index_sequence<1, 2, 7, 11, 13, 29, 30>{});
+  check_lines<9, 100, T>();
+}
+
 TEST_CASE("a walk in segments and steps reads what it says") {
   std::vector<float> a(100);
   for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i);

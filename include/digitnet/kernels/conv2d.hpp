@@ -145,14 +145,11 @@ void conv2d_forward(std::size_t samples, const T* x, const T* kernel, const T* b
   for (std::size_t i = 0; i < samples; ++i) {
     const T* const image = put_in_frame<E.frame()>(x + i * E.input_size(), scratch);
     T* const out = y + i * E.output_size();
-    gather_gemm<Arch, Result::assign, Activation>(
-        E.positions(), E.filters, walk,
-        [image](std::size_t position) {
-          const std::size_t row = position / E.out_width * E.stride.height;
-          const std::size_t column = position % E.out_width * E.stride.width;
-          return image + (row * E.padded.width + column) * E.channels;
-        },
-        kernel, E.filters, bias, [out](std::size_t position) { return out + position * E.filters; });
+    line_gemm<Lines{E.out_width, E.stride.width * E.channels, E.filters}, E.filters, Arch, Result::assign,
+              Activation>(
+        E.out_height, walk,
+        [image](std::size_t row) { return image + row * E.stride.height * E.padded.width * E.channels; },
+        kernel, bias, [out](std::size_t row) { return out + row * E.out_width * E.filters; });
   }
 }
 
@@ -173,14 +170,12 @@ void conv2d_backward_weights(std::size_t samples, const T* x, const T* dy, T* d_
                       .segment_stride = E.stride.height * E.padded.width * E.channels,
                       .step = E.stride.width * E.channels};
       const T* const lines = image + first * walk.segment_stride;
-      gather_gemm<Arch, Result::add>(
-          E.kernel_rows(), E.filters, walk,
-          [lines](std::size_t row) {
-            constexpr std::size_t line = E.kernel.width * E.channels;
-            return lines + row / line * E.padded.width * E.channels + row % line;
-          },
-          gradient + first * E.out_width * E.filters, E.filters, static_cast<const T*>(nullptr),
-          [d_kernel](std::size_t row) { return d_kernel + row * E.filters; });
+      constexpr std::size_t line = E.kernel.width * E.channels;
+      line_gemm<Lines{line, 1, E.filters}, E.filters, Arch, Result::add>(
+          E.kernel.height, walk,
+          [lines](std::size_t row) { return lines + row * E.padded.width * E.channels; },
+          gradient + first * E.out_width * E.filters, static_cast<const T*>(nullptr),
+          [d_kernel](std::size_t row) { return d_kernel + row * line * E.filters; });
     }
     if (d_bias) add_column_sums<Arch>(E.positions(), E.filters, gradient, d_bias);
   }
@@ -204,13 +199,10 @@ void conv2d_backward_input(std::size_t samples, const T* dy, const T* prepared, 
   for (std::size_t i = 0; i < samples; ++i) {
     spread_gradient<E>(dy + i * E.output_size(), spread);
     T* const out = dx + i * E.input_size();
-    gather_gemm<Arch>(
-        E.height * E.width, E.channels, walk,
-        [spread](std::size_t position) {
-          return spread + (position / E.width * E.spread_width() + position % E.width) * E.filters;
-        },
-        prepared, E.channels, static_cast<const T*>(nullptr),
-        [out](std::size_t position) { return out + position * E.channels; });
+    line_gemm<Lines{E.width, E.filters, E.channels}, E.channels, Arch>(
+        E.height, walk, [spread](std::size_t row) { return spread + row * E.spread_width() * E.filters; },
+        prepared, static_cast<const T*>(nullptr),
+        [out](std::size_t row) { return out + row * E.width * E.channels; });
   }
 }
 

@@ -79,10 +79,10 @@ template <ConvPoolExtents E, class Arch, std::size_t Windows, std::size_t Vector
   constexpr std::size_t width = simd::width<T, Arch>;
   constexpr std::size_t places = E.window_size();
   constexpr std::size_t rows = Windows * places;
-  const T* a[rows];
+  RowPointers<rows, T> a;
   for (std::size_t w = 0; w < Windows; ++w)
     for (std::size_t place = 0; place < places; ++place)
-      a[w * places + place] = image + E.patch(first + std::min(w, valid_windows - 1), place);
+      a.rows[w * places + place] = image + E.patch(first + std::min(w, valid_windows - 1), place);
   Vector sums[rows][Vectors];
   constexpr FixedWalk<Walk{.segments = E.conv.kernel.height,
                            .length = E.conv.kernel.width * E.conv.channels,

@@ -3,6 +3,7 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include "digitnet/core/arena.hpp"
@@ -14,7 +15,7 @@
 #elif defined(__clang__)
 #define DIGITNET_UNROLL _Pragma("unroll")
 #else
-#define DIGITNET_UNROLL _Pragma("GCC unroll 16")
+#define DIGITNET_UNROLL _Pragma("GCC unroll 32")
 #endif
 
 namespace digitnet::kernels {
@@ -44,6 +45,10 @@ constexpr auto walk_of() {
     return w;
 }
 
+/// An extent that the compiler knows, given where any number may be: less code is made for it.
+template <std::size_t N>
+using Fixed = std::integral_constant<std::size_t, N>;
+
 /// What is done to a sum before it is stored: nothing, or an activation.
 struct Identity {
   template <class V>
@@ -57,16 +62,32 @@ enum class Result { assign, add };
 
 namespace detail {
 
+template <class AnyExtent>
+constexpr bool is_fixed = requires {
+  AnyExtent::value;
+};
+
 template <class AnyWalk>
 constexpr bool unrolls = requires {
   requires AnyWalk::is_short;
 };
 
+// Where the rows of a tile begin: anywhere, or one after the other.
+template <std::size_t Rows, class T>
+struct RowPointers {
+  const T* rows[Rows];
+  const T* row(std::size_t r) const { return rows[r]; }
+};
+template <std::size_t step, class T>
+struct RowLine {
+  const T* begin;
+  const T* row(std::size_t r) const { return begin + r * step; }
+};
+
 // sums = rows of a times columns of b: Rows x Vectors accumulators stay in registers while the whole depth
 // passes by.
-template <class Arch, std::size_t Rows, std::size_t Vectors, class T, class AnyWalk>
-[[gnu::always_inline]] inline void multiply(const T* const (&a)[Rows], const AnyWalk& walk, const T* b,
-                                            std::size_t b_stride,
+template <class Arch, std::size_t Rows, std::size_t Vectors, class T, class A, class AnyWalk>
+[[gnu::always_inline]] inline void multiply(const A a, const AnyWalk& walk, const T* b, std::size_t b_stride,
                                             simd::Vector<T, Arch> (&sums)[Rows][Vectors]) {
   using Vector = simd::Vector<T, Arch>;
   constexpr std::size_t width = simd::width<T, Arch>;
@@ -75,16 +96,13 @@ template <class Arch, std::size_t Rows, std::size_t Vectors, class T, class AnyW
     DIGITNET_UNROLL
     for (std::size_t v = 0; v < Vectors; ++v) sums[r][v] = Vector(T{0});
   }
-  const T* row[Rows];
-  DIGITNET_UNROLL
-  for (std::size_t r = 0; r < Rows; ++r) row[r] = a[r];
   const auto add = [&](std::size_t at) __attribute__((always_inline)) {
     Vector columns[Vectors];
     DIGITNET_UNROLL
     for (std::size_t v = 0; v < Vectors; ++v) columns[v] = simd::read<Arch>(b + v * width);
     DIGITNET_UNROLL
     for (std::size_t r = 0; r < Rows; ++r) {
-      const Vector factor(row[r][at]);
+      const Vector factor(a.row(r)[at]);
       DIGITNET_UNROLL
       for (std::size_t v = 0; v < Vectors; ++v) sums[r][v] = simd::fma(factor, columns[v], sums[r][v]);
     }
@@ -108,20 +126,20 @@ template <class Arch, std::size_t Rows, std::size_t Vectors, class T, class AnyW
   }
 }
 
-// A product's tile. Rows beyond `valid_rows` repeat the last row and are not stored: one instantiation serves
-// every remainder.
+// A product's tile, of which the rows from `first_row` to before `end_row` are stored: one instantiation
+// serves every remainder.
 template <class Arch, Result result, class Activation, std::size_t Rows, std::size_t Vectors, class T,
-          class AnyWalk>
-[[gnu::always_inline]] inline void tile(const T* const (&a)[Rows], const AnyWalk& walk, const T* b,
-                                        std::size_t b_stride, const T* bias, T* const (&c)[Rows],
-                                        std::size_t valid_rows, std::size_t valid_columns) {
+          class A, class AnyWalk>
+[[gnu::always_inline]] inline void tile(const A& a, const AnyWalk& walk, const T* b, std::size_t b_stride,
+                                        const T* bias, T* const (&c)[Rows], std::size_t first_row,
+                                        std::size_t end_row, std::size_t valid_columns) {
   constexpr std::size_t width = simd::width<T, Arch>;
   simd::Vector<T, Arch> sums[Rows][Vectors];
   multiply<Arch>(a, walk, b, b_stride, sums);
   const bool whole = valid_columns == Vectors * width;
   DIGITNET_UNROLL
   for (std::size_t r = 0; r < Rows; ++r) {
-    for (std::size_t v = 0; v < Vectors && r < valid_rows; ++v) {
+    for (std::size_t v = 0; v < Vectors && r >= first_row && r < end_row; ++v) {
       T* const to = c[r] + v * width;
       if (whole || v + 1 < Vectors) {
         if (bias) sums[r][v] += simd::read<Arch>(bias + v * width);
@@ -153,19 +171,19 @@ template <class Arch, Result result, class Activation, std::size_t Rows, std::si
   for (std::size_t first = 0; first < rows; first += Rows) {
     const std::size_t valid_rows = std::min(Rows, rows - first);
     if (valid_rows == 1) {
-      const T* const from[1] = {a[first]};
+      const RowPointers<1, T> from{{a[first]}};
       T* const to[1] = {c[first]};
-      tile<Arch, result, Activation, 1, Vectors>(from, walk, b, b_stride, bias, to, 1, valid_columns);
+      tile<Arch, result, Activation, 1, Vectors>(from, walk, b, b_stride, bias, to, 0, 1, valid_columns);
       continue;
     }
-    const T* from[Rows];
+    RowPointers<Rows, T> from;
     T* to[Rows];
     for (std::size_t r = 0; r < Rows; ++r) {
       const std::size_t row = first + std::min(r, valid_rows - 1);
-      from[r] = a[row];
+      from.rows[r] = a[row];
       to[r] = c[row];
     }
-    tile<Arch, result, Activation, Rows, Vectors>(from, walk, b, b_stride, bias, to, valid_rows,
+    tile<Arch, result, Activation, Rows, Vectors>(from, walk, b, b_stride, bias, to, 0, valid_rows,
                                                   valid_columns);
   }
 }
@@ -187,64 +205,134 @@ void column_panel(std::size_t rows, const AnyWalk& walk, const RowOfA& a, const 
   }
 }
 
+// Calls panel.operator()<Vectors>(column) for panels of `most` vectors, and for what remains. Only the widths
+// that may occur are compiled.
+template <std::size_t most, std::size_t width, class AnyExtent, class Panel>
+[[gnu::always_inline]] inline void for_each_panel(AnyExtent columns, const Panel& panel) {
+  const std::size_t whole = columns / (most * width) * most * width;
+  const auto rest = [](std::size_t all) { return (all % (most * width) + width - 1) / width; };
+  if constexpr (is_fixed<AnyExtent>) {
+    if constexpr (columns >= most * width)
+      for (std::size_t column = 0; column < whole; column += most * width)
+        panel.template operator()<most>(column);
+    if constexpr (rest(columns) > 0) panel.template operator()<rest(columns)>(whole);
+  } else {
+    for (std::size_t column = 0; column < whole; column += most * width)
+      panel.template operator()<most>(column);
+    [&]<std::size_t... V>(std::index_sequence<V...>) {
+      ((rest(columns) == V + 1 ? panel.template operator()<V + 1>(whole) : void()), ...);
+    }
+    (std::make_index_sequence<most>{});
+  }
+}
+
 }  // namespace detail
 
 /// For row i < rows and column j < columns:
 ///   c(i)[j] (=, +=) bias[j] + sum over the walk's indices k of a(i)[walk(k)] * b[k * b_stride + j],
-/// and at last the activation. Rows is the height of a register tile, 0 for the most that fits.
+/// and at last the activation. `columns` is a number or Fixed.
 /// Requires: `a(i)` and `c(i)` give pointers to rows; b has readable_bytes_behind; bias is null or has
 /// `columns` elements; c overlaps neither a nor b. Ensures: nothing beyond column `columns` of c is written.
 /// The order of additions depends on nothing but the walk.
-template <class Arch = DefaultArch, Result result = Result::assign, class Activation = Identity,
-          std::size_t Rows = 0, class T, class AnyWalk, class RowOfA, class RowOfC>
-void gather_gemm(std::size_t rows, std::size_t columns, const AnyWalk& walk, const RowOfA& a, const T* b,
+template <class Arch = DefaultArch, Result result = Result::assign, class Activation = Identity, class T,
+          class AnyWalk, class AnyExtent, class RowOfA, class RowOfC>
+void gather_gemm(std::size_t rows, AnyExtent columns, const AnyWalk& walk, const RowOfA& a, const T* b,
                  std::size_t b_stride, const T* bias, const RowOfC& c) {
   constexpr std::size_t width = simd::width<T, Arch>;
-  constexpr std::size_t Most = detail::tile_vectors<Arch>;
-  for (std::size_t column = 0; column < columns; column += Most * width) {
-    const std::size_t here = std::min(Most * width, columns - column);
-    const T* const panel_bias = bias ? bias + column : nullptr;
-    const auto panel = [&]<std::size_t Vectors>() {
-      constexpr std::size_t Height = Rows > 0 ? Rows : detail::tile_rows<Arch, Vectors>;
-      detail::column_panel<Arch, result, Activation, Height, Vectors>(rows, walk, a, b + column, b_stride,
-                                                                      panel_bias, c, column, here);
-    };
-    switch ((here + width - 1) / width) {
-      case 1:
-        panel.template operator()<1>();
-        break;
-      case 2:
-        panel.template operator()<2>();
-        break;
-      case 3:
-        panel.template operator()<std::min<std::size_t>(3, Most)>();
-        break;
-      default:
-        panel.template operator()<Most>();
-        break;
+  const auto panel = [&]<std::size_t Vectors>(std::size_t column) {
+    detail::column_panel<Arch, result, Activation, detail::tile_rows<Arch, Vectors>, Vectors>(
+        rows, walk, a, b + column, b_stride, bias ? bias + column : nullptr, c, column,
+        std::min<std::size_t>(Vectors * width, columns - column));
+  };
+  detail::for_each_panel<detail::tile_vectors<Arch>, width>(columns, panel);
+}
+
+/// Rows of a product that come in lines of `length`: inside a line, the rows of a begin `a_step` elements
+/// apart, those of c `c_step`.
+struct Lines {
+  std::size_t length, a_step, c_step;
+};
+
+namespace detail {
+
+/// A register tile: rows times vectors of columns.
+struct TileShape {
+  std::size_t rows, vectors;
+};
+
+// The tile that computes `length` rows times `columns` in the fewest cycles: two multiplications or two loads
+// each, at least as many as hide the multiplications' latency of four.
+template <class Arch, class T>
+constexpr TileShape line_tile(std::size_t length, std::size_t columns) {
+  constexpr std::size_t room = simd::registers<Arch> >= 32 ? 28 : 12;
+  const std::size_t needed = (columns + simd::width<T, Arch> - 1) / simd::width<T, Arch>;
+  TileShape best{};
+  std::size_t best_cost = 0;
+  for (std::size_t vectors = std::min(tile_vectors<Arch>, needed); vectors > 0; --vectors)
+    for (std::size_t rows = std::min(length, (room - (vectors == 4 ? vectors : 0)) / vectors); rows > 0;
+         --rows) {
+      const std::size_t tiles = (length + rows - 1) / rows * ((needed + vectors - 1) / vectors);
+      const std::size_t cost = tiles * (std::max<std::size_t>({rows * vectors, rows + vectors, 8}) + 1);
+      if (best_cost > 0 && cost >= best_cost) continue;
+      best = {rows, vectors};
+      best_cost = cost;
     }
+  return best;
+}
+
+template <class Arch, Result result, class Activation, Lines lines, TileShape shape, class T, class AnyWalk,
+          class LineOfA, class LineOfC>
+[[gnu::noinline]] void line_panel(std::size_t count, const AnyWalk& walk, const LineOfA& a, const T* b,
+                                  std::size_t b_stride, const T* bias, const LineOfC& c, std::size_t column,
+                                  std::size_t valid_columns) {
+  constexpr std::size_t rest = lines.length % shape.rows;
+  for (std::size_t line = 0; line < count; ++line) {
+    const auto tile_from = [&]<std::size_t FirstRow>(std::size_t first) __attribute__((always_inline)) {
+      const RowLine<lines.a_step, T> from{a(line) + first * lines.a_step};
+      T* to[shape.rows];
+      for (std::size_t r = 0; r < shape.rows; ++r) to[r] = c(line) + (first + r) * lines.c_step + column;
+      tile<Arch, result, Activation, shape.rows, shape.vectors>(from, walk, b, b_stride, bias, to, FirstRow,
+                                                                shape.rows, valid_columns);
+    };
+    for (std::size_t first = 0; first + shape.rows <= lines.length; first += shape.rows)
+      tile_from.template operator()<0>(first);
+    // The last tile looks back at rows that are there already.
+    if constexpr (rest > 0) tile_from.template operator()<shape.rows - rest>(lines.length - shape.rows);
   }
 }
 
-/// y = activation(x b + bias) for one row x of `depth` numbers: the same additions in the same order as
-/// gather_gemm's, but in panels as wide as the registers allow, which is how memory likes to be read. b has
-/// readable_bytes_behind.
-template <class Arch = DefaultArch, class Activation = Identity, class T>
-void row_times_matrix(std::size_t depth, std::size_t columns, const T* x, const T* b, const T* bias, T* y) {
+}  // namespace detail
+
+/// gather_gemm with a number of columns that the compiler knows and rows that come in `count` lines, so that
+/// one register points to a whole tile's rows. a(line) and c(line) give a line's first row.
+template <Lines lines, std::size_t columns, class Arch = DefaultArch, Result result = Result::assign,
+          class Activation = Identity, class T, class AnyWalk, class LineOfA, class LineOfC>
+void line_gemm(std::size_t count, const AnyWalk& walk, const LineOfA& a, const T* b, const T* bias,
+               const LineOfC& c) {
   constexpr std::size_t width = simd::width<T, Arch>;
-  constexpr std::size_t most = 8;
+  constexpr detail::TileShape shape = detail::line_tile<Arch, T>(lines.length, columns);
   const auto panel = [&]<std::size_t Vectors>(std::size_t column) {
-    const T* const from[1] = {x};
-    T* const to[1] = {y + column};
-    detail::tile<Arch, Result::assign, Activation, 1, Vectors>(from, Walk{.length = depth}, b + column,
-                                                               columns, bias ? bias + column : nullptr, to, 1,
-                                                               std::min(Vectors * width, columns - column));
+    detail::line_panel<Arch, result, Activation, lines, detail::TileShape{shape.rows, Vectors}>(
+        count, walk, a, b + column, columns, bias ? bias + column : nullptr, c, column,
+        std::min(Vectors * width, columns - column));
   };
-  std::size_t column = 0;
-  for (; column + (most - 1) * width < columns; column += most * width)
-    panel.template operator()<most>(column);
-  for (; column + width < columns; column += 2 * width) panel.template operator()<2>(column);
-  if (column < columns) panel.template operator()<1>(column);
+  detail::for_each_panel<shape.vectors, width>(Fixed<columns>{}, panel);
+}
+
+/// y = activation(x b + bias) for one row x of `depth` numbers: the same additions in the same order as
+/// gather_gemm's, but in panels as wide as the registers allow, so that b is read once, line after line,
+/// which is how memory likes to be read. b has readable_bytes_behind.
+template <class Arch = DefaultArch, class Activation = Identity, class T, class AnyExtent>
+void row_times_matrix(std::size_t depth, AnyExtent columns, const T* x, const T* b, const T* bias, T* y) {
+  constexpr std::size_t width = simd::width<T, Arch>;
+  const auto panel = [&]<std::size_t Vectors>(std::size_t column) {
+    const detail::RowPointers<1, T> from{{x}};
+    T* const to[1] = {y + column};
+    detail::tile<Arch, Result::assign, Activation, 1, Vectors>(
+        from, Walk{.length = depth}, b + column, columns, bias ? bias + column : nullptr, to, 0, 1,
+        std::min<std::size_t>(Vectors * width, columns - column));
+  };
+  detail::for_each_panel<8, width>(columns, panel);
 }
 
 /// Writes the transpose of a rows x columns matrix.

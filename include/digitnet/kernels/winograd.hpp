@@ -144,7 +144,7 @@ template <WinogradExtents E, class Arch, class T>
 /// row. `image` is framed, `weights` transformed.
 template <WinogradExtents E, class Arch = DefaultArch, class T, class Store>
 void winograd(const T* image, const T* weights, T* scratch, const Store& store) {
-  constexpr std::size_t block = E.block();
+  constexpr std::size_t block = E.block(), rows = E.product_rows();
   constexpr auto walk = walk_of<Walk{.length = E.channels}>();
   T* const patches = scratch;
   T* const products = scratch + WinogradExtents::points * block * E.channel_stride();
@@ -155,10 +155,12 @@ void winograd(const T* image, const T* weights, T* scratch, const Store& store) 
     for (std::size_t point = 0; point < WinogradExtents::points; ++point) {
       const T* const a = patches + point * block * E.channel_stride();
       T* const c = products + point * block * E.filter_stride();
-      gather_gemm<Arch, Result::assign, Identity, E.product_rows()>(
-          count, E.filters, walk, [a](std::size_t i) { return a + i * E.channel_stride(); },
-          weights + point * E.channels * E.filters, E.filters, static_cast<const T*>(nullptr),
-          [c](std::size_t i) { return c + i * E.filter_stride(); });
+      // Rows beyond `count`, up to the end of a register tile, are computed in vain.
+      line_gemm<Lines{rows, E.channel_stride(), E.filter_stride()}, E.filters, Arch>(
+          (count + rows - 1) / rows, walk,
+          [a](std::size_t line) { return a + line * rows * E.channel_stride(); },
+          weights + point * E.channels * E.filters, static_cast<const T*>(nullptr),
+          [c](std::size_t line) { return c + line * rows * E.filter_stride(); });
     }
     for (std::size_t i = 0; i < count; ++i)
       for (std::size_t filter = 0; filter < E.filters; filter += simd::width<T, Arch>) {

@@ -30,6 +30,7 @@ struct Dense {
     static constexpr bool backward_reads_y = false;
     static constexpr std::size_t multiply_adds = In::size * Units;
     static constexpr std::size_t kept = In::size + Units;
+    static constexpr kernels::Fixed<Units> units{};
     static constexpr kernels::DenseProducts products = kernels::dense_products(In::size, Units);
     static constexpr std::string_view method =
         products == kernels::DenseProducts::blas ? "OpenBLAS" : "register tiles";
@@ -38,11 +39,17 @@ struct Dense {
     template <class Visit>
     static constexpr void for_each_product(std::size_t kept_before, std::size_t parameters_before,
                                            const Visit& visit) {
-      visit(GradientProduct{.inputs = In::size,
-                            .outputs = Units,
-                            .products = products,
-                            .kept = kept_before,
-                            .parameter = parameters_before});
+      visit(GradientProduct{
+          .inputs = In::size,
+          .outputs = Units,
+          .kept = kept_before,
+          .parameter = parameters_before,
+          .pieces = products == kernels::DenseProducts::blas ? std::size_t{8} : 1,  // it packs dy for each
+          .multiply = multiply});
+    }
+    static void multiply(std::size_t samples, std::size_t rows, const float* x, const float* dy, float* to) {
+      kernels::dense_backward_weights<products, kernels::Result::assign>(samples, rows, In::size, units, x,
+                                                                         dy, to);
     }
 
     template <class T, Purpose purpose>
@@ -61,7 +68,7 @@ struct Dense {
     static void forward(const Io& io) {
       const typename Io::Real* bias = nullptr;
       if constexpr (UseBias) bias = get<"bias">(io.parameters).data;
-      kernels::dense_forward<products, Activation>(io.samples(), In::size, Units, io.x.data,
+      kernels::dense_forward<products, Activation>(io.samples(), In::size, units, io.x.data,
                                                    get<"kernel">(io.parameters).data, bias, io.y.data);
     }
     template <class Io>
@@ -72,13 +79,13 @@ struct Dense {
         std::copy_n(io.x.data, io.x.size(), x + io.kept.first_sample * In::size);
         std::copy_n(io.dy.data, io.dy.size(), x + io.kept.batch * In::size + io.kept.first_sample * Units);
       } else {
-        kernels::dense_backward_weights<products>(io.samples(), In::size, Units, io.x.data, io.dy.data,
+        kernels::dense_backward_weights<products>(io.samples(), In::size, units, io.x.data, io.dy.data,
                                                   get<"kernel">(io.gradients).data);
       }
       if constexpr (UseBias)
         kernels::add_column_sums(io.samples(), Units, io.dy.data, get<"bias">(io.gradients).data);
       if constexpr (Io::wants_dx)
-        kernels::dense_backward_input<products>(io.samples(), In::size, Units, io.dy.data,
+        kernels::dense_backward_input<products>(io.samples(), kernels::Fixed<In::size>{}, Units, io.dy.data,
                                                 get<"kernel">(io.parameters).data, io.prepared, io.dx.data);
     }
   };

@@ -53,7 +53,6 @@
 
 #include "digitnet/core/random.hpp"
 #include "digitnet/core/tensor.hpp"
-#include "digitnet/kernels/dense.hpp"
 #include "digitnet/layers/initializers.hpp"
 #include "digitnet/layers/parameter.hpp"
 #include "digitnet/layers/regularizers.hpp"
@@ -114,9 +113,11 @@ struct LayerDefaults {
 /// x (n, inputs) lies n * kept elements into the memory for what is kept, and dy (n, outputs) behind it.
 struct GradientProduct {
   std::size_t inputs, outputs;
-  kernels::DenseProducts products;
   std::size_t kept;       ///< elements a sample before it
   std::size_t parameter;  ///< elements of the arena before it
+  std::size_t pieces;     ///< the gradient is computed in parts of so many times what fits the cache
+  /// to (rows, outputs) = some rows of x^T dy, `x` pointing to the first row's input in the first sample.
+  void (*multiply)(std::size_t samples, std::size_t rows, const float* x, const float* dy, float* to);
 };
 
 /// Where backward keeps what products need: null, and it computes the gradients itself.

@@ -9,7 +9,6 @@
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/thread_team.hpp"
-#include "digitnet/kernels/dense.hpp"
 #include "digitnet/kernels/optimizer_step.hpp"
 #include "digitnet/model/sequential_on.hpp"
 #include "digitnet/train/gradients.hpp"
@@ -144,11 +143,9 @@ class ParameterStepper {
     std::size_t count_;
   };
 
-  // Rows of a product that one task computes: OpenBLAS packs dy for each, so its pieces are larger. A
-  // multiple of 16 rows keeps pieces aligned.
+  // Rows of a product that one task computes; a multiple of 16 keeps pieces aligned.
   static std::size_t product_rows(const GradientProduct& product) {
-    const std::size_t size = product.products == kernels::DenseProducts::blas ? 8 * piece : piece;
-    return round_up(std::max<std::size_t>(1, size / product.outputs), alignment_elements);
+    return round_up(std::max<std::size_t>(1, product.pieces * piece / product.outputs), alignment_elements);
   }
   // The part of the product that is the segment's gradient.
   static void multiply(const Gradients& gradients, const Segment& segment, float* to) {
@@ -156,15 +153,7 @@ class ParameterStepper {
     const std::size_t first = (segment.begin - product.parameter) / product.outputs;
     const std::size_t rows = std::min(segment.size / product.outputs, product.inputs - first);
     const float* const x = gradients.kept + gradients.batch * product.kept;
-    const auto compute = [&]<kernels::DenseProducts products>() {
-      kernels::dense_backward_weights<products, kernels::Result::assign>(
-          gradients.batch, rows, product.inputs, product.outputs, x + first,
-          x + gradients.batch * product.inputs, to);
-    };
-    if (product.products == kernels::DenseProducts::blas)
-      compute.template operator()<kernels::DenseProducts::blas>();
-    else
-      compute.template operator()<kernels::DenseProducts::own>();
+    product.multiply(gradients.batch, rows, x + first, x + gradients.batch * product.inputs, to);
     std::fill(to + rows * product.outputs, to + segment.size, 0.0f);
   }
 
