@@ -11,6 +11,7 @@
 #include "digitnet/data/idx.hpp"
 #include "digitnet/data/synthetic_digits.hpp"
 #include "digitnet/layers/activations.hpp"
+#include "digitnet/layers/batch_normalization.hpp"
 #include "digitnet/layers/conv2d.hpp"
 #include "digitnet/layers/dense.hpp"
 #include "digitnet/layers/dropout.hpp"

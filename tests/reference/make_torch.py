@@ -213,6 +213,34 @@ put_schedule("cosine", 0.1, lambda o: S.CosineAnnealingLR(o, 41))
 put_schedule("one_cycle", 0.1, lambda o: S.OneCycleLR(o, 0.1, 41, cycle_momentum=False))
 put_schedule("one_cycle_linear", 0.1, lambda o: S.OneCycleLR(o, 0.1, 41, cycle_momentum=False, anneal_strategy="linear"))
 
+# Batch normalization: two steps in training, then inference. PyTorch moves its variance by the unbiased one,
+# Keras by the biased one, which is what stands here.
+B, C = 12, 3
+layer = torch.nn.BatchNorm2d(C, eps=0.001, momentum=0.25)
+with torch.no_grad():
+    layer.weight.copy_(single(torch.rand(C) + 0.5))
+    layer.bias.copy_(single(torch.randn(C)))
+put("batch_norm_gamma", layer.weight)
+put("batch_norm_beta", layer.bias)
+moving_variance = torch.ones(C)
+xs = [single(torch.randn(B, C, 2, 3) * 2 + 5), single(torch.randn(B, C, 2, 3) - 1)]
+for step, x in enumerate(xs):
+    x = x.requires_grad_()
+    y = layer(x)
+    dy = single(torch.randn(y.shape))
+    layer.weight.grad = layer.bias.grad = None
+    y.backward(dy)
+    moving_variance += 0.25 * (x.detach().var((0, 2, 3), unbiased=False) - moving_variance)
+    for name, tensor in (("x", nhwc(x)), ("y", nhwc(y)), ("dy", nhwc(dy)), ("dx", nhwc(x.grad))):
+        put(f"batch_norm_{name}_{step}", tensor)
+    put(f"batch_norm_d_gamma_{step}", layer.weight.grad)
+    put(f"batch_norm_d_beta_{step}", layer.bias.grad)
+put("batch_norm_moving_mean", layer.running_mean)
+put("batch_norm_moving_variance", moving_variance)
+layer.running_var.copy_(moving_variance)
+layer.eval()
+put("batch_norm_inference_y", nhwc(layer(xs[0])))
+
 print("// Made by make_torch.py with PyTorch " + torch.__version__ + ".")
 print("#pragma once\n#include <vector>\n\n// clang-format off\nnamespace reference {")
 print("\n".join(out))

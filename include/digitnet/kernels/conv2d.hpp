@@ -13,13 +13,16 @@
 namespace digitnet::kernels {
 
 /// The rule: whether Winograd's transform is faster. It saves 5/9 of the multiplications, but its transforms
-/// cost as much as some 16 channels, and tiles that hang over an odd edge are computed in vain. Measured on
-/// one thread of a Zen 3 (AVX2), GFLOP/s of the direct method, direct / Winograd: 28x28x16 88 / 83, 28x28x32
-/// 88 / 131, 28x28x64 76 / 138, 14x14x16 73 / 81, 14x14x32 87 / 148, 14x14x64 77 / 133, 7x7x32 82 / 71,
-/// 7x7x64 89 / 70, 11x11 outputs of 32 to 64 channels 75 / 113 (./run bench).
+/// cost as much as some 16 to 24 channels, and tiles that hang over an odd edge are computed in vain.
+/// Measured on one thread, GFLOP/s of the direct method, direct / Winograd (./run bench). Zen 3 (AVX2):
+/// 28x28x16 88 / 83, 28x28x32 88 / 131, 28x28x64 76 / 138, 14x14x16 73 / 81, 14x14x32 87 / 148, 14x14x64 77 /
+/// 133, 7x7x32 82 / 71, 7x7x64 89 / 70, 11x11 outputs of 32 to 64 channels 75 / 113. Zen 5 (AVX-512):
+/// 28x28x16 189 / 211, 28x28x32 204 / 311, 28x28x64 208 / 392, 14x14x16 187 / 201, 14x14x32 208 / 302,
+/// 14x14x64 208 / 383.
 constexpr bool winograd_pays(const Conv2DExtents& e) {
+  constexpr std::size_t fewest = simd::registers<> >= 32 ? 16 : 24;
   const std::size_t tiles = ((e.out_height + 1) / 2) * ((e.out_width + 1) / 2);
-  return e.kernel == Extent{3} && e.stride == Extent{1} && e.channels >= 24 && e.filters >= 24 &&
+  return e.kernel == Extent{3} && e.stride == Extent{1} && e.channels >= fewest && e.filters >= fewest &&
          16 * tiles <= 5 * e.positions();
 }
 

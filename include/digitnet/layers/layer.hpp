@@ -20,6 +20,11 @@
 //   keep x and
 //               dy for the whole batch instead (`kept` elements a sample) and leave the product to the
 //               training; see GradientProduct and Dense.  Default: none.
+//   synchronizations, statistics   for layers that need sums over the whole batch (BatchNormalization): how
+//               often forward and backward each must wait for the other samples, and how many sums a pass
+//               makes. Such a layer also has forward_phase<phase>(io), backward_phase<phase>(io) for phase 0
+//               to synchronizations; see BatchStatistics. forward(io) and backward(io) run all phases and so
+//               need the whole batch in one micro-batch.  Default: 0.
 //   multiply_adds, method   of forward for one sample, and how it is computed, for the plan.  Default: 0, "".
 //
 // An unsuitable In is refused by one static_assert in On, whose sentence names the cure; every other member
@@ -40,6 +45,10 @@
 // What may be   backward_reads_x, backward_reads_y: whether backward looks at x or y. Who says no allows that
 // forgotten     memory to be reused; it is then poisoned in tests.
 // Reading on    Every buffer is readable, but not meaningful, for 64 bytes beyond its end.
+// Phases        Between phases of one micro-batch, x, y, cache, dy and dx stay; scratch does not.
+// Not trainable The gradient of a parameter that is not trainable is what the step adds to it; one
+// micro-batch
+//               of the batch (statistics.leads) says it.
 // Padding       The elements between the parameters of an arena are zero and must not be written.
 // Threads       forward and backward run on several threads at once, on different samples, with the same
 //               const layer and parameters, and with gradients of their own.
@@ -98,6 +107,8 @@ struct LayerDefaults {
   static constexpr std::size_t multiply_adds = 0;
   static constexpr std::string_view method = "";
   static constexpr std::size_t kept = 0;
+  static constexpr std::size_t synchronizations = 0;
+  static constexpr std::size_t statistics = 0;
 
   template <class T>
   static constexpr std::size_t scratch_bytes(std::size_t) {
@@ -128,6 +139,20 @@ struct KeptBatch {
   std::size_t batch = 0;         ///< samples in the batch
 };
 
+/// Sums over the batch. In phase p a layer assigns the part of its micro-batch to those of `partial` that
+/// belong to p; in later phases `total` has their sums over all micro-batches.
+struct BatchStatistics {
+  double* partial = nullptr;
+  const double* total = nullptr;
+  std::size_t batch = 0;  ///< samples in the batch
+  bool leads = false;     ///< whether this is the batch's first micro-batch
+
+  /// Those of a layer in a chain.
+  BatchStatistics from(std::size_t offset) const {
+    return {partial ? partial + offset : nullptr, total ? total + offset : nullptr, batch, leads};
+  }
+};
+
 /// What forward gets: views of a micro-batch.
 template <class T, class LayerType, class In>
 struct ForwardIo {
@@ -144,6 +169,7 @@ struct ForwardIo {
   Mode mode;
   RandomKey random;          ///< belongs to (seed, epoch, step, layer)
   std::size_t first_sample;  ///< number of x's first sample in the batch
+  BatchStatistics statistics{};
 
   std::size_t samples() const { return x.samples; }
   /// The key of one sample of the micro-batch.
@@ -168,6 +194,8 @@ struct BackwardIo {
   typename On::Cache::template Pointer<T> cache;
   T* scratch;
   KeptBatch<T> kept{};
+  BatchStatistics statistics{};
+  const double* forward_totals = nullptr;  ///< the sums that forward made
 
   std::size_t samples() const { return x.samples; }
 };

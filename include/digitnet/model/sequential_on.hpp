@@ -75,6 +75,18 @@ struct SequentialOn : LayerDefaults {
     }
     (std::make_index_sequence<operation_count>{});
   }();
+  static constexpr std::size_t synchronizations = [] {
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return (std::size_t{0} + ... + Operation<I>::On::synchronizations);
+    }
+    (std::make_index_sequence<operation_count>{});
+  }();
+  static constexpr std::size_t statistics = [] {
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return (std::size_t{0} + ... + Operation<I>::On::statistics);
+    }
+    (std::make_index_sequence<operation_count>{});
+  }();
   /// Calls visit(GradientProduct) for every gradient that backward leaves to the training.
   template <class Visit>
   static constexpr void for_each_product(std::size_t kept_before, std::size_t parameters_before,
@@ -134,30 +146,52 @@ struct SequentialOn : LayerDefaults {
 
   template <class Io>
   static void forward(const Io& io) {
+    [&]<std::size_t... P>(std::index_sequence<P...>) { (forward_phase<P>(io), ...); }
+    (std::make_index_sequence<synchronizations + 1>{});
+  }
+  template <class Io>
+  static void backward(const Io& io) {
+    [&]<std::size_t... P>(std::index_sequence<P...>) { (backward_phase<P>(io), ...); }
+    (std::make_index_sequence<synchronizations + 1>{});
+  }
+
+  /// The operations from the synchronization before `phase` (or the start) to the next one (or the end). An
+  /// operation that synchronizes itself is in several phases.
+  template <std::size_t phase, class Io>
+  static void forward_phase(const Io& io) {
     using T = typename Io::Real;
     const auto places = layout<T>(io.samples());
     const auto y = results<T>(places, io.cache, io.y.data);
     T* const scratch = after_gradients<T>(io.scratch, io.samples());
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (Operation<I>::On::forward(ForwardIo<T, typename Operation<I>::Layer, typename Operation<I>::Input>{
-           .layer = Operation<I>::layer(io.layer.layers),
-           .x = {I == 0 ? io.x.data : y[I == 0 ? 0 : I - 1], io.samples()},
-           .y = {y[I], io.samples()},
-           .parameters = {io.parameters.data + parameter_offset<Operation<I>::first>},
-           .prepared =
-               io.prepared ? offset<const T>(io.prepared, prepared_offset<T, Purpose::forward>(I)) : nullptr,
-           .cache = place<typename Operation<I>::On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
-           .scratch = scratch,
-           .mode = io.mode,
-           .random = io.random.child(I),
-           .first_sample = io.first_sample}),
-       ...);
-    }
+    const auto operation = [&]<std::size_t I>() {
+      constexpr std::size_t first = synchronizations_before(I);
+      using On = typename Operation<I>::On;
+      if constexpr (first <= phase && phase <= first + On::synchronizations) {
+        const ForwardIo<T, typename Operation<I>::Layer, typename Operation<I>::Input> here{
+            .layer = Operation<I>::layer(io.layer.layers),
+            .x = {I == 0 ? io.x.data : y[I == 0 ? 0 : I - 1], io.samples()},
+            .y = {y[I], io.samples()},
+            .parameters = {io.parameters.data + parameter_offset<Operation<I>::first>},
+            .prepared =
+                io.prepared ? offset<const T>(io.prepared, prepared_offset<T, Purpose::forward>(I)) : nullptr,
+            .cache = place<typename On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
+            .scratch = scratch,
+            .mode = io.mode,
+            .random = io.random.child(I),
+            .first_sample = io.first_sample,
+            .statistics = io.statistics.from(statistics_before(I))};
+        if constexpr (On::synchronizations > 0)
+          On::template forward_phase<phase - first>(here);
+        else
+          On::forward(here);
+      }
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (operation.template operator()<I>(), ...); }
     (std::make_index_sequence<operation_count>{});
   }
 
-  template <class Io>
-  static void backward(const Io& io) {
+  template <std::size_t phase, class Io>
+  static void backward_phase(const Io& io) {
     using T = typename Io::Real;
     const auto places = layout<T>(io.samples());
     // The results are read, except that a layer may overwrite what the contract lets it.
@@ -167,22 +201,31 @@ struct SequentialOn : LayerDefaults {
     const auto operation = [&]<std::size_t I>() {
       constexpr Purpose chain = Io::wants_dx ? Purpose::all_gradients : Purpose::weight_gradients;
       constexpr bool wants_dx = operation_purpose(chain, I) == Purpose::all_gradients;
-      if constexpr (wants_dx || first_with_parameters == I)
-        Operation<I>::On::backward(
-            BackwardIo<T, typename Operation<I>::Layer, typename Operation<I>::Input, wants_dx>{
-                .layer = Operation<I>::layer(io.layer.layers),
-                .x = {I == 0 ? io.x.data : y[I == 0 ? 0 : I - 1], io.samples()},
-                .y = {y[I], io.samples()},
-                .dx = {I == 0 ? io.dx.data : dy[I == 0 ? 0 : I - 1], io.samples()},
-                .dy = {dy[I], io.samples()},
-                .parameters = {io.parameters.data + parameter_offset<Operation<I>::first>},
-                .gradients = {io.gradients.data + parameter_offset<Operation<I>::first>},
-                .prepared = offset<const T>(io.prepared, prepared_offset<T, chain>(I)),
-                .cache =
-                    place<typename Operation<I>::On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
-                .scratch = scratch,
-                .kept = {io.kept.memory ? io.kept.memory + io.kept.batch * kept_before<I> : nullptr,
-                         io.kept.first_sample, io.kept.batch}});
+      constexpr std::size_t first =
+          synchronizations - synchronizations_before(I) - Operation<I>::On::synchronizations;
+      using On = typename Operation<I>::On;
+      if constexpr ((wants_dx || first_with_parameters == I) && first <= phase &&
+                    phase <= first + On::synchronizations) {
+        const BackwardIo<T, typename Operation<I>::Layer, typename Operation<I>::Input, wants_dx> here{
+            .layer = Operation<I>::layer(io.layer.layers),
+            .x = {I == 0 ? io.x.data : y[I == 0 ? 0 : I - 1], io.samples()},
+            .y = {y[I], io.samples()},
+            .dx = {I == 0 ? io.dx.data : dy[I == 0 ? 0 : I - 1], io.samples()},
+            .dy = {dy[I], io.samples()},
+            .parameters = {io.parameters.data + parameter_offset<Operation<I>::first>},
+            .gradients = {io.gradients.data + parameter_offset<Operation<I>::first>},
+            .prepared = offset<const T>(io.prepared, prepared_offset<T, chain>(I)),
+            .cache = place<typename On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
+            .scratch = scratch,
+            .kept = {io.kept.memory ? io.kept.memory + io.kept.batch * kept_before<I> : nullptr,
+                     io.kept.first_sample, io.kept.batch},
+            .statistics = io.statistics.from(statistics_before(I)),
+            .forward_totals = io.forward_totals ? io.forward_totals + statistics_before(I) : nullptr};
+        if constexpr (On::synchronizations > 0)
+          On::template backward_phase<phase - first>(here);
+        else
+          On::backward(here);
+      }
     };
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (operation.template operator()<operation_count - 1 - I>(), ...);
@@ -242,19 +285,33 @@ struct SequentialOn : LayerDefaults {
     (std::make_index_sequence<I>{});
   }();
 
+  static constexpr std::size_t synchronizations_before(std::size_t index) {
+    return sum_before(index, &Traits::synchronizations);
+  }
+  static constexpr std::size_t statistics_before(std::size_t index) {
+    return sum_before(index, &Traits::statistics);
+  }
+
   struct Traits {
     bool is_view, in_place, reads_x, reads_y, has_parameters;
-    std::size_t output_size;
+    std::size_t output_size, synchronizations, statistics;
   };
   static constexpr std::array<Traits, operation_count> traits = [] {
     return []<std::size_t... I>(std::index_sequence<I...>) {
       return std::array<Traits, operation_count>{
           Traits{Operation<I>::On::is_view, Operation<I>::On::in_place, Operation<I>::On::backward_reads_x,
                  Operation<I>::On::backward_reads_y, Operation<I>::On::Parameters::arena_size > 0,
-                 Operation<I>::On::Output::size}...};
+                 Operation<I>::On::Output::size, Operation<I>::On::synchronizations,
+                 Operation<I>::On::statistics}...};
     }
     (std::make_index_sequence<operation_count>{});
   }();
+
+  static constexpr std::size_t sum_before(std::size_t index, std::size_t Traits::*member) {
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < index; ++i) sum += traits[i].*member;
+    return sum;
+  }
 
   // shares[i]: operation i writes its result over its input. Only if nobody looks at that input afterwards:
   // not operation i, nor those before it that share the same memory and whose result it is.

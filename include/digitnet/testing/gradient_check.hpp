@@ -81,6 +81,13 @@ struct Bench {
   Poisoned<std::byte> scratch{On::template scratch_bytes<T>(samples)};
   Poisoned<std::byte> prepared_forward{On::template prepared_bytes<T, Purpose::forward>()};
   Poisoned<std::byte> prepared_backward{On::template prepared_bytes<T, Purpose::all_gradients>()};
+  std::vector<double> forward_sums = std::vector<double>(On::statistics),
+                      backward_sums = std::vector<double>(On::statistics);
+
+  // The batch is one micro-batch, whose sums are the batch's.
+  BatchStatistics statistics(std::vector<double>& sums) const {
+    return {.partial = sums.data(), .total = sums.data(), .batch = samples, .leads = true};
+  }
 
   auto cache_pointer() { return reinterpret_cast<typename On::Cache::template Pointer<T>>(cache.data()); }
   T* scratch_pointer() { return reinterpret_cast<T*>(scratch.data()); }
@@ -106,7 +113,8 @@ struct Bench {
                                         .scratch = scratch_pointer(),
                                         .mode = Mode::training,
                                         .random = key,
-                                        .first_sample = 0});
+                                        .first_sample = 0,
+                                        .statistics = statistics(forward_sums)});
   }
   void backward() {
     if (!On::backward_reads_x) x.fill(std::numeric_limits<T>::quiet_NaN());
@@ -123,7 +131,9 @@ struct Bench {
                                                 .gradients = {gradients.data()},
                                                 .prepared = prepared,
                                                 .cache = cache_pointer(),
-                                                .scratch = scratch_pointer()});
+                                                .scratch = scratch_pointer(),
+                                                .statistics = statistics(backward_sums),
+                                                .forward_totals = forward_sums.data()});
   }
   void check_guards(const char* when) const {
     for (const auto& [intact, name] : {std::pair{x.intact(), "x"},
@@ -163,14 +173,18 @@ double check_gradients(const Layer& layer = {}, GradientCheck settings = {}) {
   std::vector<double> x(bench.x.size()), weights(bench.y.size()), parameters(bench.parameters.size());
   fill(x.data(), x.size(), settings.input_scale);
   fill(weights.data(), weights.size(), 1);
-  std::vector<std::size_t> used;  // places in the arena that are parameters, not padding
-  const auto use = [&](std::size_t offset, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) used.push_back(offset + i);
+  std::vector<std::size_t> used, trained;  // places in the arena that are parameters, not padding
+  const auto use = [&](std::size_t offset, std::size_t count, bool trainable) {
+    for (std::size_t i = 0; i < count; ++i) {
+      used.push_back(offset + i);
+      if (trainable) trained.push_back(offset + i);
+    }
   };
   if constexpr (requires { On::for_each_parameter(layer.layers, "", 0, [](const auto&) {}); })
-    On::for_each_parameter(layer.layers, "", 0, [&](const auto& info) { use(info.offset, info.size()); });
+    On::for_each_parameter(layer.layers, "", 0,
+                           [&](const auto& info) { use(info.offset, info.size(), info.trainable); });
   else
-    On::Parameters::for_each([&]<class P>(std::size_t offset) { use(offset, P::Shape::size); });
+    On::Parameters::for_each([&]<class P>(std::size_t offset) { use(offset, P::Shape::size, P::trainable); });
   for (const std::size_t i : used) parameters[i] = random.uniform(-0.5, 0.5);
 
   const auto restore = [&] {
@@ -226,7 +240,7 @@ double check_gradients(const Layer& layer = {}, GradientCheck settings = {}) {
   restore();
   for (std::size_t i = 0; i < dx.size(); ++i)
     compare(bench.x.data() + i, dx[i], "input element " + std::to_string(i));
-  for (const std::size_t i : used)
+  for (const std::size_t i : trained)
     compare(bench.parameters.data() + i, gradients[i] - before, "parameter element " + std::to_string(i));
   return largest;
 }

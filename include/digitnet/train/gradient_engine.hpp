@@ -118,16 +118,23 @@ class GradientEngine {
     prepare<Purpose::forward, Purpose::weight_gradients>();
     const std::size_t count = batch.indices.size();
     const std::size_t lanes = lane_count(count);
-    const float scale = 1.0f / static_cast<float>(count);
     if (kept_.size() < count * On::kept) kept_ = Arena<float>(count * On::kept);
     batch_ = count;
-    team_.for_each(lanes, [&](std::size_t lane, std::size_t thread) {
-      results_[lane] = {};
-      const std::size_t end = (lane + 1) * count / lanes;
-      for (std::size_t first = lane * count / lanes; first < end; first += Memory::micro_batch)
-        results_[lane] += train(batch, first, std::min(Memory::micro_batch, end - first), scale, key,
-                                workspaces_[thread], lanes_[lane]);
-    });
+    std::fill_n(results_.begin(), lanes, BatchResult{});
+    if constexpr (On::synchronizations > 0)
+      accumulate_in_phases(batch, lanes, key);
+    else
+      team_.for_each(lanes, [&](std::size_t lane, std::size_t thread) {
+        const std::size_t end = (lane + 1) * count / lanes;
+        for (std::size_t first = lane * count / lanes; first < end; first += Memory::micro_batch) {
+          const MicroBatch here{lane, first, std::min(Memory::micro_batch, end - first)};
+          Memory& memory = workspaces_[thread];
+          gather(batch, first, here.count, memory);
+          On::forward(forward_io(memory, here.count, Mode::training, key, first));
+          results_[lane] += measure(batch, here, memory);
+          On::backward(backward_io(memory, here));
+        }
+      });
     return total(lanes);
   }
 
@@ -176,17 +183,86 @@ class GradientEngine {
     });
   }
 
-  void forward(Memory& memory, std::size_t count, Mode mode, RandomKey key, std::size_t first) const {
-    On::forward(ForwardIo<float, Body, Input>{.layer = body_,
-                                              .x = {memory.x(), count},
-                                              .y = {memory.y(), count},
-                                              .parameters = parameters(),
-                                              .prepared = prepared_forward_.data(),
-                                              .cache = memory.cache(),
-                                              .scratch = memory.scratch(),
-                                              .mode = mode,
-                                              .random = key,
-                                              .first_sample = first});
+  // Some samples of a lane that run together.
+  struct MicroBatch {
+    std::size_t lane, first, count;
+  };
+
+  auto forward_io(Memory& memory, std::size_t count, Mode mode, RandomKey key, std::size_t first,
+                  BatchStatistics statistics = {}) const {
+    return ForwardIo<float, Body, Input>{.layer = body_,
+                                         .x = {memory.x(), count},
+                                         .y = {memory.y(), count},
+                                         .parameters = parameters(),
+                                         .prepared = prepared_forward_.data(),
+                                         .cache = memory.cache(),
+                                         .scratch = memory.scratch(),
+                                         .mode = mode,
+                                         .random = key,
+                                         .first_sample = first,
+                                         .statistics = statistics};
+  }
+  auto backward_io(Memory& memory, const MicroBatch& here, BatchStatistics statistics = {}) {
+    return BackwardIo<float, Body, Input, false>{
+        .layer = body_,
+        .x = {memory.x(), here.count},
+        .y = {memory.y(), here.count},
+        .dx = {nullptr, here.count},
+        .dy = {memory.dy(), here.count},
+        .parameters = parameters(),
+        .gradients = {lanes_[here.lane]},
+        .prepared = prepared_backward_.data(),
+        .cache = memory.cache(),
+        .scratch = memory.scratch(),
+        .kept = {On::kept > 0 ? kept_.data() : nullptr, here.first, batch_},
+        .statistics = statistics,
+        .forward_totals = forward_statistics_.total.data()};
+  }
+
+  // Where layers need sums over the batch, every micro-batch keeps its own workspace, and all of them finish
+  // a phase before any begins the next. Sums are added in the order of the micro-batches, so they do not
+  // depend on the threads.
+  void accumulate_in_phases(const Batch& batch, std::size_t lanes, RandomKey key) {
+    micro_batches_.clear();
+    std::array<std::size_t, most_lanes + 1> first_of_lane{};
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      const std::size_t end = (lane + 1) * batch_ / lanes;
+      for (std::size_t first = lane * batch_ / lanes; first < end; first += Memory::micro_batch)
+        micro_batches_.push_back({lane, first, std::min(Memory::micro_batch, end - first)});
+      first_of_lane[lane + 1] = micro_batches_.size();
+    }
+    while (phase_workspaces_.size() < micro_batches_.size()) phase_workspaces_.emplace_back().reserve();
+    forward_statistics_.reserve(micro_batches_.size());
+    backward_statistics_.reserve(micro_batches_.size());
+    const auto each = [&](const auto& run) {
+      team_.for_each(lanes, [&](std::size_t lane, std::size_t) {
+        for (std::size_t i = first_of_lane[lane]; i < first_of_lane[lane + 1]; ++i)
+          run(micro_batches_[i], phase_workspaces_[i], i);
+      });
+    };
+    const auto forward = [&]<std::size_t phase>() {
+      each([&](const MicroBatch& here, Memory& memory, std::size_t i) {
+        if (phase == 0) gather(batch, here.first, here.count, memory);
+        On::template forward_phase<phase>(forward_io(memory, here.count, Mode::training, key, here.first,
+                                                     forward_statistics_.of(i, batch_)));
+        if constexpr (phase == On::synchronizations) {
+          results_[here.lane] += measure(batch, here, memory);
+          On::template backward_phase<0>(backward_io(memory, here, backward_statistics_.of(i, batch_)));
+        }
+      });
+      if (phase < On::synchronizations) forward_statistics_.add_up(micro_batches_.size());
+    };
+    const auto backward = [&]<std::size_t phase>() {
+      backward_statistics_.add_up(micro_batches_.size());
+      each([&](const MicroBatch& here, Memory& memory, std::size_t i) {
+        On::template backward_phase<phase>(backward_io(memory, here, backward_statistics_.of(i, batch_)));
+      });
+    };
+    [&]<std::size_t... P>(std::index_sequence<P...>) {
+      (forward.template operator()<P>(), ...);
+      ((P > 0 ? backward.template operator()<P>() : void()), ...);
+    }
+    (std::make_index_sequence<On::synchronizations + 1>{});
   }
 
   static void gather(const Batch& batch, std::size_t first, std::size_t count, Memory& memory) {
@@ -194,13 +270,12 @@ class GradientEngine {
       batch.data.samples.copy(batch.indices[first + i], memory.x() + i * Input::size);
   }
 
-  BatchResult train(const Batch& batch, std::size_t first, std::size_t count, float scale, RandomKey key,
-                    Memory& memory, float* gradients) {
-    gather(batch, first, count, memory);
-    forward(memory, count, Mode::training, key, first);
-    BatchResult result{.samples = count};
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t index = batch.indices[first + i];
+  // The loss of a micro-batch, and its gradient.
+  BatchResult measure(const Batch& batch, const MicroBatch& here, Memory& memory) const {
+    const float scale = 1.0f / static_cast<float>(batch_);
+    BatchResult result{.samples = here.count};
+    for (std::size_t i = 0; i < here.count; ++i) {
+      const std::size_t index = batch.indices[here.first + i];
       const Target target(batch.data.targets, index);
       const float* const output = memory.y() + i * outputs;
       float* const gradient = memory.dy() + i * outputs;
@@ -209,24 +284,12 @@ class GradientEngine {
       result.correct += is_correct(output, target);
       for (std::size_t j = 0; j < outputs; ++j) gradient[j] *= weight * scale;
     }
-    On::backward(BackwardIo<float, Body, Input, false>{
-        .layer = body_,
-        .x = {memory.x(), count},
-        .y = {memory.y(), count},
-        .dx = {nullptr, count},
-        .dy = {memory.dy(), count},
-        .parameters = parameters(),
-        .gradients = {gradients},
-        .prepared = prepared_backward_.data(),
-        .cache = memory.cache(),
-        .scratch = memory.scratch(),
-        .kept = {On::kept > 0 ? kept_.data() : nullptr, first, batch_}});
     return result;
   }
 
   BatchResult test(const Batch& batch, std::size_t first, std::size_t count, Memory& memory) const {
     gather(batch, first, count, memory);
-    forward(memory, count, Mode::inference, RandomKey{}, first);
+    On::forward(forward_io(memory, count, Mode::inference, RandomKey{}, first));
     BatchResult result{.samples = count};
     for (std::size_t i = 0; i < count; ++i) {
       const Target target(batch.data.targets, batch.indices[first + i]);
@@ -249,6 +312,20 @@ class GradientEngine {
     return sum;
   }
 
+  // The sums of one direction, of each micro-batch and of all.
+  struct Statistics {
+    std::vector<double> partial, total = std::vector<double>(On::statistics);
+    void reserve(std::size_t micro_batches) { partial.resize(micro_batches * On::statistics); }
+    BatchStatistics of(std::size_t micro_batch, std::size_t batch) {
+      return {partial.data() + micro_batch * On::statistics, total.data(), batch, micro_batch == 0};
+    }
+    void add_up(std::size_t micro_batches) {
+      std::fill(total.begin(), total.end(), 0.0);
+      for (std::size_t i = 0; i < micro_batches; ++i)
+        for (std::size_t j = 0; j < On::statistics; ++j) total[j] += partial[i * On::statistics + j];
+    }
+  };
+
   const Model& model_;
   Body body_;
   Loss loss_;
@@ -262,6 +339,9 @@ class GradientEngine {
   Arena<float> kept_;  // what the products need of the batch
   std::size_t batch_ = 0;
   std::array<BatchResult, most_lanes> results_;
+  std::vector<MicroBatch> micro_batches_;  // these are used where phases are
+  std::vector<Memory> phase_workspaces_;
+  Statistics forward_statistics_, backward_statistics_;
 };
 
 }  // namespace digitnet

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "digitnet/core/arena.hpp"
@@ -27,7 +28,10 @@ class ParameterStepper {
       : arena_size_(Model::arena_size) {
     std::size_t parameter = 0, largest = 0;
     model.for_each_parameter([&](const ParameterInfo& info) {
-      if (!info.trainable) return;
+      if (!info.trainable) {
+        moving_.push_back({info.offset, info.size()});
+        return;
+      }
       const auto product = std::find_if(products.begin(), products.end(),
                                         [&](const GradientProduct& p) { return p.parameter == info.offset; });
       std::size_t length = piece;
@@ -100,6 +104,7 @@ class ParameterStepper {
                                                 arena_size_, formula, settings);
       });
     });
+    move(parameters, lanes);
     return by_norm ? penalty : total_penalty();
   }
 
@@ -161,6 +166,13 @@ class ParameterStepper {
     return {.l1 = segment.regularizer.l1, .l2 = segment.regularizer.l2};
   }
 
+  // Parameters that are not trained move by what layers have left as their gradients.
+  void move(std::span<float> parameters, std::span<float* const> lanes) const {
+    for (const auto& [begin, size] : moving_)
+      for (float* const lane : lanes)
+        for (std::size_t i = begin; i < begin + size; ++i) parameters[i] += std::exchange(lane[i], 0.0f);
+  }
+
   template <class Sweep>
   void for_each_segment(ThreadTeam& team, Sweep&& sweep) {
     team.for_each(tasks_.size() - 1, [&](std::size_t task, std::size_t thread) {
@@ -197,8 +209,9 @@ class ParameterStepper {
 
   std::size_t arena_size_;
   std::vector<Segment> segments_;
-  std::vector<std::size_t> tasks_;            // first segment of each task, and the end
-  std::vector<Arena<float>> product_memory_;  // one a thread
+  std::vector<std::pair<std::size_t, std::size_t>> moving_;  // begin and size
+  std::vector<std::size_t> tasks_;                           // first segment of each task, and the end
+  std::vector<Arena<float>> product_memory_;                 // one a thread
   std::vector<double> norms_;
   double global_norm_ = 0;
   Arena<float> slots_;

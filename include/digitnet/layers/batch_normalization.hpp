@@ -1,0 +1,186 @@
+// BatchNormalization: each channel at mean 0 and variance 1 over the batch, then scaled and shifted.
+#pragma once
+#include <array>
+#include <cmath>
+
+#include "digitnet/kernels/batch_normalization.hpp"
+#include "digitnet/layers/layer.hpp"
+
+namespace digitnet {
+
+/// Keras' BatchNormalization over the last axis, for inputs of any rank. Parameters, each (channels): with
+/// Scale "gamma", with Center "beta", and "moving_mean", "moving_variance", which no optimizer steps. In
+/// training it normalizes by the mean and the (biased) variance of the whole batch, whatever the number of
+/// threads, and moves the moving ones towards them by 1 - momentum at each step; in inference it normalizes
+/// by the moving ones. Ioffe, Szegedy: Batch Normalization (2015).
+template <bool Center = true, bool Scale = true>
+struct BasicBatchNormalization {
+  static constexpr std::string_view class_name = "BatchNormalization";
+
+  float momentum = 0.99f;
+  float epsilon = 1e-3f;
+  Initializer beta_initializer = Zeros{};
+  Initializer gamma_initializer = Ones{};
+  Initializer moving_mean_initializer = Zeros{};
+  Initializer moving_variance_initializer = Ones{};
+  Regularizer beta_regularizer{};
+  Regularizer gamma_regularizer{};
+
+  template <class In>
+  struct On : LayerDefaults {
+    using Layer = BasicBatchNormalization;
+    using Output = In;
+    static constexpr std::size_t channels = In::last, positions = In::size / channels;
+    using Gamma = Parameter<"gamma", Shape<channels>, &Layer::gamma_initializer, &Layer::gamma_regularizer>;
+    using Beta = Parameter<"beta", Shape<channels>, &Layer::beta_initializer, &Layer::beta_regularizer>;
+    using MovingMean =
+        Parameter<"moving_mean", Shape<channels>, &Layer::moving_mean_initializer, nullptr, false>;
+    using MovingVariance =
+        Parameter<"moving_variance", Shape<channels>, &Layer::moving_variance_initializer, nullptr, false>;
+    using Parameters =
+        std::conditional_t<Scale,
+                           std::conditional_t<Center, ParameterList<Gamma, Beta, MovingMean, MovingVariance>,
+                                              ParameterList<Gamma, MovingMean, MovingVariance>>,
+                           std::conditional_t<Center, ParameterList<Beta, MovingMean, MovingVariance>,
+                                              ParameterList<MovingMean, MovingVariance>>>;
+    static constexpr bool backward_reads_y = false;
+    static constexpr std::size_t synchronizations = 1;
+    static constexpr std::size_t statistics = 2 * channels;
+
+    template <class Io>
+    static void forward(const Io& io) {
+      forward_phase<0>(io);
+      forward_phase<1>(io);
+    }
+    template <class Io>
+    static void backward(const Io& io) {
+      backward_phase<0>(io);
+      backward_phase<1>(io);
+    }
+
+    /// First the sums of x and x^2, both less the moving mean, which is near; then y.
+    template <std::size_t phase, class Io>
+    static void forward_phase(const Io& io) {
+      using T = typename Io::Real;
+      const auto moving_mean = get<"moving_mean">(io.parameters).data;
+      if constexpr (phase == 0) {
+        if (io.mode == Mode::inference) return;
+        std::fill_n(io.statistics.partial, statistics, 0.0);
+        kernels::add_channel_sums<channels>(
+            io.samples() * positions, io.statistics.partial, std::array{moving_mean},
+            [](const auto& add, const auto& shift, auto x) {
+              const auto difference = x - shift[0];
+              add(difference, difference * difference);
+            },
+            io.x.data);
+      } else {
+        std::array<T, channels> factors, offsets;
+        const auto set = [&](std::size_t c, double mean, double variance) {
+          const double factor = gamma(io.parameters, c) / std::sqrt(variance + io.layer.epsilon);
+          factors[c] = static_cast<T>(factor);
+          offsets[c] = static_cast<T>(beta(io.parameters, c) - factor * mean);
+        };
+        const auto moving_variance = get<"moving_variance">(io.parameters).data;
+        for (std::size_t c = 0; c < channels; ++c) {
+          if (io.mode == Mode::inference) {
+            set(c, moving_mean[c], moving_variance[c]);
+          } else {
+            const Moments moments(io.statistics.total, io.statistics.batch, moving_mean, c);
+            set(c, moments.mean, moments.variance);
+          }
+        }
+        const std::array<const T*, 2> constants{factors.data(), offsets.data()};
+        kernels::map_channels<channels>(
+            io.samples() * positions, io.y.data, constants,
+            [](const auto& c, auto x) { return simd::fma(c[0], x, c[1]); }, io.x.data);
+      }
+    }
+
+    /// First the sums of dy and dy * normalized x; then dx, which the mean and variance's dependence on x
+    /// makes a mixture of dy, x and these sums.
+    template <std::size_t phase, class Io>
+    static void backward_phase(const Io& io) {
+      using T = typename Io::Real;
+      const auto moving_mean = get<"moving_mean">(io.parameters).data;
+      const auto moments_of = [&](std::size_t c) {
+        return Moments(io.forward_totals, io.statistics.batch, moving_mean, c);
+      };
+      const T* const dy = io.dy.data;
+      if constexpr (phase == 0) {
+        std::array<T, channels> means, inverses;
+        for (std::size_t c = 0; c < channels; ++c) {
+          const Moments moments = moments_of(c);
+          means[c] = static_cast<T>(moments.mean);
+          inverses[c] = static_cast<T>(1 / std::sqrt(moments.variance + io.layer.epsilon));
+        }
+        double* const sums = io.statistics.partial;
+        std::fill_n(sums, statistics, 0.0);
+        const std::array<const T*, 2> constants{means.data(), inverses.data()};
+        kernels::add_channel_sums<channels>(
+            io.samples() * positions, sums, constants,
+            [](const auto& add, const auto& c, auto gradient, auto x) {
+              add(gradient, gradient * (x - c[0]) * c[1]);
+            },
+            dy, io.x.data);
+        for (std::size_t c = 0; c < channels; ++c) {
+          if constexpr (Center) get<"beta">(io.gradients).data[c] += static_cast<T>(sums[c]);
+          if constexpr (Scale) get<"gamma">(io.gradients).data[c] += static_cast<T>(sums[channels + c]);
+          if (!io.statistics.leads) continue;
+          const Moments moments = moments_of(c);
+          const double share = 1 - double{io.layer.momentum};
+          get<"moving_mean">(io.gradients).data[c] += static_cast<T>(share * (moments.mean - moving_mean[c]));
+          get<"moving_variance">(io.gradients).data[c] +=
+              static_cast<T>(share * (moments.variance - get<"moving_variance">(io.parameters).data[c]));
+        }
+      } else if constexpr (Io::wants_dx) {
+        std::array<T, channels> of_dy, of_x, offsets;
+        const auto count = static_cast<double>(io.statistics.batch * positions);
+        for (std::size_t c = 0; c < channels; ++c) {
+          const Moments moments = moments_of(c);
+          const double inverse = 1 / std::sqrt(moments.variance + io.layer.epsilon);
+          const double factor = gamma(io.parameters, c) * inverse;
+          const double slope = -factor * inverse * io.statistics.total[channels + c] / count;
+          of_dy[c] = static_cast<T>(factor);
+          of_x[c] = static_cast<T>(slope);
+          offsets[c] = static_cast<T>(-factor * io.statistics.total[c] / count - slope * moments.mean);
+        }
+        const std::array<const T*, 3> constants{of_dy.data(), of_x.data(), offsets.data()};
+        kernels::map_channels<channels>(
+            io.samples() * positions, io.dx.data, constants,
+            [](const auto& c, auto gradient, auto x) {
+              return simd::fma(c[0], gradient, simd::fma(c[1], x, c[2]));
+            },
+            dy, io.x.data);
+      }
+    }
+
+   private:
+    // Mean and variance of a channel over the batch, from the sums of what exceeds the moving mean.
+    struct Moments {
+      double mean, variance;
+      template <class T>
+      Moments(const double* sums, std::size_t batch, const T* moving_mean, std::size_t c) {
+        const auto count = static_cast<double>(batch * positions);
+        const double shifted = sums[c] / count;
+        mean = moving_mean[c] + shifted;
+        variance = std::max(0.0, sums[channels + c] / count - shifted * shifted);
+      }
+    };
+    template <class Views>
+    static double gamma(const Views& parameters, std::size_t c) {
+      if constexpr (Scale) return get<"gamma">(parameters).data[c];
+      return 1;
+    }
+    template <class Views>
+    static double beta(const Views& parameters, std::size_t c) {
+      if constexpr (Center) return get<"beta">(parameters).data[c];
+      return 0;
+    }
+  };
+};
+
+/// `BatchNormalization`, `BatchNormalization{.momentum = 0.9f}`; without beta or gamma,
+/// BasicBatchNormalization.
+using BatchNormalization = BasicBatchNormalization<>;
+
+}  // namespace digitnet
