@@ -20,7 +20,13 @@ namespace digitnet {
 /// throws an Error that names the path and the reason.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".XXXXXX") {
+  explicit AtomicFile(std::string path) : path_(std::move(path)) {
+#ifdef O_TMPFILE
+    // Without a name as long as it is not whole: a process that is killed leaves nothing behind.
+    descriptor_ = ::open(folder().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    if (descriptor_ >= 0) return;
+#endif
+    temporary_ = path_ + ".XXXXXX";
     descriptor_ = ::mkstemp(temporary_.data());
     if (descriptor_ < 0) {
       temporary_.clear();
@@ -46,14 +52,13 @@ class AtomicFile {
   }
   /// Makes the file appear under its name.
   void commit() {
-    if (::fsync(descriptor_) != 0 || ::close(std::exchange(descriptor_, -1)) != 0)
-      fail_with("cannot be written");
+    if (::fsync(descriptor_) != 0) fail_with("cannot be written");
+    if (temporary_.empty()) give_name();
+    if (::close(std::exchange(descriptor_, -1)) != 0) fail_with("cannot be written");
     if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("cannot be written");
     temporary_.clear();
     // The new name is only certain to survive a crash once the folder is synced; not every file system can.
-    const std::size_t slash = path_.rfind('/');
-    const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
-    if (const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY); directory >= 0) {
+    if (const int directory = ::open(folder().c_str(), O_RDONLY | O_DIRECTORY); directory >= 0) {
       ::fsync(directory);
       ::close(directory);
     }
@@ -64,6 +69,20 @@ class AtomicFile {
     const std::string reason = std::strerror(errno);
     discard();
     fail(std::string(path_).append(" ").append(what).append(": ").append(reason));
+  }
+  std::string folder() const {
+    const std::size_t slash = path_.rfind('/');
+    return slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+  }
+  void give_name() {
+    const std::string open_file = "/proc/self/fd/" + std::to_string(descriptor_);
+    for (int attempt = 0; attempt < 100; ++attempt) {
+      temporary_ = path_ + "." + std::to_string(::getpid()) + "-" + std::to_string(attempt);
+      if (::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, temporary_.c_str(), AT_SYMLINK_FOLLOW) == 0) return;
+      if (errno != EEXIST) break;
+    }
+    temporary_.clear();
+    fail_with("cannot be written");
   }
   void discard() {
     if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));

@@ -233,18 +233,45 @@ struct SequentialOn : LayerDefaults {
     (std::make_index_sequence<operation_count>{});
   }
 
-  /// Calls visit(ParameterInfo) for every parameter, in the order of the arena. `prefix` is "" or ends with
-  /// "/".
+  /// Calls visit(std::type_identity<Step>, layer, name, parameters_begin) for every layer, in order; for a
+  /// chain, for the layers in it. `prefix` is "" or ends with "/".
+  template <class LayerTuple, class Visit>
+  static void for_each_layer(const LayerTuple& layers, const std::string& prefix, std::size_t first,
+                             const Visit& visit) {
+    detail::LayerNames names;
+    const auto visit_layer = [&]<std::size_t I>() {
+      using Here = Step<I>;
+      const auto& layer = std::get<I>(layers);
+      const std::string name = prefix + names.next(Here::Layer::class_name);
+      const std::size_t begin = first + parameter_offset<I>;
+      if constexpr (requires { Here::On::for_each_layer(layer.layers, name, begin, visit); })
+        Here::On::for_each_layer(layer.layers, name + "/", begin, visit);
+      else
+        visit(std::type_identity<Here>{}, layer, name, begin);
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (visit_layer.template operator()<I>(), ...); }
+    (std::make_index_sequence<count>{});
+  }
+
+  /// Calls visit(ParameterInfo) for every parameter, in the order of the arena.
   template <class LayerTuple, class Visit>
   static void for_each_parameter(const LayerTuple& layers, const std::string& prefix, std::size_t first,
                                  const Visit& visit) {
-    detail::LayerNames names;
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (visit_layer<Step<I>>(std::get<I>(layers), prefix + names.next(Step<I>::Layer::class_name) + "/",
-                            first + parameter_offset<I>, visit),
-       ...);
-    }
-    (std::make_index_sequence<count>{});
+    for_each_layer(layers, prefix, first,
+                   [&]<class Here>(std::type_identity<Here>, const auto& layer, const std::string& name,
+                                   std::size_t begin) {
+                     Here::On::Parameters::for_each([&]<class P>(std::size_t offset_in_layer) {
+                       Regularizer regularizer;
+                       if constexpr (!std::is_null_pointer_v<std::remove_const_t<decltype(P::regularizer)>>)
+                         regularizer = layer.*P::regularizer;
+                       visit(ParameterInfo{.name = name + "/" + std::string(P::name.view()),
+                                           .extents = P::Shape::extents,
+                                           .offset = begin + offset_in_layer,
+                                           .trainable = P::trainable,
+                                           .initializer = layer.*P::initializer,
+                                           .regularizer = regularizer});
+                     });
+                   });
   }
 
   /// Where the parameters of layer I begin.
@@ -257,26 +284,6 @@ struct SequentialOn : LayerDefaults {
   }();
 
  private:
-  template <class Step, class Layer, class Visit>
-  static void visit_layer(const Layer& layer, const std::string& prefix, std::size_t first,
-                          const Visit& visit) {
-    if constexpr (requires { Step::On::for_each_parameter(layer.layers, prefix, first, visit); }) {
-      Step::On::for_each_parameter(layer.layers, prefix, first, visit);
-    } else {
-      Step::On::Parameters::for_each([&]<class P>(std::size_t offset_in_layer) {
-        Regularizer regularizer;
-        if constexpr (!std::is_null_pointer_v<std::remove_const_t<decltype(P::regularizer)>>)
-          regularizer = layer.*P::regularizer;
-        visit(ParameterInfo{.name = prefix + std::string(P::name.view()),
-                            .extents = P::Shape::extents,
-                            .offset = first + offset_in_layer,
-                            .trainable = P::trainable,
-                            .initializer = layer.*P::initializer,
-                            .regularizer = regularizer});
-      });
-    }
-  }
-
   template <std::size_t I>
   static constexpr std::size_t kept_before = [] {
     return []<std::size_t... J>(std::index_sequence<J...>) {

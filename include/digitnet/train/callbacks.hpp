@@ -13,7 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "digitnet/model/description.hpp"
 #include "digitnet/train/history.hpp"
+#include "digitnet/train/training_state.hpp"
 
 namespace digitnet {
 
@@ -33,6 +35,14 @@ class TrainingControl {
   virtual void stop(std::string reason) = 0;
   /// Prints a line, unless the training is silent.
   virtual void print(const std::string& line) const = 0;
+  /// The model as data.
+  virtual ModelDescription description() const = 0;
+  /// What the training needs to go on, beside the parameters.
+  virtual TrainingState state() const = 0;
+  /// Goes on from a state; only before the first epoch.
+  virtual void restore(TrainingState state) = 0;
+  /// The optimizer's slots for each parameter.
+  virtual std::size_t slots() const = 0;
 };
 
 /// Base of all callbacks: override what you need. Called on the thread that called `fit`.

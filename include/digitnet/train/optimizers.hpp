@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 #include "digitnet/core/simd.hpp"
@@ -20,7 +21,7 @@ struct GradientTreatment {
   float clipvalue;        ///< largest absolute value of one element
 };
 
-// An optimizer has learning_rate, treatment() and
+// An optimizer has class_name, learning_rate, treatment() and
 //   with_formula(step, rate, visit): calls visit(formula) once; step counts from 1.
 // A formula has `slots`, `initial` (the first value of every slot) and
 //   template <class V> V operator()(V parameter, V gradient, std::array<V, slots>& state) const,
@@ -29,6 +30,7 @@ struct GradientTreatment {
 
 /// w -= rate * g; with momentum, v = momentum v - rate g and w += v, or (nesterov) w += momentum v - rate g.
 struct SGD {
+  static constexpr std::string_view class_name = "SGD";
   LearningRate learning_rate = 0.01f;
   float momentum = 0;
   bool nesterov = false;
@@ -71,6 +73,7 @@ struct SGD {
 /// Divides by a running root mean square of the gradient (less its running mean, if centered).
 /// Tieleman, Hinton: Lecture 6.5 - rmsprop (2012).
 struct RMSprop {
+  static constexpr std::string_view class_name = "RMSprop";
   LearningRate learning_rate = 0.001f;
   float rho = 0.9f;
   float momentum = 0;
@@ -122,6 +125,7 @@ struct RMSprop {
 
 /// Divides by the root of the sum of all squared gradients so far. Duchi, Hazan, Singer (2011).
 struct Adagrad {
+  static constexpr std::string_view class_name = "Adagrad";
   LearningRate learning_rate = 0.001f;
   float initial_accumulator_value = 0.1f;
   float epsilon = 1e-7f;
@@ -176,6 +180,7 @@ struct AdamFormula {
 
 /// Kingma, Ba: Adam (2015); amsgrad: Reddi, Kale, Kumar: On the Convergence of Adam and Beyond (2018).
 struct Adam {
+  static constexpr std::string_view class_name = "Adam";
   LearningRate learning_rate = 0.001f;
   float beta_1 = 0.9f;
   float beta_2 = 0.999f;
@@ -196,6 +201,7 @@ struct Adam {
 
 /// Adam with decoupled weight decay. Loshchilov, Hutter: Decoupled Weight Decay Regularization (2019).
 struct AdamW {
+  static constexpr std::string_view class_name = "AdamW";
   LearningRate learning_rate = 0.001f;
   float weight_decay = 0.004f;
   float beta_1 = 0.9f;
@@ -216,6 +222,7 @@ struct AdamW {
 /// Adam with Nesterov momentum, whose beta_1 warms up as beta_1 (1 - 0.5 * 0.96^(t * momentum_decay)).
 /// Dozat: Incorporating Nesterov Momentum into Adam (2016). momentum_decay is 1 in Keras 3, 0.004 in PyTorch.
 struct Nadam {
+  static constexpr std::string_view class_name = "Nadam";
   LearningRate learning_rate = 0.001f;
   float beta_1 = 0.9f;
   float beta_2 = 0.999f;
@@ -258,6 +265,7 @@ struct Nadam {
 /// Steps by the sign of a mixture of momentum and gradient. Chen and others: Symbolic Discovery of
 /// Optimization Algorithms (2023).
 struct Lion {
+  static constexpr std::string_view class_name = "Lion";
   LearningRate learning_rate = 0.001f;
   float beta_1 = 0.9f;
   float beta_2 = 0.99f;

@@ -108,6 +108,11 @@ class ParameterStepper {
     return by_norm ? penalty : total_penalty();
   }
 
+  /// The slots, one arena after the other; none before the first step.
+  Arena<float> copy_of_slots() const { return slots_; }
+  /// Goes on with slots that another stepper left.
+  void restore_slots(Arena<float> slots) { slots_ = std::move(slots); }
+
   /// The penalty of the parameters as they are.
   double penalty(std::span<const float> parameters) const {
     double result = 0;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "digitnet/io/checkpoint.hpp"
 #include "digitnet/train/build_check.hpp"
 #include "digitnet/train/callbacks.hpp"
 #include "digitnet/train/gradient_engine.hpp"
@@ -27,7 +28,8 @@ struct TrainerOptions {
 struct FitOptions {
   std::size_t epochs = 1;
   std::size_t batch_size = 32;
-  DataView validation{};  ///< `&test`, or empty
+  std::size_t initial_epoch = 0;  ///< epochs that are done already, as in Keras: `epochs` counts them too
+  DataView validation{};          ///< `&test`, or empty
   double validation_split =
       0;                ///< this last part of the data is held out for validation instead of trained on
   bool shuffle = true;  ///< a fresh order each epoch
@@ -72,12 +74,52 @@ class Trainer {
     return mean(engine_.evaluate(data), classifies(data));
   }
 
+  /// Writes the parameters, the optimizer's slots, and the counts of steps and epochs that learning rate and
+  /// randomness follow from; see resume.
+  [[gnu::cold]] void save(const std::string& path) const {
+    write_checkpoint(path, describe(model_), std::as_const(model_).parameters(), state());
+  }
+  /// Goes on where the training that saved this file was, to the same bits as if it had never stopped,
+  /// provided that data, options and schedule are the same: `trainer.resume(path); trainer.fit(data, {.epochs
+  /// = 10, .initial_epoch = trainer.epochs()})`. Takes over seed and constant learning rate. Throws an Error,
+  /// before anything changed, if the file does not fit.
+  [[gnu::cold]] void resume(const std::string& path) {
+    restore(read_checkpoint(path, describe(model_), std::string(Optimizer::class_name), slots(),
+                            model_.parameters()));
+  }
+  /// Epochs trained so far.
+  std::size_t epochs() const { return static_cast<std::size_t>(epoch_); }
+
+  /// What a checkpoint holds beside the parameters.
+  [[gnu::cold]] TrainingState state() const {
+    return {.epoch = epoch_,
+            .step = step_,
+            .seed = options_.seed.value,
+            .learning_rate = optimizer_.learning_rate.is_constant() ? optimizer_.learning_rate(0) : 0,
+            .optimizer = std::string(Optimizer::class_name),
+            .slots = stepper_.copy_of_slots()};
+  }
+  const Loss& loss() const { return loss_; }
+  Model& model() const { return model_; }
   const Optimizer& optimizer() const { return optimizer_; }
   /// Steps taken so far.
   std::uint64_t steps() const { return step_; }
 
  private:
   static constexpr std::size_t outputs = Model::OutputShape::size;
+
+  [[gnu::cold]] void restore(TrainingState state) {
+    epoch_ = state.epoch;
+    step_ = state.step;
+    options_.seed = Seed{state.seed};
+    if (optimizer_.learning_rate.is_constant()) optimizer_.learning_rate = state.learning_rate;
+    stepper_.restore_slots(std::move(state.slots));
+  }
+  [[gnu::cold]] std::size_t slots() const {
+    std::size_t slots = 0;
+    optimizer_.with_formula(1, 0.0f, [&](const auto& formula) { slots = formula.slots; });
+    return slots;
+  }
 
   static bool classifies(const DataView& data) { return Loss::classifies || data.targets.are_labels(); }
   static void check(const DataView& data, const char* what) {
@@ -114,7 +156,7 @@ class Trainer {
       const blas::SingleThread single;
       const InterruptGuard interrupt(options_.handle_interrupt);
       for (const CallbackHandle& callback : options_.callbacks) callback->on_train_begin(*this);
-      for (std::size_t epoch = 1; epoch <= options_.epochs && !stopped_; ++epoch) {
+      for (std::size_t epoch = options_.initial_epoch + 1; epoch <= options_.epochs && !stopped_; ++epoch) {
         run_epoch(epoch, interrupt);
         if (interrupt.interrupted()) {
           history_.interrupted = true;
@@ -142,6 +184,13 @@ class Trainer {
       stopped_ = true;
     }
     void print(const std::string& line) const override { progress_.note(line); }
+    ModelDescription description() const override { return describe(trainer_.model_); }
+    TrainingState state() const override { return trainer_.state(); }
+    void restore(TrainingState state) override {
+      trainer_.restore(std::move(state));
+      options_.initial_epoch = trainer_.epochs();
+    }
+    std::size_t slots() const override { return trainer_.slots(); }
 
    private:
     using Clock = std::chrono::steady_clock;

@@ -1,0 +1,368 @@
+// Keras' model files, both ways: whole models as .h5 and .keras, weights as .weights.h5. Needs HDF5, libzip
+// and nlohmann/json (CMake: digitnet::keras).
+#pragma once
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "digitnet/core/atomic_file.hpp"
+#include "digitnet/core/read_file.hpp"
+#include "digitnet/io/hdf5.hpp"
+#include "digitnet/io/keras_optimizer.hpp"
+#include "digitnet/io/keras_read_config.hpp"
+#include "digitnet/io/keras_write_config.hpp"
+#include "digitnet/io/zip.hpp"
+#include "digitnet/model/describe.hpp"
+
+namespace digitnet {
+
+namespace keras {
+
+/// An array of a file.
+struct FileArray {
+  std::string place;  ///< for messages
+  hdf5::ArrayInfo info;
+  std::function<std::vector<float>()> read;
+};
+
+/// An open file: the model, unless it holds weights alone, and the arrays of each layer that has weights.
+struct OpenFile {
+  std::optional<FileModel> model;
+  /// Of the model's layers, or (a file of weights alone) of a chain that is expected there.
+  std::function<std::vector<std::vector<FileArray>>(const FileModel&)> arrays;
+};
+
+namespace detail {
+
+inline FileArray array_in(std::shared_ptr<hdf5::File> file, const std::string& group,
+                          const std::string& name) {
+  const std::string place = group + "/" + name;
+  return {place, file->root().info(place), [file, place] { return file->root().floats(place); }};
+}
+
+// Keras' .h5: groups named by the outermost layers, each with its weights in order, those that train first.
+inline std::vector<std::vector<FileArray>> grouped_arrays(const std::shared_ptr<hdf5::File>& file,
+                                                          const std::string& root, const FileModel& model,
+                                                          bool by_order, const std::string& path) {
+  const hdf5::Group top = root.empty() ? file->root().group(".") : file->root().group(root);
+  std::vector<std::pair<std::string, std::vector<std::string>>> groups;  // those that have weights
+  for (const std::string& name : top.long_words("layer_names")) {
+    if (!top.has(name)) fail(path + " names the layer " + name + ", but has no group for it: it is damaged");
+    auto weights = top.group(name).long_words("weight_names");
+    if (!weights.empty()) groups.emplace_back(name, std::move(weights));
+  }
+  std::vector<std::vector<FileArray>> result(model.layers.size());
+  // In files of weights alone, layers are matched by their order, as Keras does.
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < model.layers.size();) {
+    std::size_t end = i;
+    bool has_weights = false;
+    for (; end < model.layers.size() && model.layers[end].group == model.layers[i].group; ++end)
+      has_weights = has_weights || !model.layers[end].description.weights.empty();
+    if (has_weights) {
+      std::size_t place = groups.size();
+      if (by_order) {
+        place = next++;
+      } else {
+        for (std::size_t g = 0; g < groups.size(); ++g)
+          if (groups[g].first == model.layers[i].group) place = g;
+      }
+      if (place < groups.size()) {
+        const auto& [name, weights] = groups[place];
+        std::size_t weight = 0;
+        for (const bool trainable : {true, false})
+          for (std::size_t layer = i; layer < end; ++layer)
+            for (const WeightDescription& wanted : model.layers[layer].description.weights)
+              if (wanted.trainable == trainable && weight < weights.size())
+                result[layer].push_back(
+                    array_in(file, (root.empty() ? "" : root + "/") + name, weights[weight++]));
+        for (; weight < weights.size(); ++weight)
+          result[end - 1].push_back(array_in(file, (root.empty() ? "" : root + "/") + name, weights[weight]));
+      }
+    }
+    i = end;
+  }
+  for (; by_order && next < groups.size(); ++next)
+    for (const std::string& weight : groups[next].second)
+      if (!result.empty())
+        result.back().push_back(
+            array_in(file, (root.empty() ? "" : root + "/") + groups[next].first, weight));
+  return result;
+}
+
+// Keras 3's store: layers/conv2d_1/vars/0, named by class and order.
+inline std::vector<std::vector<FileArray>> stored_arrays(const std::shared_ptr<hdf5::File>& file,
+                                                         const FileModel& model) {
+  std::vector<std::vector<FileArray>> result;
+  for (const FileLayer& layer : model.layers) {
+    result.emplace_back();
+    std::string store = layer.store;
+    if (store.empty()) continue;
+    if (!file->root().has(store)) {  // Keras 2.12 to 2.15
+      const std::string old = "_layer_checkpoint_dependencies" + store.substr(std::string("layers").size());
+      if (!file->root().has(old)) continue;
+      store = old;
+    }
+    store += "/vars";
+    if (!file->root().has(store)) continue;
+    const std::size_t count = file->root().group(store).names().size();
+    for (std::size_t i = 0; i < count; ++i)
+      if (file->root().has(store + "/" + std::to_string(i)))
+        result.back().push_back(array_in(file, store, std::to_string(i)));
+  }
+  return result;
+}
+
+inline Json parse(const std::string& text, const std::string& what) {
+  Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) fail(what + " is no JSON: the file is damaged");
+  return json;
+}
+
+inline OpenFile open(const std::string& path) {
+  const std::vector<std::byte> bytes = read_file(path);
+  static constexpr char zip_signature[] = {'P', 'K', 3, 4};
+  if (bytes.size() >= 4 && std::memcmp(bytes.data(), zip_signature, 4) == 0) {
+    const auto config = zip::read(bytes, path, "config.json");
+    const auto weights = zip::read(bytes, path, "model.weights.h5");
+    auto file = std::make_shared<hdf5::File>(weights, path + ":model.weights.h5");
+    return {read_config(
+                parse({reinterpret_cast<const char*>(config.data()), config.size()}, path + ":config.json")),
+            [file](const FileModel& model) { return stored_arrays(file, model); }};
+  }
+  auto file = std::make_shared<hdf5::File>(bytes, path);
+  const hdf5::Group& root = file->root();
+  if (root.has_attribute("model_config")) {
+    const auto config = root.words("model_config");
+    if (config.size() != 1 || !root.has("model_weights"))
+      fail(path + " has a model_config, but no model_weights: it is damaged");
+    return {read_config(parse(config.front(), path + "'s model_config")),
+            [file, path](const FileModel& model) {
+              return grouped_arrays(file, "model_weights", model, false, path);
+            }};
+  }
+  if (root.has("layers") || root.has("_layer_checkpoint_dependencies"))
+    return {std::nullopt, [file](const FileModel& model) { return stored_arrays(file, model); }};
+  if (!root.long_words("layer_names").empty())
+    return {std::nullopt,
+            [file, path](const FileModel& model) { return grouped_arrays(file, "", model, true, path); }};
+  fail(path + " is an HDF5 file, but neither a model nor weights of Keras");
+}
+
+// What differs between a model's layer and a file's, in what decides outputs.
+inline void compare_layers(const LayerDescription& ours, const LayerDescription& theirs,
+                           std::vector<std::string>& differences) {
+  const auto relevant = [](const LayerDescription& layer) {
+    LayerDescription result = layer;
+    std::erase_if(result.attributes,
+                  [](const Attribute& a) { return a.name == "rate" || a.name == "momentum"; });
+    for (Attribute& a : result.attributes)
+      if (double* const number = std::get_if<double>(&a.value)) *number = static_cast<float>(*number);
+    return result;
+  };
+  const LayerDescription a = relevant(ours), b = relevant(theirs);
+  if (a.class_name != b.class_name || a.attributes != b.attributes)
+    differences.push_back("layer " + ours.name + " is " + a.text() + " in the model, " + b.text() +
+                          " in the file (" + theirs.name + ")");
+}
+
+// The typed model as the file's chain, where the file does not tell its own.
+inline FileModel expected_chain(const ModelDescription& model) {
+  FileModel result{.input = model.input, .layers = {}};
+  digitnet::detail::LayerNames names;
+  for (const LayerDescription& layer : model.layers)
+    result.layers.push_back({layer, layer.name, "layers/" + names.next(layer.class_name)});
+  return result;
+}
+
+}  // namespace detail
+
+/// Opens a .h5, .keras or .weights.h5 file of Keras 2.0 to 3.x.
+[[gnu::cold]] inline OpenFile open_file(const std::string& path) { return detail::open(path); }
+
+}  // namespace keras
+
+/// Fills a model's parameters from a file of Keras: a whole model (.h5, .keras) or weights (.h5,
+/// .weights.h5). In two phases: first everything is read and compared - layers, shapes, activations, types -
+/// and if anything differs an Error lists all differences with both sides, and nothing has changed. What only
+/// matters for training (a Dropout's rate, a momentum) may differ.
+[[gnu::cold]] inline void load_keras(const ModelDescription& model, std::span<float> parameters,
+                                     const std::string& path) {
+  const keras::OpenFile file = keras::open_file(path);
+  const keras::FileModel chain = file.model ? *file.model : keras::detail::expected_chain(model);
+  std::vector<std::string> differences;
+  if (chain.input != model.input)
+    differences.push_back("the input is " + shape_text(model.input) + " in the model, " +
+                          shape_text(chain.input) + " in the file");
+  for (std::size_t i = 0; i < std::max(model.layers.size(), chain.layers.size()); ++i) {
+    if (i >= chain.layers.size())
+      differences.push_back("layer " + model.layers[i].name + " is " + model.layers[i].text() +
+                            " in the model; the file has no more layers");
+    else if (i >= model.layers.size())
+      differences.push_back("the model has no more layers; the file has " +
+                            chain.layers[i].description.text() + " (" + chain.layers[i].description.name +
+                            ")");
+    else
+      keras::detail::compare_layers(model.layers[i], chain.layers[i].description, differences);
+  }
+  std::vector<std::pair<std::size_t, std::vector<float>>> values;
+  const auto arrays = file.arrays(chain);
+  for (std::size_t i = 0; i < model.layers.size() && i < chain.layers.size(); ++i) {
+    const LayerDescription& layer = model.layers[i];
+    // Between layers of other kinds there is nothing to compare.
+    if (layer.class_name != chain.layers[i].description.class_name) continue;
+    for (std::size_t w = 0; w < std::max(layer.weights.size(), arrays[i].size()); ++w) {
+      if (w >= layer.weights.size()) {
+        differences.push_back("the file has " + arrays[i][w].place + " " +
+                              shape_text(arrays[i][w].info.shape) + ", the model has nothing for it");
+        continue;
+      }
+      const WeightDescription& weight = layer.weights[w];
+      const std::string name = layer.name + "/" + weight.name;
+      if (w >= arrays[i].size()) {
+        differences.push_back("the model has " + name + " " + shape_text(weight.shape) +
+                              ", the file does not");
+        continue;
+      }
+      const keras::FileArray& array = arrays[i][w];
+      if (array.info.shape != weight.shape)
+        differences.push_back(name + " is " + shape_text(weight.shape) + " in the model, " +
+                              shape_text(array.info.shape) + " in the file (" + array.place + ")");
+      else if (array.info.type != "float32")
+        differences.push_back(name + " is float32 in the model, " + array.info.type + " in the file (" +
+                              array.place + ")");
+      else if (differences.empty())
+        values.emplace_back(weight.offset, array.read());
+    }
+  }
+  if (!differences.empty()) {
+    std::string text = path + " does not fit the model, which stays as it was:";
+    for (const std::string& difference : differences) text += "\n  " + difference;
+    fail(text);
+  }
+  for (const auto& [offset, numbers] : values)
+    std::copy(numbers.begin(), numbers.end(), parameters.data() + offset);
+}
+template <class Model>
+void load_keras(Model& model, const std::string& path) {
+  load_keras(describe(model), model.parameters(), path);
+}
+
+namespace keras::detail {
+
+// Keras 3's store of weights.
+inline std::vector<std::byte> store_bytes(const WrittenModel& written, std::span<const float> parameters) {
+  hdf5::File file;
+  const hdf5::Group& root = file.root();
+  root.make_group("vars").put_word("name", "sequential");
+  for (const WrittenLayer& layer : written.layers) {
+    const std::string place = "layers/" + layer.name + "/vars";
+    root.make_group(place).put_word("name", layer.name);
+    for (std::size_t i = 0; i < layer.source->weights.size(); ++i) {
+      const WeightDescription& weight = layer.source->weights[i];
+      root.put_floats(place + "/" + std::to_string(i), weight.shape,
+                      parameters.subspan(weight.offset, weight.size()));
+    }
+  }
+  return file.bytes();
+}
+
+// Keras 2's and 3's .h5 of a whole model.
+inline std::vector<std::byte> model_bytes(const WrittenModel& written, std::span<const float> parameters,
+                                          const Compiled* compiled) {
+  hdf5::File file;
+  const hdf5::Group& root = file.root();
+  root.put_word("model_config", written.config.dump());
+  root.put_word("keras_version", "2.15.0");  // of the format
+  root.put_word("backend", "tensorflow");
+  const hdf5::Group weights = root.make_group("model_weights");
+  weights.put_word("keras_version", "2.15.0");
+  weights.put_word("backend", "tensorflow");
+  std::vector<std::string> names;
+  for (const WrittenLayer& layer : written.layers) names.push_back(layer.name);
+  weights.put_words("layer_names", names);
+  for (const WrittenLayer& layer : written.layers) {
+    const hdf5::Group group = weights.make_group(layer.name);
+    std::vector<std::string> weight_names;
+    for (const WeightDescription& weight : layer.source->weights)
+      weight_names.push_back(layer.name + "/" + weight.name + ":0");
+    group.put_words("weight_names", weight_names);
+    for (std::size_t i = 0; i < weight_names.size(); ++i) {
+      const WeightDescription& weight = layer.source->weights[i];
+      group.put_floats(weight_names[i], weight.shape, parameters.subspan(weight.offset, weight.size()));
+    }
+  }
+  weights.make_group("top_level_model_weights").put_words("weight_names", {});
+  if (compiled) {
+    root.put_word("training_config", compiled->training_config().dump());
+    compiled->put_weights(root, written, parameters.size());
+  }
+  return file.bytes();
+}
+
+inline std::vector<std::byte> bytes_of(const std::string& text) {
+  const auto* const begin = reinterpret_cast<const std::byte*>(text.data());
+  return {begin, begin + text.size()};
+}
+
+inline std::vector<std::byte> archive_bytes(const WrittenModel& written, std::span<const float> parameters,
+                                            const Compiled* compiled) {
+  char now[32];
+  const std::time_t time = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&time, &parts);
+  std::strftime(now, sizeof now, "%Y-%m-%d@%H:%M:%S", &parts);
+  Json config = written.config;
+  if (compiled) config["compile_config"] = compiled->compile_config();
+  return zip::write(
+      {{"metadata.json", bytes_of(Json{{"keras_version", "3.10.0"}, {"date_saved", now}}.dump())},
+       {"config.json", bytes_of(config.dump())},
+       {"model.weights.h5", store_bytes(written, parameters)}});
+}
+
+inline void save(const ModelDescription& model, std::span<const float> parameters, const std::string& path,
+                 const Compiled* compiled) {
+  std::vector<std::byte> bytes;
+  if (path.ends_with(".keras"))
+    bytes = archive_bytes(write_config(model, Generation::keras3), parameters, compiled);
+  else if (path.ends_with(".weights.h5"))
+    bytes = store_bytes(write_config(model, Generation::keras3), parameters);
+  else if (path.ends_with(".h5") || path.ends_with(".hdf5"))
+    bytes = model_bytes(write_config(model, Generation::keras2_and_3), parameters, compiled);
+  else
+    fail(path + " must end with .keras, .h5 or .weights.h5, which say what is written");
+  AtomicFile file(path);
+  file.write(bytes.data(), bytes.size());
+  file.commit();
+}
+
+}  // namespace keras::detail
+
+/// Writes a model as Keras does, in the format that the name's ending says: .h5 (a whole model, for Keras 2
+/// and 3), .keras (Keras 3), .weights.h5 (Keras 3, weights alone). A chain inside the chain is written as its
+/// layers. The file appears whole or not at all.
+[[gnu::cold]] inline void save_keras(const ModelDescription& model, std::span<const float> parameters,
+                                     const std::string& path) {
+  keras::detail::save(model, parameters, path, nullptr);
+}
+template <class Model>
+requires requires(const Model& model) { model.body(); }
+void save_keras(const Model& model, const std::string& path) {
+  save_keras(describe(model), model.parameters(), path);
+}
+/// The same with loss, optimizer and, in .h5, the optimizer's weights: Keras' load_model compiles it and can
+/// train on.
+template <class Trainer>
+requires requires(const Trainer& trainer) { trainer.optimizer(); }
+void save_keras(const Trainer& trainer, const std::string& path) {
+  const keras::Compiled compiled = keras::compiled(trainer);
+  keras::detail::save(describe(trainer.model()), std::as_const(trainer.model()).parameters(), path,
+                      &compiled);
+}
+
+}  // namespace digitnet

@@ -1,0 +1,46 @@
+// What Keras' configurations and digitnet's descriptions share. Needs nlohmann/json.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "digitnet/model/description.hpp"
+
+namespace digitnet::keras {
+
+using Json = nlohmann::ordered_json;
+
+/// A layer of a file, and where the file keeps its weights.
+struct FileLayer {
+  LayerDescription description;
+  std::string group;  ///< name of the outermost layer it belongs to: its group in .h5 files
+  std::string store;  ///< its path in .weights.h5 files, such as "layers/conv2d_1"
+};
+
+/// A model of a file, as a chain of digitnet's layers: an activation inside a layer stands behind it.
+struct FileModel {
+  std::vector<std::size_t> input;
+  std::vector<FileLayer> layers;
+
+  ModelDescription description() const {
+    ModelDescription result{.input = input, .layers = {}};
+    for (const FileLayer& layer : layers) result.layers.push_back(layer.description);
+    return result;
+  }
+};
+
+namespace detail {
+
+// Keras' names of activations that follow a layer, and digitnet's layers of the same mathematics.
+struct ActivationName {
+  const char* keras;
+  const char* layer;
+};
+inline constexpr ActivationName activation_names[] = {
+    {"relu", "ReLU"},         {"softmax", "Softmax"},     {"sigmoid", "Sigmoid"},     {"tanh", "Tanh"},
+    {"elu", "ELU"},           {"gelu", "GELU"},           {"silu", "SiLU"},           {"swish", "SiLU"},
+    {"softplus", "Softplus"}, {"hard_silu", "HardSwish"}, {"hard_swish", "HardSwish"}};
+
+}  // namespace detail
+
+}  // namespace digitnet::keras

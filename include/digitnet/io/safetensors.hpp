@@ -1,0 +1,397 @@
+// safetensors: named arrays in one file, without any dependency. 8 bytes give the length of a JSON header,
+// which names each array's type, shape and place; the numbers follow.
+// https://github.com/huggingface/safetensors
+#pragma once
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "digitnet/core/atomic_file.hpp"
+#include "digitnet/core/read_file.hpp"
+#include "digitnet/model/describe.hpp"
+
+namespace digitnet {
+
+/// A named float32 array.
+struct NamedTensor {
+  std::string name;
+  std::vector<std::size_t> shape;
+  std::span<const float> values;
+};
+
+/// What a file of safetensors holds: float32 arrays, and words under names.
+class Safetensors {
+ public:
+  std::map<std::string, std::string> metadata{};
+
+  void add(NamedTensor tensor) { tensors_.push_back(std::move(tensor)); }
+  const std::vector<NamedTensor>& tensors() const { return tensors_; }
+  /// The array of that name, or null.
+  const NamedTensor* find(const std::string& name) const {
+    for (const NamedTensor& tensor : tensors_)
+      if (tensor.name == name) return &tensor;
+    return nullptr;
+  }
+
+  /// Writes the arrays in their order, whole or not at all. Throws an Error that names the path.
+  [[gnu::cold]] void write(const std::string& path) const;
+  /// Reads and checks a file: header, types (F32 only), shapes against places, no overlap, no gap, nothing
+  /// beyond the end. Throws an Error that says what is wrong where. Arrays point into memory that this keeps.
+  [[gnu::cold]] static Safetensors read(const std::string& path);
+
+ private:
+  std::vector<NamedTensor> tensors_;
+  std::shared_ptr<std::vector<float>> memory_;
+};
+
+namespace detail {
+
+static_assert(std::endian::native == std::endian::little,
+              "safetensors are little-endian, as this code assumes");
+
+inline std::string json_string(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      result += '\\';
+      result += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      char code[8];
+      std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(c));
+      result += code;
+    } else {
+      result += c;
+    }
+  }
+  return result + "\"";
+}
+
+// The part of JSON that a header is made of: objects, strings, lists of whole numbers.
+class HeaderReader {
+ public:
+  HeaderReader(const std::string& path, const std::string& text) : path_(path), text_(text) {}
+
+  // Calls member(key) for each member of the object that begins here; it must read the value.
+  template <class Member>
+  void object(const Member& member) {
+    expect('{');
+    if (accept('}')) return;
+    do {
+      const std::string key = string();
+      expect(':');
+      member(key);
+    } while (accept(','));
+    expect('}');
+  }
+  std::string string() {
+    expect('"');
+    std::string result;
+    while (true) {
+      const char c = next();
+      if (c == '"') return result;
+      if (c != '\\') {
+        result += c;
+        continue;
+      }
+      const char escaped = next();
+      switch (escaped) {
+        case 'n':
+          result += '\n';
+          break;
+        case 't':
+          result += '\t';
+          break;
+        case 'r':
+          result += '\r';
+          break;
+        case 'b':
+          result += '\b';
+          break;
+        case 'f':
+          result += '\f';
+          break;
+        case 'u':
+          append_code(result);
+          break;
+        default:
+          result += escaped;
+      }
+    }
+  }
+  std::vector<std::uint64_t> numbers() {
+    std::vector<std::uint64_t> result;
+    expect('[');
+    if (accept(']')) return result;
+    do result.push_back(number());
+    while (accept(','));
+    expect(']');
+    return result;
+  }
+  void end() {
+    space();
+    if (at_ != text_.size()) broken("ends with " + text_.substr(at_, 20));
+  }
+  [[noreturn]] void broken(const std::string& what) const {
+    fail(path_ + " is no safetensors file: its header " + what + " (byte " + std::to_string(8 + at_) + ")");
+  }
+
+ private:
+  void space() {
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r'))
+      ++at_;
+  }
+  bool accept(char c) {
+    space();
+    if (at_ >= text_.size() || text_[at_] != c) return false;
+    ++at_;
+    return true;
+  }
+  void expect(char c) {
+    if (!accept(c)) broken(std::string("has no '") + c + "' where one must be");
+  }
+  char next() {
+    if (at_ >= text_.size()) broken("ends inside a string");
+    return text_[at_++];
+  }
+  std::uint64_t number() {
+    space();
+    std::uint64_t value = 0;
+    const std::size_t begin = at_;
+    for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
+      if (value > (std::uint64_t{1} << 58)) broken("has an absurd number");
+      value = value * 10 + static_cast<std::uint64_t>(text_[at_] - '0');
+    }
+    if (at_ == begin) broken("has no whole number where one must be");
+    return value;
+  }
+  void append_code(std::string& result) {
+    unsigned code = 0;
+    for (int i = 0; i < 4; ++i) {
+      const char c = next();
+      const int digit = c >= '0' && c <= '9'   ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
+      if (digit < 0) broken("has a broken \\u escape");
+      code = code * 16 + static_cast<unsigned>(digit);
+    }
+    if (code < 0x80) {
+      result += static_cast<char>(code);
+    } else if (code < 0x800) {
+      result += static_cast<char>(0xc0 | code >> 6);
+      result += static_cast<char>(0x80 | (code & 0x3f));
+    } else {
+      result += static_cast<char>(0xe0 | code >> 12);
+      result += static_cast<char>(0x80 | (code >> 6 & 0x3f));
+      result += static_cast<char>(0x80 | (code & 0x3f));
+    }
+  }
+
+  const std::string& path_;
+  const std::string& text_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace detail
+
+inline void Safetensors::write(const std::string& path) const {
+  std::string header = "{";
+  if (!metadata.empty()) {
+    header += "\"__metadata__\":{";
+    for (const auto& [key, value] : metadata)
+      header +=
+          (header.back() == '{' ? "" : ",") + detail::json_string(key) + ":" + detail::json_string(value);
+    header += "}";
+  }
+  std::size_t begin = 0;
+  for (const NamedTensor& tensor : tensors_) {
+    const std::size_t end = begin + tensor.values.size() * sizeof(float);
+    std::string shape;
+    for (const std::size_t extent : tensor.shape)
+      shape += (shape.empty() ? "" : ",") + std::to_string(extent);
+    header += (header.size() > 1 ? "," : "") + detail::json_string(tensor.name) +
+              ":{\"dtype\":\"F32\",\"shape\":[" + shape + "],\"data_offsets\":[" + std::to_string(begin) +
+              "," + std::to_string(end) + "]}";
+    begin = end;
+  }
+  header += "}";
+  header.append((8 - header.size() % 8) % 8, ' ');  // so that the numbers are aligned
+  const std::uint64_t length = header.size();
+  AtomicFile file(path);
+  file.write(&length, sizeof length);
+  file.write(header.data(), header.size());
+  for (const NamedTensor& tensor : tensors_) file.write(tensor.values.data(), tensor.values.size_bytes());
+  file.commit();
+}
+
+inline Safetensors Safetensors::read(const std::string& path) {
+  const std::vector<std::byte> bytes = read_file(path);
+  const std::uint64_t size = bytes.size();
+  std::uint64_t length = 0;
+  if (size < 8)
+    fail(path + " is no safetensors file: it has " + std::to_string(size) +
+         " bytes, but at least 8 are needed");
+  std::memcpy(&length, bytes.data(), sizeof length);
+  if (length > size - 8 || length > 100'000'000)
+    fail(path + " is no safetensors file, or cut off: its header claims " + std::to_string(length) +
+         " bytes, but " + std::to_string(size - 8) + " follow");
+  const std::string header(reinterpret_cast<const char*>(bytes.data()) + 8, length);
+
+  struct Entry {
+    std::string name, type;
+    std::vector<std::uint64_t> shape, place;
+  };
+  std::vector<Entry> entries;
+  Safetensors result;
+  detail::HeaderReader reader(path, header);
+  reader.object([&](const std::string& name) {
+    if (name == "__metadata__") {
+      reader.object([&](const std::string& key) { result.metadata[key] = reader.string(); });
+      return;
+    }
+    Entry entry{.name = name, .type = {}, .shape = {}, .place = {}};
+    reader.object([&](const std::string& key) {
+      if (key == "dtype")
+        entry.type = reader.string();
+      else if (key == "shape")
+        entry.shape = reader.numbers();
+      else if (key == "data_offsets")
+        entry.place = reader.numbers();
+      else
+        reader.broken("gives \"" + name + "\" an unknown \"" + key + "\"");
+    });
+    for (const Entry& other : entries)
+      if (other.name == name) reader.broken("names \"" + name + "\" twice");
+    entries.push_back(std::move(entry));
+  });
+  reader.end();
+
+  const std::uint64_t data_size = size - 8 - length;
+  for (const Entry& entry : entries) {
+    const std::string what = path + ": \"" + entry.name + "\" ";
+    if (entry.type != "F32") fail(what + "is of type " + entry.type + ", but only F32 (float32) is read");
+    if (entry.place.size() != 2 || entry.place[0] > entry.place[1] || entry.place[1] > data_size)
+      fail(what + "does not lie inside the file's " + std::to_string(data_size) +
+           " bytes of numbers: is it cut off?");
+    std::uint64_t elements = 1;
+    for (const std::uint64_t extent : entry.shape) {
+      if (extent > data_size) elements = ~std::uint64_t{0};  // and not an overflow
+      if (elements <= data_size) elements *= extent;
+    }
+    if (elements > data_size || elements * sizeof(float) != entry.place[1] - entry.place[0])
+      fail(what + "has a shape that does not fit its " + std::to_string(entry.place[1] - entry.place[0]) +
+           " bytes");
+  }
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.place < b.place; });
+  std::uint64_t end = 0;
+  for (const Entry& entry : entries) {
+    if (entry.place[0] != end)
+      fail(path + ": \"" + entry.name + "\" begins at byte " + std::to_string(entry.place[0]) +
+           " of the numbers, but " + std::to_string(end) +
+           " is where the one before ends: arrays must neither overlap nor leave gaps");
+    end = entry.place[1];
+  }
+  if (end != data_size)
+    fail(path + " has " + std::to_string(data_size - end) + " bytes behind its last array");
+  result.memory_ = std::make_shared<std::vector<float>>(data_size / sizeof(float));
+  std::memcpy(result.memory_->data(), bytes.data() + 8 + length, result.memory_->size() * sizeof(float));
+  for (const Entry& entry : entries)
+    result.add(
+        {entry.name,
+         {entry.shape.begin(), entry.shape.end()},
+         std::span<const float>(*result.memory_)
+             .subspan(entry.place[0] / sizeof(float), (entry.place[1] - entry.place[0]) / sizeof(float))});
+  return result;
+}
+
+/// The parameters of a model that lies at `arena`, as arrays "PREFIXconv2d/kernel".
+[[gnu::cold]] inline void add_parameters(Safetensors& file, const ModelDescription& model,
+                                         std::span<const float> arena, const std::string& prefix = "") {
+  for (const LayerDescription& layer : model.layers)
+    for (const WeightDescription& weight : layer.weights)
+      file.add({prefix + layer.name + "/" + weight.name, weight.shape,
+                arena.subspan(weight.offset, weight.size())});
+}
+
+/// Looks for each of the model's parameters under its prefixed name; every name that is missing or has
+/// another shape is added to `differences`. Returns where they are to be copied from, in the order of the
+/// model.
+[[gnu::cold]] inline std::vector<std::pair<WeightDescription, std::span<const float>>> match_parameters(
+    const Safetensors& file, const ModelDescription& model, const std::string& prefix,
+    std::vector<std::string>& differences) {
+  std::vector<std::pair<WeightDescription, std::span<const float>>> result;
+  for (const LayerDescription& layer : model.layers)
+    for (const WeightDescription& weight : layer.weights) {
+      const std::string name = prefix + layer.name + "/" + weight.name;
+      const NamedTensor* const found = file.find(name);
+      if (!found)
+        differences.push_back("the model has " + name + " " + shape_text(weight.shape) +
+                              ", the file does not");
+      else if (found->shape != weight.shape)
+        differences.push_back(name + " is " + shape_text(weight.shape) + " in the model, " +
+                              shape_text(found->shape) + " in the file");
+      else
+        result.emplace_back(weight, found->values);
+    }
+  return result;
+}
+
+namespace detail {
+
+[[noreturn, gnu::cold]] inline void fail_of_differences(const std::string& path,
+                                                        const std::vector<std::string>& differences) {
+  std::string text = path + " does not fit the model, which stays as it was:";
+  for (const std::string& difference : differences) text += "\n  " + difference;
+  fail(text);
+}
+
+}  // namespace detail
+
+/// Writes the parameters of a model under their names ("conv2d/kernel").
+[[gnu::cold]] inline void save_safetensors(const ModelDescription& model, std::span<const float> arena,
+                                           const std::string& path) {
+  Safetensors file;
+  file.metadata["format"] = "digitnet";
+  add_parameters(file, model, arena);
+  file.write(path);
+}
+template <class Model>
+void save_safetensors(const Model& model, const std::string& path) {
+  save_safetensors(describe(model), model.parameters(), path);
+}
+
+/// Fills a model with the parameters of a file, which must have exactly the model's names and shapes.
+/// Otherwise throws an Error that lists every difference, and the model stays as it was.
+[[gnu::cold]] inline void load_safetensors(const ModelDescription& model, std::span<float> arena,
+                                           const std::string& path) {
+  const Safetensors file = Safetensors::read(path);
+  std::vector<std::string> differences;
+  const auto matches = match_parameters(file, model, "", differences);
+  for (const NamedTensor& tensor : file.tensors()) {
+    const bool known =
+        std::any_of(model.layers.begin(), model.layers.end(), [&](const LayerDescription& layer) {
+          return std::any_of(
+              layer.weights.begin(), layer.weights.end(),
+              [&](const WeightDescription& weight) { return layer.name + "/" + weight.name == tensor.name; });
+        });
+    if (!known)
+      differences.push_back("the file has " + tensor.name + " " + shape_text(tensor.shape) +
+                            ", the model does not");
+  }
+  if (!differences.empty()) detail::fail_of_differences(path, differences);
+  for (const auto& [weight, values] : matches)
+    std::copy(values.begin(), values.end(), arena.data() + weight.offset);
+}
+template <class Model>
+void load_safetensors(Model& model, const std::string& path) {
+  load_safetensors(describe(model), model.parameters(), path);
+}
+
+}  // namespace digitnet

@@ -1,0 +1,96 @@
+// A model as data: its layers with what decides their mathematics, under Keras' names, and where their
+// parameters lie. Everything that writes, reads or compares models works on this, not on types.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace digitnet {
+
+/// A number, word or list that belongs to a layer, such as {"units", 64} or {"padding", "same"}.
+struct Attribute {
+  using Value = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>>;
+
+  std::string name;
+  Value value;
+
+  bool operator==(const Attribute&) const = default;
+
+  /// "units 64", "kernel_size (3, 3)".
+  std::string text() const { return name + " " + value_text(); }
+  std::string value_text() const {
+    struct Visitor {
+      std::string operator()(bool b) const { return b ? "true" : "false"; }
+      std::string operator()(std::int64_t number) const { return std::to_string(number); }
+      std::string operator()(double number) const {
+        char text[32];
+        std::snprintf(text, sizeof text, "%.9g", number);
+        return text;
+      }
+      std::string operator()(const std::string& word) const { return word; }
+      std::string operator()(const std::vector<std::int64_t>& list) const {
+        std::string text = "(";
+        for (const std::int64_t number : list) text += (text.size() > 1 ? ", " : "") + std::to_string(number);
+        return text + ")";
+      }
+    };
+    return std::visit(Visitor{}, value);
+  }
+};
+using Attributes = std::vector<Attribute>;
+
+/// One parameter of a layer.
+struct WeightDescription {
+  std::string name;  ///< "kernel"
+  std::vector<std::size_t> shape;
+  bool trainable = true;
+  std::size_t offset = 0;  ///< elements from the start of the model's arena; unused where there is no model
+
+  std::size_t size() const {
+    std::size_t product = 1;
+    for (const std::size_t extent : shape) product *= extent;
+    return product;
+  }
+};
+
+/// One layer on the shape that reaches it.
+struct LayerDescription {
+  std::string class_name;  ///< Keras'
+  std::string name;        ///< "conv2d_1"; nested "sequential/conv2d_1"
+  Attributes attributes;
+  std::vector<std::size_t> input, output;  ///< shapes of one sample
+  std::vector<WeightDescription> weights;
+
+  /// The attribute of that name as a T, or a default.
+  template <class T>
+  T attribute(std::string_view wanted, T otherwise = {}) const {
+    for (const Attribute& a : attributes)
+      if (a.name == wanted)
+        if (const T* const value = std::get_if<T>(&a.value)) return *value;
+    return otherwise;
+  }
+  /// "Conv2D (filters 32, kernel_size (3, 3))"
+  std::string text() const {
+    std::string result;
+    for (const Attribute& a : attributes) result += (result.empty() ? " (" : ", ") + a.text();
+    return class_name + (result.empty() ? "" : result + ")");
+  }
+};
+
+/// A chain of layers; those of nested chains stand among the others.
+struct ModelDescription {
+  std::vector<std::size_t> input;
+  std::vector<LayerDescription> layers;
+};
+
+/// "(3, 3, 1, 32)"
+inline std::string shape_text(const std::vector<std::size_t>& shape) {
+  return Attribute{"", std::vector<std::int64_t>(shape.begin(), shape.end())}.value_text();
+}
+
+}  // namespace digitnet
