@@ -38,3 +38,27 @@ if(NOT TARGET digitnet_dependencies)
     target_link_libraries(digitnet_dependencies INTERFACE CURL::libcurl OpenSSL::Crypto)
   endif()
 endif()
+
+# Optional components for model files: digitnet::keras (digitnet/io/keras.hpp) and digitnet::onnx (digitnet/io/onnx.hpp).
+# Debian's names: libhdf5-dev libzip-dev nlohmann-json3-dev; libonnx-dev libprotobuf-dev. By pkg-config, because
+# Debian's CMake files of libzip want its programs too.
+find_package(PkgConfig QUIET)
+find_package(nlohmann_json QUIET)
+if(PkgConfig_FOUND)
+  pkg_check_modules(DIGITNET_HDF5 QUIET IMPORTED_TARGET GLOBAL hdf5)
+  pkg_check_modules(DIGITNET_LIBZIP QUIET IMPORTED_TARGET GLOBAL libzip)
+  pkg_check_modules(DIGITNET_PROTOBUF QUIET IMPORTED_TARGET GLOBAL protobuf)
+endif()
+if(DIGITNET_HDF5_FOUND AND DIGITNET_LIBZIP_FOUND AND nlohmann_json_FOUND AND NOT TARGET digitnet::keras)
+  add_library(digitnet::keras INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(digitnet::keras INTERFACE digitnet::digitnet PkgConfig::DIGITNET_HDF5 PkgConfig::DIGITNET_LIBZIP
+                                                  nlohmann_json::nlohmann_json)
+  target_compile_definitions(digitnet::keras INTERFACE DIGITNET_WITH_KERAS)
+endif()
+find_library(DIGITNET_ONNX_LIBRARY onnx_proto)
+mark_as_advanced(DIGITNET_ONNX_LIBRARY)
+if(DIGITNET_PROTOBUF_FOUND AND DIGITNET_ONNX_LIBRARY AND NOT TARGET digitnet::onnx)
+  add_library(digitnet::onnx INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(digitnet::onnx INTERFACE digitnet::digitnet ${DIGITNET_ONNX_LIBRARY} PkgConfig::DIGITNET_PROTOBUF)
+  target_compile_definitions(digitnet::onnx INTERFACE DIGITNET_WITH_ONNX ONNX_ML=1 ONNX_NAMESPACE=onnx)
+endif()

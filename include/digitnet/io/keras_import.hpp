@@ -1,0 +1,164 @@
+// A file of Keras as a C++ header: the model's type, and a function that makes it with the file's parameters.
+#pragma once
+#include <cctype>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "digitnet/io/keras.hpp"
+
+namespace digitnet::keras {
+
+/// What is made of a file.
+struct ImportedModel {
+  std::string header;                 ///< C++ that defines the type NAME and load_NAME()
+  std::string source;                 ///< with `embed`: C++ that brings the parameters into the program
+  std::vector<std::byte> parameters;  ///< with `embed`: their float32 numbers, in the order of the layers
+};
+
+namespace detail {
+
+inline std::string extent_text(const std::vector<std::int64_t>& pair) {
+  if (pair[0] == pair[1]) return std::to_string(pair[0]);
+  return "Extent{" + std::to_string(pair[0]) + ", " + std::to_string(pair[1]) + "}";
+}
+
+// "Conv2D<32, 3>" from arguments of which the last ones may be left out where they are the defaults.
+inline std::string with_arguments(const std::string& name, std::vector<std::string> arguments,
+                                  const std::vector<std::string>& defaults) {
+  while (!arguments.empty() && arguments.back() == defaults[arguments.size() - 1]) arguments.pop_back();
+  std::string text;
+  for (const std::string& argument : arguments) text += (text.empty() ? "<" : ", ") + argument;
+  return name + (text.empty() ? "" : text + ">");
+}
+
+inline std::string float_text(double number) {
+  std::string text = Attribute{"", number}.value_text();
+  if (text.find_first_of(".en") == std::string::npos) text += ".0";
+  return text + "f";
+}
+
+/// The layer's type.
+inline std::string type_text(const LayerDescription& layer) {
+  const auto pair = [&](const char* name) {
+    return extent_text(layer.attribute<std::vector<std::int64_t>>(name, {1, 1}));
+  };
+  const auto count = [&](const char* name) { return std::to_string(layer.attribute<std::int64_t>(name)); };
+  const std::string padding = layer.attribute<std::string>("padding");
+  const std::string bias = layer.attribute<bool>("use_bias") ? "true" : "no_bias";
+  if (layer.class_name == "Dense") return with_arguments("Dense", {count("units"), bias}, {"", "true"});
+  if (layer.class_name == "Conv2D")
+    return with_arguments("Conv2D", {count("filters"), pair("kernel_size"), pair("strides"), padding, bias},
+                          {"", "", "1", "valid", "true"});
+  if (layer.class_name == "MaxPooling2D" || layer.class_name == "AveragePooling2D")
+    return with_arguments(layer.class_name, {pair("pool_size"), pair("strides"), padding},
+                          {"", pair("pool_size"), "valid"});
+  if (layer.class_name == "ZeroPadding2D") return "ZeroPadding2D<" + pair("padding") + ">";
+  if (layer.class_name == "Reshape") {
+    std::string text = shape_text(layer.output);
+    return "Reshape<" + text.substr(1, text.size() - 2) + ">";
+  }
+  if (layer.class_name == "BatchNormalization") {
+    const bool center = layer.attribute<bool>("center"), scale = layer.attribute<bool>("scale");
+    if (center && scale) return "BatchNormalization";
+    return std::string("BasicBatchNormalization<") + (center ? "true, " : "false, ") +
+           (scale ? "true>" : "false>");
+  }
+  return layer.class_name;
+}
+
+/// The layer's value, with the numbers that are no part of its type.
+inline std::string value_text(const LayerDescription& layer) {
+  const auto number = [&](const char* name) { return float_text(layer.attribute<double>(name)); };
+  const std::string type = type_text(layer);
+  if (layer.class_name == "Dropout") return type + "{" + number("rate") + "}";
+  if (layer.class_name == "BatchNormalization")
+    return type + "{.momentum = " + number("momentum") + ", .epsilon = " + number("epsilon") + "}";
+  if (layer.class_name == "LeakyReLU") return type + "{.negative_slope = " + number("negative_slope") + "}";
+  if (layer.class_name == "ELU") return type + "{.alpha = " + number("alpha") + "}";
+  if (layer.class_name == "GELU")
+    return type + "{.approximate = " + (layer.attribute<bool>("approximate") ? "true}" : "false}");
+  if (layer.class_name == "Rescaling")
+    return type + "{.scale = " + number("scale") + ", .offset = " + number("offset") + "}";
+  return type + "{}";
+}
+
+}  // namespace detail
+
+/// Makes a header of a whole model's file. `name` is the type's ("Cnn"); the function that makes the model is
+/// load_cnn, which reads `path` (or the path that it is given) or, with `embed`, takes the parameters from
+/// the program itself: `parameters` must then lie in the file `blob` when `source` is compiled (g++ or
+/// clang++). Throws an Error for files of weights alone, and for layers that do not exist here, by name.
+[[gnu::cold]] inline ImportedModel import_model(const std::string& path, const std::string& name, bool embed,
+                                                const std::string& blob = "") {
+  const bool is_name = !name.empty() && std::isdigit(static_cast<unsigned char>(name.front())) == 0 &&
+                       std::all_of(name.begin(), name.end(), [](char c) {
+                         return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+                       });
+  if (!is_name) fail("\"" + name + "\" is no name of a C++ type: give one of letters, digits and _");
+  const OpenFile file = open_file(path);
+  if (!file.model)
+    fail(path +
+         " holds weights alone, so the model's type is not known: import a whole model (.keras, or .h5 of "
+         "model.save)");
+  const FileModel& model = *file.model;
+  const std::string snake = snake_case(name);
+  std::string type = "Sequential<Input<", values = "Input<";
+  std::string input = shape_text(model.input);
+  input = input.substr(1, input.size() - 2);
+  type += input + ">";
+  values += input + ">{}";
+  std::size_t count = 0;
+  const auto arrays = file.arrays(model);
+  ImportedModel result;
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    const LayerDescription& layer = model.layers[i].description;
+    type += ",\n                       " + detail::type_text(layer);
+    values += ",\n             " + detail::value_text(layer);
+    for (std::size_t w = 0; w < layer.weights.size(); ++w) {
+      const std::string weight = layer.name + "/" + layer.weights[w].name;
+      if (w >= arrays[i].size() || arrays[i][w].info.shape != layer.weights[w].shape ||
+          arrays[i][w].info.type != "float32")
+        fail(path + " has no float32 array " + weight + " of shape " + shape_text(layer.weights[w].shape) +
+             ": it is damaged");
+      count += layer.weights[w].size();
+      if (!embed) continue;
+      const std::vector<float> numbers = arrays[i][w].read();
+      const auto* const bytes = reinterpret_cast<const std::byte*>(numbers.data());
+      result.parameters.insert(result.parameters.end(), bytes, bytes + numbers.size() * sizeof(float));
+    }
+  }
+  const std::string base = path.substr(path.rfind('/') + 1);
+  result.header =
+      "// Made by import_keras from " + base + ": " + std::to_string(count) + " parameters.\n#pragma once\n" +
+      (embed ? "" : "#include <string>\n\n") + "#include <digitnet/digitnet.hpp>\n" +
+      (embed ? "" : "#include <digitnet/io/keras.hpp>\n") + "\nnamespace digitnet_imported_" + snake +
+      " {\n\nusing namespace digitnet;\n\nusing Model = " + type +
+      ">;\nstatic_assert(Model::parameter_count == " + std::to_string(count) +
+      ");\n\n/// With initial parameters.\ninline Model make() {\n  return Model{Seed{},\n             " +
+      values + "};\n}\n\n}  // namespace digitnet_imported_" + snake + "\n\nusing " + name +
+      " = digitnet_imported_" + snake + "::Model;\n\n";
+  if (embed) {
+    const std::string symbol = "digitnet_imported_" + snake + "_parameters";
+    result.header +=
+        "extern \"C\" const float " + symbol +
+        "[];\n\n/// The model with its trained parameters, which are part of the program.\ninline " + name +
+        " load_" + snake + "() {\n  " + name + " model = digitnet_imported_" + snake +
+        "::make();\n  const float* from = " + symbol +
+        ";\n  model.for_each_parameter([&](const digitnet::ParameterInfo& info) {\n    std::copy_n(from, "
+        "info.size(), model.parameters().data() + info.offset);\n    from += info.size();\n  });\n  return "
+        "model;\n}\n";
+    result.source =
+        "// Made by import_keras from " + base +
+        ": its parameters, as part of the program.\nasm(R\"(\n  .pushsection .rodata\n  .global " + symbol +
+        "\n  .balign 64\n" + symbol + ":\n  .incbin \"" + blob + "\"\n  .popsection\n)\");\n";
+  } else {
+    result.header += "/// The model with the parameters of a file.\ninline " + name + " load_" + snake +
+                     "(const std::string& path = R\"(" + path + ")\") {\n  " + name +
+                     " model = digitnet_imported_" + snake +
+                     "::make();\n  digitnet::load_keras(model, path);\n  return model;\n}\n";
+  }
+  return result;
+}
+
+}  // namespace digitnet::keras

@@ -1,0 +1,85 @@
+// Networks with every layer, and parameters that no initializer would give.
+#pragma once
+#include <digitnet/digitnet.hpp>
+
+namespace networks {
+
+using namespace digitnet;
+
+template <class Model>
+Model with_random_parameters(Model model, std::uint64_t seed) {
+  Random random(Seed{seed});
+  model.for_each_parameter([&](const ParameterInfo& info) {
+    const bool variance = info.name.ends_with("variance");
+    for (std::size_t i = 0; i < info.size(); ++i)
+      model.parameters()[info.offset + i] =
+          static_cast<float>(variance ? random.uniform(0.5, 2) : random.uniform(-0.6, 0.7));
+  });
+  return model;
+}
+
+inline auto every_layer(std::uint64_t seed) {
+  return with_random_parameters(Sequential{Input<9, 8, 2>{},
+                                           Rescaling{.scale = 0.5f, .offset = -0.25f},
+                                           ZeroPadding2D<Extent{1, 2}>{},
+                                           Conv2D<4, 3>{},
+                                           ReLU{},
+                                           Conv2D<5, Extent{2, 3}, Extent{2, 1}, same, no_bias>{},
+                                           BatchNormalization{.epsilon = 0.01f},
+                                           LeakyReLU{.negative_slope = 0.2f},
+                                           MaxPooling2D<2, 1, same>{},
+                                           AveragePooling2D<2>{},
+                                           BasicBatchNormalization<false, true>{},
+                                           SiLU{},
+                                           Conv2D<6, 1>{},
+                                           Softmax{},
+                                           Reshape<5, 2, 6>{},
+                                           Softplus{},
+                                           Dropout{0.125f},
+                                           Flatten{},
+                                           Dense<7>{},
+                                           ELU{},
+                                           Dense<9, no_bias>{},
+                                           BatchNormalization{},
+                                           GELU{},
+                                           HardSwish{},
+                                           Sequential{Dense<6>{}, Sigmoid{}, Dense<5>{}},
+                                           Tanh{},
+                                           ELU{.alpha = 0.5f},
+                                           Softmax{}},
+                                seed);
+}
+
+inline auto pooled(std::uint64_t seed) {
+  return with_random_parameters(
+      Sequential{Input<7, 6, 3>{}, AveragePooling2D<3, 2, same>{}, Conv2D<8, 3, 1, same>{}, Tanh{},
+                 GlobalAveragePooling2D{}, BasicBatchNormalization<true, false>{}, Dense<4>{}, Softmax{}},
+      seed);
+}
+
+inline auto ann(std::uint64_t seed) {
+  return with_random_parameters(
+      Sequential{Input<20>{}, Dense<16>{}, ReLU{}, Dropout{0.2f}, Dense<10>{}, Softmax{}}, seed);
+}
+
+inline auto cnn(std::uint64_t seed) {
+  return with_random_parameters(Sequential{Input<12, 12, 1>{}, Conv2D<8, 3>{}, ReLU{}, MaxPooling2D<2>{},
+                                           Conv2D<16, 3>{}, ReLU{}, Flatten{}, Dense<10>{}, Softmax{}},
+                                seed);
+}
+
+/// Samples that fit a model.
+template <class Model>
+Matrix samples_for(const Model&, std::size_t count) {
+  Matrix x = Matrix::from_shape({count, Model::InputShape::size});
+  Random random(Seed{99});
+  for (float& value : x) value = static_cast<float>(random.uniform(-1, 1));
+  return x;
+}
+
+template <class Model>
+std::vector<float> parameters(const Model& model) {
+  return {model.parameters().begin(), model.parameters().end()};
+}
+
+}  // namespace networks
