@@ -1,9 +1,8 @@
 // A model as data: its layers with what decides their mathematics, under Keras' names, and where their
 // parameters lie. Everything that writes, reads or compares models works on this, not on types.
 #pragma once
-#include <algorithm>
+#include <charconv>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,9 +27,12 @@ struct Attribute {
       std::string operator()(bool b) const { return b ? "true" : "false"; }
       std::string operator()(std::int64_t number) const { return std::to_string(number); }
       std::string operator()(double number) const {
-        char text[32];
-        std::snprintf(text, sizeof text, "%.9g", number);
-        return text;
+        // As short as is exact: a float32's digits, where it is one.
+        char text[40];
+        const auto single = static_cast<float>(number);
+        char* const end = double{single} == number ? std::to_chars(text, text + sizeof text, single).ptr
+                                                   : std::to_chars(text, text + sizeof text, number).ptr;
+        return {text, end};
       }
       std::string operator()(const std::string& word) const { return word; }
       std::string operator()(const std::vector<std::int64_t>& list) const {

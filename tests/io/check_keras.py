@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Reads the Keras files of write_files with h5py, runs them by NumPy alone, and compares the outputs.
+
+  check_keras.py FOLDER
+"""
+import io
+import json
+import math
+import sys
+import zipfile
+
+import h5py
+import numpy as np
+
+erf = np.vectorize(math.erf)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+activations = {
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "softmax": softmax,
+    "sigmoid": sigmoid,
+    "tanh": np.tanh,
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "gelu": lambda x: x * 0.5 * (1 + erf(x / math.sqrt(2))),
+    "swish": lambda x: x * sigmoid(x),
+    "silu": lambda x: x * sigmoid(x),
+    "softplus": lambda x: np.log1p(np.exp(x)),
+    "hard_silu": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+}
+
+
+def windows(x, kernel, strides, padding, value):
+    """All windows: (n, rows, columns, kernel height, kernel width, channels)."""
+    pads = [(0, 0)]
+    for size, k, s in zip(x.shape[1:3], kernel, strides):
+        total = max((-(-size // s) - 1) * s + k - size, 0) if padding == "same" else 0
+        pads.append((total // 2, total - total // 2))
+    x = np.pad(x, pads + [(0, 0)], constant_values=value)
+    view = np.lib.stride_tricks.sliding_window_view(x, kernel, (1, 2))[:, ::strides[0], ::strides[1]]
+    return view.transpose(0, 1, 2, 4, 5, 3)
+
+
+def run(layer, weights, x):
+    config, kind = layer["config"], layer["class_name"]
+    if kind == "InputLayer":
+        shape = config.get("batch_shape") or config["batch_input_shape"]
+        return x.reshape([-1] + shape[1:])
+    if kind == "Dense":
+        x = x @ weights[0] + (weights[1] if config["use_bias"] else 0)
+    elif kind == "Conv2D":
+        assert config["data_format"] == "channels_last" and config["dilation_rate"] == [1, 1]
+        w = windows(x, config["kernel_size"], config["strides"], config["padding"], 0)
+        x = np.einsum("nrckli,klif->nrcf", w, weights[0]) + (weights[1] if config["use_bias"] else 0)
+    elif kind == "MaxPooling2D":
+        x = windows(x, config["pool_size"], config["strides"], config["padding"], -np.inf).max((3, 4))
+    elif kind == "AveragePooling2D":
+        w = windows(x, config["pool_size"], config["strides"], config["padding"], np.nan)
+        x = np.nanmean(w, (3, 4))
+    elif kind == "GlobalAveragePooling2D":
+        x = x.mean((1, 2))
+    elif kind == "BatchNormalization":
+        assert config["axis"] in (-1, [x.ndim - 1])
+        weights = list(weights)
+        gamma = weights.pop(0) if config["scale"] else 1
+        beta = weights.pop(0) if config["center"] else 0
+        mean, variance = weights
+        x = gamma * (x - mean) / np.sqrt(variance + config["epsilon"]) + beta
+    elif kind == "Flatten":
+        x = x.reshape(len(x), -1)
+    elif kind == "Reshape":
+        x = x.reshape([-1] + config["target_shape"])
+    elif kind == "ZeroPadding2D":
+        x = np.pad(x, [(0, 0)] + config["padding"] + [(0, 0)])
+    elif kind == "Rescaling":
+        x = x * config["scale"] + config["offset"]
+    elif kind == "LeakyReLU":
+        x = np.where(x > 0, x, config.get("negative_slope", config.get("alpha")) * x)
+    elif kind == "ELU":
+        x = np.where(x > 0, x, config["alpha"] * np.expm1(np.minimum(x, 0)))
+    elif kind == "ReLU":
+        x = np.maximum(x, 0)
+    elif kind == "Softmax":
+        x = softmax(x)
+    elif kind not in ("Dropout", "Activation"):
+        raise ValueError(kind)
+    return activations[config.get("activation", "linear")](x)
+
+
+def text(value):
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def whole_h5(path):
+    file = h5py.File(path)
+    for name in ("keras_version", "backend"):
+        assert text(file.attrs[name])
+    weights = file["model_weights"]
+    config = json.loads(text(file.attrs["model_config"]))
+    names = [text(name) for name in weights.attrs["layer_names"]]
+    assert names == [layer["config"]["name"] for layer in config["config"]["layers"][1:]]
+    assert list(weights["top_level_model_weights"].attrs["weight_names"]) == []
+    by_name = {name: [weights[name][text(w)][()] for w in weights[name].attrs["weight_names"]] for name in names}
+    return config, by_name
+
+
+def stored(file, config):
+    by_name = {}
+    assert "vars" in file
+    for layer in config["config"]["layers"][1:]:
+        name = layer["config"]["name"]
+        group = file["layers"][name]["vars"]
+        by_name[name] = [group[str(i)][()] for i in range(len(group))]
+    return by_name
+
+
+def archive(path):
+    with zipfile.ZipFile(path) as file:
+        assert file.testzip() is None
+        assert "keras_version" in json.loads(file.read("metadata.json"))
+        config = json.loads(file.read("config.json"))
+        assert config["module"] == "keras" and config["registered_name"] is None
+        return config, stored(h5py.File(io.BytesIO(file.read("model.weights.h5"))), config)
+
+
+folder = sys.argv[1]
+worst = 0
+for model in ("every_layer", "pooled", "ann", "cnn"):
+    x = np.fromfile(f"{folder}/{model}.input", np.float32).astype(np.float64).reshape(50, -1)
+    wanted = np.fromfile(f"{folder}/{model}.output", np.float32).reshape(50, -1)
+    files = {".h5": whole_h5(f"{folder}/{model}.h5"), ".keras": archive(f"{folder}/{model}.keras")}
+    config = files[".keras"][0]
+    files[".weights.h5"] = config, stored(h5py.File(f"{folder}/{model}.weights.h5"), config)
+    for ending, (config, weights) in files.items():
+        y = x
+        for layer in config["config"]["layers"]:
+            y = run(layer, weights.get(layer["config"]["name"], []), y)
+        difference = np.abs(y - wanted).max()
+        worst = max(worst, difference)
+        print(f"{model}{ending}: largest difference {difference:.2g}")
+        assert y.shape == wanted.shape and difference < 1e-5
+print(f"largest of all {worst:.2g}")
