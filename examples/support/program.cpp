@@ -4,6 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <digitnet/io/checkpoint.hpp>
+#ifdef DIGITNET_WITH_KERAS
+#include <digitnet/io/keras.hpp>
+#endif
+#ifdef DIGITNET_WITH_ONNX
+#include <digitnet/io/onnx.hpp>
+#endif
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -35,6 +42,13 @@ int run(int argc, char** argv, const std::string& description, const std::vector
   app.add_option("--seed", settings.seed, "of initial weights and all other randomness")
       ->capture_default_str();
   app.add_option("--json", settings.json_path, "file to write the results to");
+  app.add_option("--load", settings.load_path,
+                 "file with the model's parameters to begin with: .safetensors, .keras, .h5 or .weights.h5; "
+                 "trains only if --epochs is given too");
+  app.add_option("--save", settings.save_path,
+                 "file to write the trained model to: .safetensors, .keras, .h5, .weights.h5 or .onnx");
+  app.add_option("--checkpoint", settings.checkpoint_path,
+                 "file that keeps the training after each epoch; a run that was killed goes on from it");
   app.add_flag("--quiet", settings.quiet, "print only the results");
   try {
     app.parse(argc, argv);
@@ -49,6 +63,55 @@ int run(int argc, char** argv, const std::string& description, const std::vector
     std::cerr << argv[0] << ": " << error.what() << "\n";
     return 1;
   }
+}
+
+namespace {
+
+bool is_keras(const std::string& path) {
+  return path.ends_with(".keras") || path.ends_with(".h5") || path.ends_with(".hdf5");
+}
+[[noreturn, maybe_unused]] void refuse(const std::string& path, const char* what, const char* packages) {
+  fail(path + ": this program was built without " + what + " files (Debian: " + packages +
+       "); .safetensors needs nothing");
+}
+
+}  // namespace
+
+void load_parameters(const ModelDescription& model, std::span<float> parameters, const std::string& path) {
+  if (path.ends_with(".safetensors")) {
+    load_safetensors(model, parameters, path);
+  } else if (is_keras(path)) {
+#ifdef DIGITNET_WITH_KERAS
+    load_keras(model, parameters, path);
+#else
+    refuse(path, "Keras'", "libhdf5-dev libzip-dev nlohmann-json3-dev");
+#endif
+  } else {
+    fail(path + " must end with .safetensors, .keras, .h5 or .weights.h5, which say what is read");
+  }
+}
+
+void check_save_path(const std::string& path) {
+#ifndef DIGITNET_WITH_KERAS
+  if (is_keras(path)) refuse(path, "Keras'", "libhdf5-dev libzip-dev nlohmann-json3-dev");
+#endif
+#ifndef DIGITNET_WITH_ONNX
+  if (path.ends_with(".onnx")) refuse(path, "ONNX", "libonnx-dev libprotobuf-dev");
+#endif
+  if (!path.ends_with(".safetensors") && !path.ends_with(".onnx") && !is_keras(path))
+    fail(path + " must end with .safetensors, .keras, .h5, .weights.h5 or .onnx, which say what is written");
+  AtomicFile{path};  // better known before an hour of training than after it
+}
+
+void save_parameters(const ModelDescription& model, std::span<const float> parameters,
+                     const std::string& path) {
+#ifdef DIGITNET_WITH_KERAS
+  if (is_keras(path)) save_keras(model, parameters, path);
+#endif
+#ifdef DIGITNET_WITH_ONNX
+  if (path.ends_with(".onnx")) save_onnx(model, parameters, path);
+#endif
+  if (path.ends_with(".safetensors")) save_safetensors(model, parameters, path);
 }
 
 TrainTest load(const Settings& settings, std::string& dataset) {

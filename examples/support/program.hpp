@@ -21,6 +21,9 @@ struct Settings {
   std::size_t threads = digitnet::hardware_threads();
   std::uint64_t seed = 42;
   std::string json_path{};
+  std::string load_path{};
+  std::string save_path{};
+  std::string checkpoint_path{};
   bool quiet = false;
 };
 
@@ -39,6 +42,15 @@ int run(int argc, char** argv, const std::string& description, const std::vector
 /// fetched; `dataset` then becomes "synthetic".
 digitnet::TrainTest load(const Settings& settings, std::string& dataset);
 
+/// Fills a model's parameters from a file, or writes them, in the format that its ending says: .safetensors,
+/// or, in a program built with them, .keras, .h5 and .weights.h5, and .onnx (written only). `check_save_path`
+/// refuses other endings, and places that cannot be written.
+void load_parameters(const digitnet::ModelDescription& model, std::span<float> parameters,
+                     const std::string& path);
+void save_parameters(const digitnet::ModelDescription& model, std::span<const float> parameters,
+                     const std::string& path);
+void check_save_path(const std::string& path);
+
 /// What is known after a training.
 struct Result {
   std::string dataset{};
@@ -52,12 +64,15 @@ struct Result {
 int report(const Settings& settings, const Result& result, const digitnet::Labels& labels,
            const digitnet::Labels& predictions);
 
-/// Trains a model as the command line asks for and reports. `optimizer` maps a learning rate and the number
-/// of steps to an optimizer.
+/// Trains a model as the command line asks for and reports; a model that was loaded is trained further only
+/// if
+/// --epochs is given. `optimizer` maps a learning rate and the number of steps to an optimizer.
 template <class Model, class MakeOptimizer>
 int train(const Settings& settings, Model model, const Defaults& defaults, MakeOptimizer make_optimizer) {
   using namespace digitnet;
   Result result{.parameters = Model::parameter_count};
+  if (!settings.load_path.empty()) load_parameters(describe(model), model.parameters(), settings.load_path);
+  if (!settings.save_path.empty()) check_save_path(settings.save_path);
   const auto [train, test] = load(settings, result.dataset);
   if (!settings.quiet) std::fputs(model.summary(settings.model).c_str(), stdout);
 
@@ -69,10 +84,16 @@ int train(const Settings& settings, Model model, const Defaults& defaults, MakeO
       model,
       make_optimizer(settings.learning_rate.value_or(defaults.learning_rate), epochs * steps_per_epoch),
       CategoricalCrossentropy{}, TrainerOptions{.threads = settings.threads, .seed = Seed{settings.seed}}};
-  result.history = trainer.fit(train, {.epochs = epochs,
-                                       .batch_size = result.batch_size,
-                                       .validation_split = settings.validation_split,
-                                       .verbose = settings.quiet ? Verbose::silent : Verbose::automatic});
+  std::vector<CallbackHandle> callbacks;
+  if (!settings.checkpoint_path.empty()) callbacks.push_back(BackupAndRestore(settings.checkpoint_path));
+  if (settings.load_path.empty() || settings.epochs)
+    result.history = trainer.fit(train, {.epochs = epochs,
+                                         .batch_size = result.batch_size,
+                                         .validation_split = settings.validation_split,
+                                         .callbacks = std::move(callbacks),
+                                         .verbose = settings.quiet ? Verbose::silent : Verbose::automatic});
+  if (!settings.save_path.empty())
+    save_parameters(describe(model), std::as_const(model).parameters(), settings.save_path);
   result.test = trainer.evaluate(test);
   return report(settings, result, test.labels, model.predict_classes(test.images));
 }
