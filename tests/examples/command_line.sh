@@ -49,7 +49,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 "$ann" --help >"$folder/help"
-for flag in model dataset data epochs batch-size learning-rate validation-split threads seed json quiet help; do
+for flag in load save checkpoint model dataset data epochs batch-size learning-rate validation-split threads seed json quiet help; do
   grep -q -- "--$flag" "$folder/help" || complain "--help does not name --$flag"
 done
 
