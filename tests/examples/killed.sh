@@ -3,7 +3,7 @@
 # one that was left alone, bit for bit, and nothing else may stay behind.
 set -eu
 program=$1
-times=${2:-4}
+times=${2:-2}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
