@@ -19,6 +19,10 @@ struct FakeTraining : TrainingControl {
   std::size_t epochs() const override { return 100; }
   void stop(std::string why) override { reason = std::move(why); }
   void print(const std::string& line) const override { lines.push_back(line); }
+  ModelDescription description() const override { return {}; }
+  TrainingState state() const override { return {}; }
+  void restore(TrainingState) override {}
+  std::size_t slots() const override { return 0; }
 };
 
 EpochLogs logs(std::size_t epoch, double val_loss, double val_accuracy = 0.5) {

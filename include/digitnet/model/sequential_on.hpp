@@ -11,6 +11,7 @@
 
 #include "digitnet/layers/layer.hpp"
 #include "digitnet/model/chain.hpp"
+#include "digitnet/model/chain_memory.hpp"
 #include "digitnet/model/fusion.hpp"
 
 namespace digitnet {
@@ -63,30 +64,24 @@ struct SequentialOn : LayerDefaults {
     }
   };
 
-  static constexpr std::size_t multiply_adds = [] {
+  static constexpr std::array<detail::OperationTraits, operation_count> traits = [] {
     return []<std::size_t... I>(std::index_sequence<I...>) {
-      return (std::size_t{0} + ... + Operation<I>::On::multiply_adds);
+      return std::array<detail::OperationTraits, operation_count>{detail::OperationTraits{
+          Operation<I>::On::is_view, Operation<I>::On::in_place, Operation<I>::On::backward_reads_x,
+          Operation<I>::On::backward_reads_y, Operation<I>::On::Parameters::arena_size > 0,
+          Operation<I>::On::Output::size, Operation<I>::On::multiply_adds, Operation<I>::On::kept,
+          Operation<I>::On::synchronizations, Operation<I>::On::statistics}...};
     }
     (std::make_index_sequence<operation_count>{});
   }();
-  static constexpr std::size_t kept = [] {
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-      return (std::size_t{0} + ... + Operation<I>::On::kept);
-    }
-    (std::make_index_sequence<operation_count>{});
-  }();
-  static constexpr std::size_t synchronizations = [] {
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-      return (std::size_t{0} + ... + Operation<I>::On::synchronizations);
-    }
-    (std::make_index_sequence<operation_count>{});
-  }();
-  static constexpr std::size_t statistics = [] {
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-      return (std::size_t{0} + ... + Operation<I>::On::statistics);
-    }
-    (std::make_index_sequence<operation_count>{});
-  }();
+  static constexpr std::size_t multiply_adds =
+      detail::sum_before(traits, operation_count, &detail::OperationTraits::multiply_adds);
+  static constexpr std::size_t kept =
+      detail::sum_before(traits, operation_count, &detail::OperationTraits::kept);
+  static constexpr std::size_t synchronizations =
+      detail::sum_before(traits, operation_count, &detail::OperationTraits::synchronizations);
+  static constexpr std::size_t statistics =
+      detail::sum_before(traits, operation_count, &detail::OperationTraits::statistics);
   /// Calls visit(GradientProduct) for every gradient that backward leaves to the training.
   template <class Visit>
   static constexpr void for_each_product(std::size_t kept_before, std::size_t parameters_before,
@@ -217,7 +212,7 @@ struct SequentialOn : LayerDefaults {
             .prepared = offset<const T>(io.prepared, prepared_offset<T, chain>(I)),
             .cache = place<typename On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
             .scratch = scratch,
-            .kept = {io.kept.memory ? io.kept.memory + io.kept.batch * kept_before<I> : nullptr,
+            .kept = {io.kept.memory ? io.kept.memory + io.kept.batch * kept_before(I) : nullptr,
                      io.kept.first_sample, io.kept.batch},
             .statistics = io.statistics.from(statistics_before(I)),
             .forward_totals = io.forward_totals ? io.forward_totals + statistics_before(I) : nullptr};
@@ -284,60 +279,19 @@ struct SequentialOn : LayerDefaults {
   }();
 
  private:
-  template <std::size_t I>
-  static constexpr std::size_t kept_before = [] {
-    return []<std::size_t... J>(std::index_sequence<J...>) {
-      return (std::size_t{0} + ... + Operation<J>::On::kept);
-    }
-    (std::make_index_sequence<I>{});
-  }();
-
+  static constexpr std::size_t kept_before(std::size_t index) {
+    return detail::sum_before(traits, index, &detail::OperationTraits::kept);
+  }
   static constexpr std::size_t synchronizations_before(std::size_t index) {
-    return sum_before(index, &Traits::synchronizations);
+    return detail::sum_before(traits, index, &detail::OperationTraits::synchronizations);
   }
   static constexpr std::size_t statistics_before(std::size_t index) {
-    return sum_before(index, &Traits::statistics);
+    return detail::sum_before(traits, index, &detail::OperationTraits::statistics);
   }
 
-  struct Traits {
-    bool is_view, in_place, reads_x, reads_y, has_parameters;
-    std::size_t output_size, synchronizations, statistics;
-  };
-  static constexpr std::array<Traits, operation_count> traits = [] {
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-      return std::array<Traits, operation_count>{
-          Traits{Operation<I>::On::is_view, Operation<I>::On::in_place, Operation<I>::On::backward_reads_x,
-                 Operation<I>::On::backward_reads_y, Operation<I>::On::Parameters::arena_size > 0,
-                 Operation<I>::On::Output::size, Operation<I>::On::synchronizations,
-                 Operation<I>::On::statistics}...};
-    }
-    (std::make_index_sequence<operation_count>{});
-  }();
-
-  static constexpr std::size_t sum_before(std::size_t index, std::size_t Traits::*member) {
-    std::size_t sum = 0;
-    for (std::size_t i = 0; i < index; ++i) sum += traits[i].*member;
-    return sum;
-  }
-
-  // shares[i]: operation i writes its result over its input. Only if nobody looks at that input afterwards:
-  // not operation i, nor those before it that share the same memory and whose result it is.
-  static constexpr std::array<bool, operation_count> shares = [] {
-    std::array<bool, operation_count> result{};
-    bool earlier_reads = traits[0].reads_y;
-    for (std::size_t i = 1; i < operation_count; ++i) {
-      result[i] = traits[i].is_view || (traits[i].in_place && !traits[i].reads_x && !earlier_reads);
-      earlier_reads = traits[i].reads_y || (result[i] && earlier_reads);
-    }
-    return result;
-  }();
-  // is_output[i]: the result of operation i lies where the caller wants the chain's.
-  static constexpr std::array<bool, operation_count> is_output = [] {
-    std::array<bool, operation_count> result{};
-    result[operation_count - 1] = true;
-    for (std::size_t i = operation_count - 1; i > 0; --i) result[i - 1] = result[i] && shares[i];
-    return result;
-  }();
+  static constexpr std::array<bool, operation_count> shares = detail::results_that_overwrite(traits);
+  static constexpr std::array<bool, operation_count> is_output = detail::results_at_output(shares);
+  static constexpr std::array<std::size_t, operation_count> turn = detail::gradient_turns(shares);
   static constexpr std::size_t first_with_parameters = [] {
     std::size_t i = 0;
     while (i < operation_count && !traits[i].has_parameters) ++i;
@@ -391,13 +345,6 @@ struct SequentialOn : LayerDefaults {
       y[i] = is_output[i] ? output : reinterpret_cast<T*>(cache + places.result[i]);
     return y;
   }
-  // The gradients of the results take turns in two buffers: turn[i] is the number of the change that brings
-  // that of result i, counted from the end; 0 is the caller's own.
-  static constexpr std::array<std::size_t, operation_count> turn = [] {
-    std::array<std::size_t, operation_count> result{};
-    for (std::size_t i = operation_count - 1; i > 0; --i) result[i - 1] = result[i] + (shares[i] ? 0 : 1);
-    return result;
-  }();
   template <class T>
   static constexpr std::size_t gradient_bytes(std::size_t samples, std::size_t parity) {
     std::size_t largest = 0;
