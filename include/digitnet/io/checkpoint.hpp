@@ -70,7 +70,7 @@ namespace digitnet {
     differences.push_back("the file has " + std::to_string(file.tensors().size()) +
                           " arrays, the model and its optimizer " +
                           std::to_string(matches.size() * (1 + slot_matches.size())));
-  if (!differences.empty()) detail::fail_of_differences(path, differences);
+  detail::fail_of_differences(path, differences);
   for (const auto& [weight, values] : matches)
     std::copy(values.begin(), values.end(), parameters.data() + weight.offset);
   state.slots = Arena<float>(slot_matches.size() * parameters.size());

@@ -12,6 +12,7 @@
 
 #include "digitnet/core/atomic_file.hpp"
 #include "digitnet/core/read_file.hpp"
+#include "digitnet/io/differences.hpp"
 #include "digitnet/io/hdf5.hpp"
 #include "digitnet/io/keras_optimizer.hpp"
 #include "digitnet/io/keras_read_config.hpp"
@@ -240,11 +241,7 @@ inline FileModel expected_chain(const ModelDescription& model) {
         values.emplace_back(weight.offset, array.read());
     }
   }
-  if (!differences.empty()) {
-    std::string text = path + " does not fit the model, which stays as it was:";
-    for (const std::string& difference : differences) text += "\n  " + difference;
-    fail(text);
-  }
+  digitnet::detail::fail_of_differences(path, differences);
   for (const auto& [offset, numbers] : values)
     std::copy(numbers.begin(), numbers.end(), parameters.data() + offset);
 }

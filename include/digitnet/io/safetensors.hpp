@@ -14,6 +14,7 @@
 
 #include "digitnet/core/atomic_file.hpp"
 #include "digitnet/core/read_file.hpp"
+#include "digitnet/io/differences.hpp"
 #include "digitnet/model/describe.hpp"
 
 namespace digitnet {
@@ -343,17 +344,6 @@ inline Safetensors Safetensors::read(const std::string& path) {
   return result;
 }
 
-namespace detail {
-
-[[noreturn, gnu::cold]] inline void fail_of_differences(const std::string& path,
-                                                        const std::vector<std::string>& differences) {
-  std::string text = path + " does not fit the model, which stays as it was:";
-  for (const std::string& difference : differences) text += "\n  " + difference;
-  fail(text);
-}
-
-}  // namespace detail
-
 /// Writes the parameters of a model under their names ("conv2d/kernel").
 [[gnu::cold]] inline void save_safetensors(const ModelDescription& model, std::span<const float> arena,
                                            const std::string& path) {
@@ -385,7 +375,7 @@ void save_safetensors(const Model& model, const std::string& path) {
       differences.push_back("the file has " + tensor.name + " " + shape_text(tensor.shape) +
                             ", the model does not");
   }
-  if (!differences.empty()) detail::fail_of_differences(path, differences);
+  detail::fail_of_differences(path, differences);
   for (const auto& [weight, values] : matches)
     std::copy(values.begin(), values.end(), arena.data() + weight.offset);
 }
