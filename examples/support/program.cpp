@@ -91,6 +91,11 @@ void load_parameters(const ModelDescription& model, std::span<float> parameters,
   }
 }
 
+std::vector<CallbackHandle> callbacks(const Settings& settings) {
+  if (settings.checkpoint_path.empty()) return {};
+  return {BackupAndRestore(settings.checkpoint_path)};
+}
+
 void check_save_path(const std::string& path) {
 #ifndef DIGITNET_WITH_KERAS
   if (is_keras(path)) refuse(path, "Keras'", "libhdf5-dev libzip-dev nlohmann-json3-dev");

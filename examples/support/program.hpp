@@ -51,6 +51,9 @@ void save_parameters(const digitnet::ModelDescription& model, std::span<const fl
                      const std::string& path);
 void check_save_path(const std::string& path);
 
+/// What --checkpoint asks for.
+std::vector<digitnet::CallbackHandle> callbacks(const Settings& settings);
+
 /// What is known after a training.
 struct Result {
   std::string dataset{};
@@ -84,13 +87,11 @@ int train(const Settings& settings, Model model, const Defaults& defaults, MakeO
       model,
       make_optimizer(settings.learning_rate.value_or(defaults.learning_rate), epochs * steps_per_epoch),
       CategoricalCrossentropy{}, TrainerOptions{.threads = settings.threads, .seed = Seed{settings.seed}}};
-  std::vector<CallbackHandle> callbacks;
-  if (!settings.checkpoint_path.empty()) callbacks.push_back(BackupAndRestore(settings.checkpoint_path));
   if (settings.load_path.empty() || settings.epochs)
     result.history = trainer.fit(train, {.epochs = epochs,
                                          .batch_size = result.batch_size,
                                          .validation_split = settings.validation_split,
-                                         .callbacks = std::move(callbacks),
+                                         .callbacks = callbacks(settings),
                                          .verbose = settings.quiet ? Verbose::silent : Verbose::automatic});
   if (!settings.save_path.empty())
     save_parameters(describe(model), std::as_const(model).parameters(), settings.save_path);

@@ -317,11 +317,9 @@ TEST_CASE("ModelCheckpoint writes Keras' files") {
   const support::Folder folder;
   Sequential<Input<784>, Dense<10>, Softmax> model{Seed{1}};
   Trainer trainer{model, Adam{}, CategoricalCrossentropy{}};
-  const auto save = [](const ModelDescription& description, std::span<const float> parameters,
-                       const std::string& path) { save_keras(description, parameters, path); };
   trainer.fit(synthetic_digits(64, Seed{1}),
               {.epochs = 2,
-               .callbacks = {ModelCheckpoint(folder / "{epoch:02d}.keras", {.save = save})},
+               .callbacks = {ModelCheckpoint(folder / "{epoch:02d}.keras", {.save = keras_files})},
                .verbose = Verbose::silent});
   CHECK(folder.files() == std::vector<std::string>{"01.keras", "02.keras"});
   auto other = model;

@@ -23,7 +23,8 @@ class AtomicFile {
   explicit AtomicFile(std::string path) : path_(std::move(path)) {
 #ifdef O_TMPFILE
     // Without a name as long as it is not whole: a process that is killed leaves nothing behind.
-    descriptor_ = ::open(folder().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    if (::access("/proc/self/fd", X_OK) == 0)  // where it gets its name
+      descriptor_ = ::open(folder().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
     if (descriptor_ >= 0) return;
 #endif
     temporary_ = path_ + ".XXXXXX";

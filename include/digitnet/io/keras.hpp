@@ -352,6 +352,9 @@ requires requires(const Model& model) { model.body(); }
 void save_keras(const Model& model, const std::string& path) {
   save_keras(describe(model), model.parameters(), path);
 }
+/// For ModelCheckpoint: `ModelCheckpoint("{epoch:02d}.keras", {.save = keras_files})`.
+inline constexpr auto keras_files = [](const ModelDescription& model, std::span<const float> parameters,
+                                       const std::string& path) { save_keras(model, parameters, path); };
 /// The same with loss, optimizer and, in .h5, the optimizer's weights: Keras' load_model compiles it and can
 /// train on.
 template <class Trainer>

@@ -41,6 +41,9 @@ inline constexpr ActivationName activation_names[] = {
     {"elu", "ELU"},           {"gelu", "GELU"},           {"silu", "SiLU"},           {"swish", "SiLU"},
     {"softplus", "Softplus"}, {"hard_silu", "HardSwish"}, {"hard_swish", "HardSwish"}};
 
+/// The shortest number that is the same float32: Keras' 0.001, not 0.0010000000474974513.
+inline double short_number(double number) { return std::stod(Attribute{"", number}.value_text()); }
+
 }  // namespace detail
 
 }  // namespace digitnet::keras

@@ -76,9 +76,6 @@ inline const char* loss_name(const MeanSquaredError&) { return "mean_squared_err
 inline const char* loss_name(const MeanAbsoluteError&) { return "mean_absolute_error"; }
 inline const char* loss_name(const Huber&) { return "huber"; }
 
-// Keras' default numbers, not float32's neighbours of them.
-inline double short_number(float number) { return std::stod(Attribute{"", double{number}}.value_text()); }
-
 inline void describe_optimizer(const SGD& o, Compiled& c) {
   c.optimizer["momentum"] = short_number(o.momentum);
   c.optimizer["nesterov"] = o.nesterov;

@@ -92,24 +92,19 @@ struct WrittenModel {
     Json config{{"name", names.next(class_name)}, {"trainable", true}, {"dtype", type}};
     const std::string name = config["name"].get<std::string>();
     const auto list = [&](const char* key) { return Json(layer.attribute<std::vector<std::int64_t>>(key)); };
-    const auto single = [&](const char* key) {
-      // As short as float32 is exact: 0.001, not 0.0010000000474974513.
-      return Json(std::stod(Attribute{"", layer.attribute<double>(key)}.value_text()));
-    };
-    const auto weights = [&](bool with_kernel) {
-      for (const char* const what : {"kernel", "bias"})
-        config[std::string(what) + "_initializer"] =
-            initializer(std::string(what) == "kernel" ? "GlorotUniform" : "Zeros");
-      if (with_kernel)
-        for (const char* const key : {"kernel_regularizer", "bias_regularizer", "activity_regularizer",
-                                      "kernel_constraint", "bias_constraint"})
-          config[key] = nullptr;
+    const auto single = [&](const char* key) { return detail::short_number(layer.attribute<double>(key)); };
+    const auto add_weight_settings = [&] {
+      config["kernel_initializer"] = initializer("GlorotUniform");
+      config["bias_initializer"] = initializer("Zeros");
+      for (const char* const key : {"kernel_regularizer", "bias_regularizer", "activity_regularizer",
+                                    "kernel_constraint", "bias_constraint"})
+        config[key] = nullptr;
     };
     if (class_name == "Dense") {
       config["units"] = layer.attribute<std::int64_t>("units");
       config["activation"] = swallowed();
       config["use_bias"] = layer.attribute<bool>("use_bias");
-      weights(true);
+      add_weight_settings();
     } else if (class_name == "Conv2D") {
       config["filters"] = layer.attribute<std::int64_t>("filters");
       config["kernel_size"] = list("kernel_size");
@@ -120,7 +115,7 @@ struct WrittenModel {
       config["groups"] = 1;
       config["activation"] = swallowed();
       config["use_bias"] = layer.attribute<bool>("use_bias");
-      weights(true);
+      add_weight_settings();
     } else if (class_name == "MaxPooling2D" || class_name == "AveragePooling2D") {
       config["pool_size"] = list("pool_size");
       config["padding"] = layer.attribute<std::string>("padding");

@@ -15,29 +15,28 @@ namespace detail {
 template <std::size_t channels, std::size_t width>
 constexpr std::size_t positions_together = channels < width&& width % channels == 0 ? width / channels : 1;
 
-// One number for each column of positions that are taken together.
-template <std::size_t channels, class Arch, class T>
+// Each channel's constants, one for each column of positions that are taken together.
+template <std::size_t channels, std::size_t count, class Arch, class T>
 struct ByColumn {
   static constexpr std::size_t width = simd::width<T, Arch>;
-  static constexpr std::size_t together = positions_together<channels, width>;
-  static constexpr std::size_t columns = channels * together;
-  std::array<T, columns> values{};
+  static constexpr std::size_t columns = channels * positions_together<channels, width>;
 
-  template <class Value>
-  void fill(const Value& value) {
-    for (std::size_t i = 0; i < columns; ++i) values[i] = static_cast<T>(value(i % channels));
+  explicit ByColumn(const std::array<const T*, count>& constants) {
+    for (std::size_t i = 0; i < count; ++i)
+      for (std::size_t column = 0; column < columns; ++column)
+        values[i][column] = constants[i][column % channels];
   }
-};
+  std::array<simd::Vector<T, Arch>, count> vectors(std::size_t column, std::size_t lanes) const {
+    std::array<simd::Vector<T, Arch>, count> result;
+    for (std::size_t i = 0; i < count; ++i) {
+      const T* const from = values[i].data() + column;
+      result[i] = lanes == width ? simd::read<Arch>(from) : simd::read_part<Arch>(from, lanes);
+    }
+    return result;
+  }
 
-// Calls visit(at, channel column, lanes) for every vector of the positions' numbers.
-template <std::size_t channels, class Arch, class T, class Visit>
-[[gnu::always_inline]] inline void for_each_vector(std::size_t positions, const Visit& visit) {
-  using Columns = ByColumn<channels, Arch, T>;
-  const std::size_t size = positions * channels;
-  for (std::size_t row = 0; row < size; row += Columns::columns)
-    for (std::size_t column = 0; column < Columns::columns && row + column < size; column += Columns::width)
-      visit(row + column, column, std::min({Columns::width, Columns::columns - column, size - row - column}));
-}
+  std::array<std::array<T, columns>, count> values;
+};
 
 }  // namespace detail
 
@@ -49,17 +48,13 @@ template <std::size_t channels, class Arch = DefaultArch, class T, std::size_t c
 void add_channel_sums(std::size_t positions, double* sums, const std::array<const T*, count>& constants,
                       const Terms& terms, const Inputs*... inputs) {
   using Vector = simd::Vector<T, Arch>;
-  using Columns = detail::ByColumn<channels, Arch, T>;
+  using Columns = detail::ByColumn<channels, count, Arch, T>;
   constexpr std::size_t run = 16;  // rows that are summed in T
-  std::array<Columns, count> by_column;
-  for (std::size_t i = 0; i < count; ++i)
-    by_column[i].fill([&](std::size_t channel) { return constants[i][channel]; });
+  const Columns by_column(constants);
   const std::size_t size = positions * channels;
   for (std::size_t column = 0; column < Columns::columns; column += Columns::width) {
     const std::size_t lanes = std::min(Columns::width, Columns::columns - column);
-    std::array<Vector, count> here;
-    for (std::size_t i = 0; i < count; ++i)
-      here[i] = simd::read_part<Arch>(by_column[i].values.data() + column, lanes);
+    const auto here = by_column.vectors(column, lanes);
     for (std::size_t row = 0; row < size;) {
       Vector first(T{0}), second(T{0});
       const auto add = [&](const Vector& a, const Vector& b) {
@@ -99,23 +94,19 @@ template <std::size_t channels, class Arch = DefaultArch, class T, std::size_t c
           class... Inputs>
 void map_channels(std::size_t positions, T* y, const std::array<const T*, count>& constants, const Map& map,
                   const Inputs*... inputs) {
-  using Columns = detail::ByColumn<channels, Arch, T>;
-  std::array<Columns, count> by_column;
-  for (std::size_t i = 0; i < count; ++i)
-    by_column[i].fill([&](std::size_t channel) { return constants[i][channel]; });
-  detail::for_each_vector<channels, Arch, T>(
-      positions, [&](std::size_t at, std::size_t column, std::size_t lanes) __attribute__((always_inline)) {
-        std::array<simd::Vector<T, Arch>, count> here;
-        if (lanes == Columns::width) {
-          for (std::size_t i = 0; i < count; ++i)
-            here[i] = simd::read<Arch>(by_column[i].values.data() + column);
-          simd::write<Arch>(y + at, map(here, simd::read<Arch>(inputs + at)...));
-        } else {
-          for (std::size_t i = 0; i < count; ++i)
-            here[i] = simd::read_part<Arch>(by_column[i].values.data() + column, lanes);
-          simd::write_part<Arch>(y + at, map(here, simd::read_part<Arch>(inputs + at, lanes)...), lanes);
-        }
-      });
+  using Columns = detail::ByColumn<channels, count, Arch, T>;
+  const Columns by_column(constants);
+  const std::size_t size = positions * channels;
+  for (std::size_t row = 0; row < size; row += Columns::columns)
+    for (std::size_t column = 0; column < Columns::columns && row + column < size; column += Columns::width) {
+      const std::size_t at = row + column;
+      const std::size_t lanes = std::min({Columns::width, Columns::columns - column, size - at});
+      const auto here = by_column.vectors(column, lanes);
+      if (lanes == Columns::width)
+        simd::write<Arch>(y + at, map(here, simd::read<Arch>(inputs + at)...));
+      else
+        simd::write_part<Arch>(y + at, map(here, simd::read_part<Arch>(inputs + at, lanes)...), lanes);
+    }
 }
 
 }  // namespace digitnet::kernels

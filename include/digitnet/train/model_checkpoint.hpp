@@ -57,7 +57,7 @@ namespace detail {
 /// save_weights_only the parameters (as save_safetensors does), else the whole training (for
 /// Trainer::resume); with save_best_only only when `monitor` has improved. `save` replaces what is written:
 /// with digitnet/io/keras.hpp,
-/// `.save = save_keras` writes Keras' files.
+/// `.save = keras_files` writes Keras' files.
 class ModelCheckpoint : public Callback {
  public:
   struct Options {
