@@ -50,8 +50,15 @@ def windows(x, kernel, strides, padding, value):
     return view.transpose(0, 1, 2, 4, 5, 3)
 
 
-def run(layer, weights, x):
+def depthwise(x, config, kernel):
+    w = windows(x, config["kernel_size"], config["strides"], config["padding"], 0)
+    y = np.einsum("nrckli,klim->nrcim", w, kernel)
+    return y.reshape(y.shape[:3] + (-1,))
+
+
+def run(layer, weights, x, *others):
     config, kind = layer["config"], layer["class_name"]
+    assert not others or kind in ("Add", "Multiply", "Concatenate")
     if kind == "InputLayer":
         shape = config.get("batch_shape") or config["batch_input_shape"]
         return x.reshape([-1] + shape[1:])
@@ -61,6 +68,20 @@ def run(layer, weights, x):
         assert config["data_format"] == "channels_last" and config["dilation_rate"] == [1, 1]
         w = windows(x, config["kernel_size"], config["strides"], config["padding"], 0)
         x = np.einsum("nrckli,klif->nrcf", w, weights[0]) + (weights[1] if config["use_bias"] else 0)
+    elif kind == "DepthwiseConv2D":
+        x = depthwise(x, config, weights[0]) + (weights[1] if config["use_bias"] else 0)
+    elif kind == "SeparableConv2D":
+        x = depthwise(x, config, weights[0]) @ weights[1][0, 0] + (weights[2] if config["use_bias"] else 0)
+    elif kind == "LayerNormalization":
+        weights = list(weights)
+        x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + config["epsilon"])
+        x = x * (weights.pop(0) if config["scale"] else 1) + (weights.pop(0) if config["center"] else 0)
+    elif kind == "Add":
+        x = sum(others, x)
+    elif kind == "Multiply":
+        x = x * others[0]
+    elif kind == "Concatenate":
+        x = np.concatenate((x, *others), config["axis"])
     elif kind == "MaxPooling2D":
         x = windows(x, config["pool_size"], config["strides"], config["padding"], -np.inf).max((3, 4))
     elif kind == "AveragePooling2D":
@@ -91,9 +112,34 @@ def run(layer, weights, x):
         x = np.maximum(x, 0)
     elif kind == "Softmax":
         x = softmax(x)
-    elif kind not in ("Dropout", "Activation"):
+    elif kind not in ("Dropout", "SpatialDropout2D", "GaussianNoise", "Activation", "RandomFlip", "RandomRotation",
+                      "RandomTranslation", "RandomZoom"):
         raise ValueError(kind)
     return activations[config.get("activation", "linear")](x)
+
+
+def inbound(node):
+    """The layers that a functional model's layer gets its inputs from, in Keras 2's notation or in 3's."""
+    if isinstance(node, dict):
+        history = node["config"]["keras_history"] if "config" in node else None
+        return [history[0]] if history else inbound(node["args"])
+    if len(node) >= 3 and isinstance(node[0], str):
+        return [node[0]]
+    return [name for part in node for name in inbound(part)]
+
+
+def run_model(config, weights, x):
+    results, last = {}, None
+    for layer in config["config"]["layers"]:
+        name = layer["config"]["name"]
+        sources = inbound(layer["inbound_nodes"]) if "inbound_nodes" in layer else [last]
+        inputs = [results[source] for source in sources if source] or [x]
+        results[name] = run(layer, weights.get(name, []), *inputs)
+        last = name
+    if config["class_name"] == "Functional":
+        assert config["config"]["input_layers"] == [["input_layer", 0, 0]]
+        assert config["config"]["output_layers"] == [[last, 0, 0]]
+    return results[last]
 
 
 def text(value):
@@ -134,16 +180,14 @@ def archive(path):
 
 folder = sys.argv[1]
 worst = 0
-for model in ("every_layer", "pooled", "ann", "cnn"):
+for model in ("every_layer", "pooled", "branches", "ann", "cnn"):
     x = np.fromfile(f"{folder}/{model}.input", np.float32).astype(np.float64).reshape(50, -1)
     wanted = np.fromfile(f"{folder}/{model}.output", np.float32).reshape(50, -1)
     files = {".h5": whole_h5(f"{folder}/{model}.h5"), ".keras": archive(f"{folder}/{model}.keras")}
     config = files[".keras"][0]
     files[".weights.h5"] = config, stored(h5py.File(f"{folder}/{model}.weights.h5"), config)
     for ending, (config, weights) in files.items():
-        y = x
-        for layer in config["config"]["layers"]:
-            y = run(layer, weights.get(layer["config"]["name"], []), y)
+        y = run_model(config, weights, x)
         difference = np.abs(y - wanted).max()
         worst = max(worst, difference)
         print(f"{model}{ending}: largest difference {difference:.2g}")

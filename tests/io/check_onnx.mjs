@@ -10,7 +10,7 @@ const floats = (path) => {
   const bytes = readFileSync(path);
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 };
-const shapes = {every_layer: [9, 8, 2], pooled: [7, 6, 3], ann: [20], cnn: [12, 12, 1]};
+const shapes = {every_layer: [9, 8, 2], pooled: [7, 6, 3], branches: [9, 8, 2], ann: [20], cnn: [12, 12, 1]};
 for (const [model, shape] of Object.entries(shapes)) {
   const session = await ort.InferenceSession.create(`${folder}/${model}.onnx`);
   const input = new ort.Tensor('float32', floats(`${folder}/${model}.input`), [50, ...shape]);

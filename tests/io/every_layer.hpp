@@ -57,6 +57,36 @@ inline auto pooled(std::uint64_t seed) {
       seed);
 }
 
+/// Branches, and the layers that networks with branches are made of.
+inline auto branches(std::uint64_t seed) {
+  return with_random_parameters(
+      Sequential{Input<9, 8, 2>{},
+                 RandomFlip{FlipMode::horizontal},
+                 RandomRotation{0.05f, FillMode::nearest},
+                 RandomTranslation{0.1f, 0.2f},
+                 RandomZoom{0.1f},
+                 Conv2D<4, 3, 1, same, no_bias>{},
+                 BatchNormalization{},
+                 ReLU{},
+                 Residual{DepthwiseConv2D<3, 2, same>{}, BatchNormalization{.epsilon = 0.01f}, ReLU{}, Conv2D<6, 1>{},
+                          BatchNormalization{}},
+                 ReLU{},
+                 SpatialDropout2D{0.25f},
+                 SqueezeExcite<2>{},
+                 Parallel<Concatenate, Conv2D<2, 1>, Sequential<SeparableConv2D<3, 3, 1, same, 2>, ReLU>>{},
+                 LayerNormalization{.epsilon = 0.002f},
+                 DepthwiseConv2D<Extent{2, 1}, 1, valid, 2, no_bias>{},
+                 GaussianNoise{0.5f},
+                 Residual<Conv2D<10, 3, 1, same>, Tanh, SeparableConv2D<10, 2, 1, same, 1, no_bias>>{},
+                 GlobalAveragePooling2D{},
+                 Residual<Dense<7>, Tanh>{},
+                 BasicLayerNormalization<false, true>{},
+                 Parallel<Multiply, Sequential<Dense<5>, Sigmoid>, Dense<5>>{},
+                 Dense<4>{},
+                 Softmax{}},
+      seed);
+}
+
 inline auto ann(std::uint64_t seed) {
   return with_random_parameters(
       Sequential{Input<20>{}, Dense<16>{}, ReLU{}, Dropout{0.2f}, Dense<10>{}, Softmax{}}, seed);

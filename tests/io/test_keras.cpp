@@ -58,6 +58,7 @@ void put_small(const hdf5::Group& root, const std::string& suffix) {
 TEST_CASE("every layer survives .h5, .keras and .weights.h5, bit for bit") {
   check_round_trip(networks::every_layer);
   check_round_trip(networks::pooled);
+  check_round_trip(networks::branches);
   check_round_trip(networks::ann);
   check_round_trip(networks::cnn);
 }
@@ -157,6 +158,70 @@ TEST_CASE("functional models that are plain chains, of Keras 2 and 3, and nested
   CHECK(model.parameter("dense/kernel")(4, 1) == 6);
 }
 
+TEST_CASE("a functional model with branches fills a Residual, in whatever order its sums are written") {
+  // As somebody may have written it in Keras: the shortcut first, and the block's layers in Keras' order.
+  const auto tensors = [](std::initializer_list<const char*> names) {
+    std::string text;
+    for (const char* name : names) text += std::string(text.empty() ? "" : ", ") + "[\"" + name + "\", 0, 0, {}]";
+    return "\"inbound_nodes\": [[" + text + "]]";
+  };
+  const auto layer = [](const char* class_name, const char* name, const std::string& settings,
+                        const std::string& inbound) {
+    return std::string(R"({"class_name": ")") + class_name + R"(", "name": ")" + name + R"(", "config": {"name": ")" +
+           name + "\"" + (settings.empty() ? "" : ", " + settings) + "}, " + inbound + "}";
+  };
+  const auto functional = [&](bool shortcut_first) {
+    return R"({"class_name": "Functional", "config": {"name": "m", "layers": [)" +
+           layer("InputLayer", "in", R"("batch_input_shape": [null, 6])", R"("inbound_nodes": [])") + ", " +
+           layer("Dense", "first", R"("units": 5, "activation": "relu")", tensors({"in"})) + ", " +
+           layer("Dense", "second", R"("units": 4)", tensors({"first"})) + ", " +
+           layer("Dense", "around", R"("units": 4, "use_bias": false)", tensors({"in"})) + ", " +
+           (shortcut_first ? layer("Add", "sum", "", tensors({"around", "second"}))
+                           : layer("Add", "sum", "", tensors({"second", "around"}))) +
+           ", " + layer("Dense", "last", R"("units": 2)", tensors({"sum"})) +
+           R"(], "input_layers": [["in", 0, 0]], "output_layers": [["last", 0, 0]]}})";
+  };
+  using Net = Sequential<Input<6>, Residual<Shortcut<Dense<4, no_bias>>, Dense<5>, ReLU, Dense<4>>, Dense<2>>;
+  const support::Folder folder;
+  for (const bool shortcut_first : {true, false}) {
+    hdf5::File file;
+    file.root().put_word("model_config", functional(shortcut_first));
+    const hdf5::Group root = file.root().make_group("model_weights");
+    root.put_words("layer_names", {"first", "second", "around", "last"});
+    const auto put = [&](const char* name, std::size_t inputs, std::size_t units, bool bias, float value) {
+      const std::vector<float> values(inputs * units, value);
+      const hdf5::Group group = root.make_group(name);
+      group.put_words("weight_names", bias ? std::vector<std::string>{"k", "b"} : std::vector<std::string>{"k"});
+      group.put_floats("k", {inputs, units}, values);
+      if (bias) group.put_floats("b", {units}, std::span(values).first(units));
+    };
+    put("first", 6, 5, true, 1);
+    put("second", 5, 4, true, 2);
+    put("around", 6, 4, false, 3);
+    put("last", 4, 2, true, 4);
+    write_h5(folder / "a.h5", file);
+    Net model;
+    load_keras(model, folder / "a.h5");
+    CHECK(model.parameter("residual/dense/kernel")(3, 3) == 1);
+    CHECK(model.parameter("residual/dense_1/bias")(3) == 2);
+    CHECK(model.parameter("residual/shortcut/dense/kernel")(5, 3) == 3);
+    CHECK(model.parameter("dense/kernel")(3, 1) == 4);
+    // The same layers in a chain are another model.
+    Sequential<Input<6>, Dense<5>, ReLU, Dense<4>, Dense<4, no_bias>, Dense<2>> chain;
+    CHECK_ERROR("does not fit the model", load_keras(chain, folder / "a.h5"));
+    CHECK_ERROR("has branches, which are not made into a type",
+                keras::import_model(folder / "a.h5", "A", false));
+  }
+}
+
+TEST_CASE("the same layers, connected otherwise, are another model") {
+  const support::Folder folder;
+  save_keras(Sequential<Input<6>, Residual<Dense<6>, Dense<6>>>{}, folder / "a.keras");
+  Sequential<Input<6>, Dense<6>, Residual<Dense<6>>> other;
+  CHECK_ERROR("layer residual/add gets its input from other layers in the model than in the file (add)",
+              load_keras(other, folder / "a.keras"));
+}
+
 TEST_CASE("what does not exist here is refused by name") {
   const auto refused = [](const std::string& layer, const char* sentence) {
     CAPTURE(layer);
@@ -189,7 +254,7 @@ TEST_CASE("what does not exist here is refused by name") {
       "does not say the shape",
       parsed(
           R"({"class_name": "Sequential", "config": [{"class_name": "Flatten", "config": {"name": "f"}}]})"));
-  CHECK_ERROR("only chains can be read",
+  CHECK_ERROR("The layer \"a\" cannot be read: the model's result does not depend on it",
               parsed(R"({"class_name": "Functional", "config": {"name": "m", "layers": [
     {"class_name": "InputLayer", "name": "in", "config": {"batch_shape": [null, 6]}, "inbound_nodes": []},
     {"class_name": "Dense", "name": "a", "config": {"name": "a", "units": 2}, "inbound_nodes": [[["in", 0, 0, {}]]]},

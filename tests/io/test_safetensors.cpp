@@ -19,13 +19,17 @@ std::string bytes_of(const std::string& header, std::size_t data) {
 
 TEST_CASE("what is written is read, bit for bit, for every layer") {
   const support::Folder folder;
-  const auto model = networks::every_layer(1);
-  save_safetensors(model, folder / "a.safetensors");
-  auto other = networks::every_layer(2);
-  CHECK(networks::parameters(other) != networks::parameters(model));
-  load_safetensors(other, folder / "a.safetensors");
-  CHECK(networks::parameters(other) == networks::parameters(model));
-  CHECK(folder.files() == std::vector<std::string>{"a.safetensors"});
+  const auto check = [&](const auto& network) {
+    const auto model = network(1);
+    save_safetensors(model, folder / "a.safetensors");
+    auto other = network(2);
+    CHECK(networks::parameters(other) != networks::parameters(model));
+    load_safetensors(other, folder / "a.safetensors");
+    CHECK(networks::parameters(other) == networks::parameters(model));
+    CHECK(folder.files() == std::vector<std::string>{"a.safetensors"});
+  };
+  check(networks::every_layer);
+  check(networks::branches);
 }
 
 TEST_CASE("the file is what others read: aligned header, names, shapes, places in order") {

@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
     const std::string folder = argv[1];
     write_all(networks::every_layer(1), folder + "/every_layer");
     write_all(networks::pooled(2), folder + "/pooled");
+    write_all(networks::branches(5), folder + "/branches");
     write_all(networks::ann(3), folder + "/ann");
     write_all(networks::cnn(4), folder + "/cnn");
   } catch (const Error& error) {

@@ -1,8 +1,11 @@
 // Layers against PyTorch's results, in single precision.
 #include <digitnet/layers/activations.hpp>
 #include <digitnet/layers/conv2d.hpp>
+#include <digitnet/layers/depthwise_conv2d.hpp>
+#include <digitnet/layers/layer_normalization.hpp>
 #include <digitnet/layers/pooling.hpp>
 #include <digitnet/layers/softmax.hpp>
+#include <digitnet/model/parallel.hpp>
 #include <digitnet/model/sequential.hpp>
 #include <digitnet/testing/gradient_check.hpp>
 
@@ -56,7 +59,86 @@ void check_convolution(const Values& kernel, const Values& bias, const Values& y
                                  reference::name##_dy, reference::name##_dx, reference::name##_d_kernel, \
                                  reference::name##_d_bias)
 
+// A layer whose parameters, all of one list after the other without padding, are `parameters`; those that are
+// not trained keep what they have.
+template <class In, class Layer>
+void check_layer(const Layer& layer, const Values& x, const Values& parameters, const Values& y,
+                 const Values& dy, const Values& dx, const Values& gradients) {
+  const std::size_t samples = x.size() / In::size;
+  testing::detail::Bench<Layer, In, float> bench{.layer = layer, .samples = samples};
+  std::vector<std::size_t> places;
+  const auto use = [&](std::size_t offset, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i) places.push_back(offset + i);
+  };
+  bench.parameters.fill(0);
+  using On = typename decltype(bench)::On;
+  if constexpr (requires { On::for_each_layer(layer, "", 0, [](const auto&...) {}); })
+    detail::for_each_parameter<On>(layer, [&](const ParameterInfo& info) {
+      if (info.trainable) use(info.offset, info.size());
+    });
+  else
+    On::Parameters::for_each([&]<class P>(std::size_t offset) { use(offset, P::Shape::size); });
+  REQUIRE(places.size() == parameters.size());
+  for (std::size_t i = 0; i < places.size(); ++i)
+    bench.parameters.data()[places[i]] = static_cast<float>(parameters[i]);
+  put(x, bench.x.data());
+  bench.forward(RandomKey{});
+  support::check_close(taken(bench.y.data(), bench.y.size()), y, 4e-6);
+  put(dy, bench.dy.data());
+  bench.gradients.fill(0);
+  bench.backward();
+  support::check_close(taken(bench.dx.data(), bench.dx.size()), dx, 4e-6);
+  std::vector<float> found;
+  for (const std::size_t place : places) found.push_back(bench.gradients.data()[place]);
+  found.resize(gradients.size());
+  support::check_close(found, gradients, 1e-5);
+}
+
+Values joined(Values a, const Values& b, const Values& c = {}) {
+  a.insert(a.end(), b.begin(), b.end());
+  a.insert(a.end(), c.begin(), c.end());
+  return a;
+}
+
 }  // namespace
+
+TEST_CASE("depthwise and separable convolutions equal PyTorch's, forward and backward") {
+  namespace r = reference;
+  using In = Shape<7, 6, 3>;
+  check_layer<In>(DepthwiseConv2D<3, 1, same>{}, r::conv_x, joined(r::depthwise_kernel, r::depthwise_bias),
+                  r::depthwise_y, r::depthwise_dy, r::depthwise_dx,
+                  joined(r::depthwise_d_kernel, r::depthwise_d_bias));
+  check_layer<In>(DepthwiseConv2D<Extent{2, 3}, 2, valid, 2>{}, r::conv_x,
+                  joined(r::depthwise_wide_kernel, r::depthwise_wide_bias), r::depthwise_wide_y,
+                  r::depthwise_wide_dy, r::depthwise_wide_dx,
+                  joined(r::depthwise_wide_d_kernel, r::depthwise_wide_d_bias));
+  check_layer<In>(SeparableConv2D<4, 3, 2, same>{}, r::conv_x,
+                  joined(r::separable_depthwise_kernel, r::separable_pointwise_kernel, r::separable_bias),
+                  r::separable_y, r::separable_dy, r::separable_dx,
+                  joined(r::separable_d_depthwise_kernel, r::separable_d_pointwise_kernel));
+}
+
+TEST_CASE("LayerNormalization equals PyTorch's, forward and backward") {
+  namespace r = reference;
+  check_layer<Shape<6>>(LayerNormalization{}, r::layer_norm_x, joined(r::layer_norm_gamma, r::layer_norm_beta),
+                        r::layer_norm_y, r::layer_norm_dy, r::layer_norm_dx,
+                        joined(r::layer_norm_d_gamma, r::layer_norm_d_beta));
+}
+
+TEST_CASE("residual blocks equal PyTorch's in training, with normalization fused and a projection") {
+  namespace r = reference;
+  using In = Shape<6, 5, 4>;
+  using Block =
+      Residual<Conv2D<4, 3, 1, same, no_bias>, BatchNormalization, ReLU, Conv2D<4, 3, 1, same, no_bias>,
+               BatchNormalization>;
+  check_layer<In>(Sequential<Block, ReLU>{}, r::residual_x, r::residual_parameters, r::residual_y,
+                  r::residual_dy, r::residual_dx, r::residual_gradients);
+  using Projected =
+      Residual<Conv2D<6, 3, 2, same, no_bias>, BatchNormalization, ReLU, Conv2D<6, 3, 1, same, no_bias>,
+               BatchNormalization>;
+  check_layer<In>(Sequential<Projected, ReLU>{}, r::residual_x, r::projected_parameters, r::projected_y,
+                  r::projected_dy, r::projected_dx, r::projected_gradients);
+}
 
 TEST_CASE("Conv2D equals PyTorch's, forward and backward") {
   CHECK_CONVOLUTION(conv_valid, Conv2D<5, Extent{3, 2}>);

@@ -241,6 +241,82 @@ layer.running_var.copy_(moving_variance)
 layer.eval()
 put("batch_norm_inference_y", nhwc(layer(xs[0])))
 
+# Depthwise and separable convolutions, on conv_x; channel c's results are c * multiplier and on.
+x = torch.tensor([float(v) for v in out[0].split("{")[1][:-2].split(", ")]).reshape(2, 7, 6, 3)
+x = x.permute(0, 3, 1, 2).contiguous().requires_grad_()
+
+
+def depthwise_kernel(w, multiplier):  # (channels * multiplier, 1, height, width)
+    return w.reshape(3, multiplier, *w.shape[2:]).permute(2, 3, 0, 1)
+
+
+for name, kernel, stride, multiplier, same in (("depthwise", (3, 3), (1, 1), 1, True),
+                                               ("depthwise_wide", (2, 3), (2, 2), 2, False)):
+    w = single(torch.randn(3 * multiplier, 1, *kernel) * 0.3).requires_grad_()
+    b = single(torch.randn(3 * multiplier)).requires_grad_()
+    y = F.conv2d(tf_same(x, kernel, stride) if same else x, w, b, stride, groups=3)
+    dy = single(torch.randn(y.shape))
+    x.grad = None
+    y.backward(dy)
+    put(name + "_kernel", depthwise_kernel(w, multiplier))
+    put(name + "_bias", b)
+    for part, tensor in (("y", y), ("dy", dy), ("dx", x.grad)):
+        put(name + "_" + part, nhwc(tensor))
+    put(name + "_d_kernel", depthwise_kernel(w.grad, multiplier))
+    put(name + "_d_bias", b.grad)
+w = single(torch.randn(3, 1, 3, 3) * 0.3).requires_grad_()
+p = single(torch.randn(4, 3, 1, 1) * 0.5).requires_grad_()
+b = single(torch.randn(4)).requires_grad_()
+y = F.conv2d(F.conv2d(tf_same(x, (3, 3), (2, 2)), w, None, 2, groups=3), p, b)
+dy = single(torch.randn(y.shape))
+x.grad = None
+y.backward(dy)
+put("separable_depthwise_kernel", depthwise_kernel(w, 1))
+put("separable_pointwise_kernel", p.permute(2, 3, 1, 0))
+put("separable_bias", b)
+for part, tensor in (("y", y), ("dy", dy), ("dx", x.grad)):
+    put("separable_" + part, nhwc(tensor))
+put("separable_d_depthwise_kernel", depthwise_kernel(w.grad, 1))
+put("separable_d_pointwise_kernel", p.grad.permute(2, 3, 1, 0))
+
+# Layer normalization of 4 rows of 6.
+x = single(torch.randn(4, 6) * 2 + 1).requires_grad_()
+gamma, beta = single(torch.rand(6) + 0.5).requires_grad_(), single(torch.randn(6)).requires_grad_()
+y = F.layer_norm(x, (6,), gamma, beta, float(torch.tensor(1e-3, dtype=torch.float32)))
+dy = single(torch.randn(y.shape))
+y.backward(dy)
+for part, tensor in (("x", x), ("gamma", gamma), ("beta", beta), ("y", y), ("dy", dy), ("dx", x.grad),
+                     ("d_gamma", gamma.grad), ("d_beta", beta.grad)):
+    put("layer_norm_" + part, tensor)
+
+# A residual block in training: convolution, normalization, ReLU, twice, and the input, or its projection.
+x = single(torch.randn(3, 4, 6, 5)).requires_grad_()
+put("residual_x", nhwc(x))
+epsilon = float(torch.tensor(1e-3, dtype=torch.float32))
+for name, stride, channels in (("residual", (1, 1), 4), ("projected", (2, 2), 6)):
+    parameters = []
+
+    def convolved(t, size, before, s):
+        w = single(torch.randn(channels, before, size, size) * 0.3).requires_grad_()
+        g, b = single(torch.rand(channels) + 0.5).requires_grad_(), single(torch.randn(channels)).requires_grad_()
+        parameters.extend([w, g, b])
+        t = F.conv2d(tf_same(t, (size, size), s), w, None, s)
+        return F.batch_norm(t, None, None, g, b, True, 0.0, epsilon)
+
+    inner = convolved(F.relu(convolved(x, 3, 4, stride)), 3, channels, (1, 1))
+    y = F.relu(inner + (x if channels == 4 else convolved(x, 1, 4, stride)))
+    dy = single(torch.randn(y.shape))
+    x.grad = None
+    y.backward(dy)
+
+    def flat(tensors):
+        return torch.cat([(t.permute(2, 3, 1, 0) if t.dim() == 4 else t).reshape(-1) for t in tensors])
+
+    put(name + "_parameters", flat(parameters))
+    put(name + "_gradients", flat([t.grad for t in parameters]))
+    for part, tensor in (("y", y), ("dy", dy), ("dx", x.grad)):
+        put(name + "_" + part, nhwc(tensor))
+
 print("// Made by make_torch.py with PyTorch " + torch.__version__ + ".")
 print("#pragma once\n#include <vector>\n\n// clang-format off\nnamespace reference {")
 print("\n".join(out))

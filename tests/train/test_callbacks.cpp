@@ -23,6 +23,7 @@ struct FakeTraining : TrainingControl {
   TrainingState state() const override { return {}; }
   void restore(TrainingState) override {}
   std::size_t slots() const override { return 0; }
+  void update_statistics() override {}
 };
 
 EpochLogs logs(std::size_t epoch, double val_loss, double val_accuracy = 0.5) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <ctime>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -161,7 +162,10 @@ inline void compare_layers(const LayerDescription& ours, const LayerDescription&
   const auto relevant = [](const LayerDescription& layer) {
     LayerDescription result = layer;
     std::erase_if(result.attributes,
-                  [](const Attribute& a) { return a.name == "rate" || a.name == "momentum"; });
+                  [](const Attribute& a) {
+                    return a.name == "rate" || a.name == "momentum" || a.name == "stddev" || a.name == "mode" ||
+                           a.name == "fill_mode" || a.name.ends_with("factor");
+                  });
     for (Attribute& a : result.attributes)
       if (double* const number = std::get_if<double>(&a.value)) *number = static_cast<float>(*number);
     return result;
@@ -172,12 +176,20 @@ inline void compare_layers(const LayerDescription& ours, const LayerDescription&
                           " in the file (" + theirs.name + ")");
 }
 
-// The typed model as the file's chain, where the file does not tell its own.
-inline FileModel expected_chain(const ModelDescription& model) {
+// The typed model as the file has it, where the file does not tell its own: in the order of the layers of a
+// model that is written.
+inline FileModel expected_model(const ModelDescription& model) {
+  std::map<const LayerDescription*, std::string> stores;
+  for (const WrittenLayer& layer : write_config(model, Generation::keras3).layers)
+    stores[layer.source] = "layers/" + layer.name;
+  const OrderedDescription ordered = in_keras_order(model);
   FileModel result{.input = model.input, .layers = {}};
-  digitnet::detail::LayerNames names;
-  for (const LayerDescription& layer : model.layers)
-    result.layers.push_back({layer, layer.name, "layers/" + names.next(layer.class_name)});
+  for (std::size_t i = 0; i < ordered.order.size(); ++i) {
+    const LayerDescription& layer = model.layers[ordered.order[i]];
+    const auto store = stores.find(&layer);
+    result.layers.push_back({layer, layer.name, store == stores.end() ? "" : store->second});
+    result.layers.back().description.sources = ordered.sources[i];
+  }
   return result;
 }
 
@@ -195,42 +207,56 @@ inline FileModel expected_chain(const ModelDescription& model) {
 [[gnu::cold]] inline void load_keras(const ModelDescription& model, std::span<float> parameters,
                                      const std::string& path) {
   const keras::OpenFile file = keras::open_file(path);
-  const keras::FileModel chain = file.model ? *file.model : keras::detail::expected_chain(model);
+  const keras::FileModel theirs = file.model ? *file.model : keras::detail::expected_model(model);
+  const ModelDescription their_description = theirs.description();
+  const OrderedDescription our_order = in_keras_order(model), their_order = in_keras_order(their_description);
   std::vector<std::string> differences;
-  if (chain.input != model.input)
+  if (theirs.input != model.input)
     differences.push_back("the input is " + shape_text(model.input) + " in the model, " +
-                          shape_text(chain.input) + " in the file");
-  for (std::size_t i = 0; i < std::max(model.layers.size(), chain.layers.size()); ++i) {
-    if (i >= chain.layers.size())
-      differences.push_back("layer " + model.layers[i].name + " is " + model.layers[i].text() +
+                          shape_text(theirs.input) + " in the file");
+  const auto our_layer = [&](std::size_t i) -> const LayerDescription& {
+    return model.layers[our_order.order[i]];
+  };
+  const auto their_layer = [&](std::size_t i) -> const LayerDescription& {
+    return their_description.layers[their_order.order[i]];
+  };
+  const std::size_t ours = model.layers.size(), files = theirs.layers.size();
+  for (std::size_t i = 0; i < std::max(ours, files); ++i) {
+    if (i >= files) {
+      differences.push_back("layer " + our_layer(i).name + " is " + our_layer(i).text() +
                             " in the model; the file has no more layers");
-    else if (i >= model.layers.size())
-      differences.push_back("the model has no more layers; the file has " +
-                            chain.layers[i].description.text() + " (" + chain.layers[i].description.name +
-                            ")");
-    else
-      keras::detail::compare_layers(model.layers[i], chain.layers[i].description, differences);
+    } else if (i >= ours) {
+      differences.push_back("the model has no more layers; the file has " + their_layer(i).text() + " (" +
+                            their_layer(i).name + ")");
+    } else {
+      const std::size_t before = differences.size();
+      keras::detail::compare_layers(our_layer(i), their_layer(i), differences);
+      if (differences.size() == before && our_order.sources[i] != their_order.sources[i])
+        differences.push_back("layer " + our_layer(i).name + " gets its input from other layers in the model than in the file (" +
+                              their_layer(i).name + ")");
+    }
   }
   std::vector<std::pair<std::size_t, std::vector<float>>> values;
-  const auto arrays = file.arrays(chain);
-  for (std::size_t i = 0; i < model.layers.size() && i < chain.layers.size(); ++i) {
-    const LayerDescription& layer = model.layers[i];
+  const auto all_arrays = file.arrays(theirs);
+  for (std::size_t i = 0; i < ours && i < files; ++i) {
+    const LayerDescription& layer = our_layer(i);
+    const std::vector<keras::FileArray>& arrays = all_arrays[their_order.order[i]];
     // Between layers of other kinds there is nothing to compare.
-    if (layer.class_name != chain.layers[i].description.class_name) continue;
-    for (std::size_t w = 0; w < std::max(layer.weights.size(), arrays[i].size()); ++w) {
+    if (layer.class_name != their_layer(i).class_name) continue;
+    for (std::size_t w = 0; w < std::max(layer.weights.size(), arrays.size()); ++w) {
       if (w >= layer.weights.size()) {
-        differences.push_back("the file has " + arrays[i][w].place + " " +
-                              shape_text(arrays[i][w].info.shape) + ", the model has nothing for it");
+        differences.push_back("the file has " + arrays[w].place + " " +
+                              shape_text(arrays[w].info.shape) + ", the model has nothing for it");
         continue;
       }
       const WeightDescription& weight = layer.weights[w];
       const std::string name = layer.name + "/" + weight.name;
-      if (w >= arrays[i].size()) {
+      if (w >= arrays.size()) {
         differences.push_back("the model has " + name + " " + shape_text(weight.shape) +
                               ", the file does not");
         continue;
       }
-      const keras::FileArray& array = arrays[i][w];
+      const keras::FileArray& array = arrays[w];
       if (array.info.shape != weight.shape)
         differences.push_back(name + " is " + shape_text(weight.shape) + " in the model, " +
                               shape_text(array.info.shape) + " in the file (" + array.place + ")");
@@ -342,7 +368,7 @@ inline void save(const ModelDescription& model, std::span<const float> parameter
 
 /// Writes a model as Keras does, in the format that the name's ending says: .h5 (a whole model, for Keras 2
 /// and 3), .keras (Keras 3), .weights.h5 (Keras 3, weights alone). A chain inside the chain is written as its
-/// layers. The file appears whole or not at all.
+/// layers, a combinator as a functional model's branches. The file appears whole or not at all.
 [[gnu::cold]] inline void save_keras(const ModelDescription& model, std::span<const float> parameters,
                                      const std::string& path) {
   keras::detail::save(model, parameters, path, nullptr);

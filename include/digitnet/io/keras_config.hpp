@@ -17,7 +17,7 @@ struct FileLayer {
   std::string store;  ///< its path in .weights.h5 files, such as "layers/conv2d_1"
 };
 
-/// A model of a file, as a chain of digitnet's layers: an activation inside a layer stands behind it.
+/// A model of a file, as digitnet's layers: an activation inside a layer stands behind it.
 struct FileModel {
   std::vector<std::size_t> input;
   std::vector<FileLayer> layers;

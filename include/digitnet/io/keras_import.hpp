@@ -50,6 +50,15 @@ inline std::string type_text(const LayerDescription& layer) {
   if (layer.class_name == "Conv2D")
     return with_arguments("Conv2D", {count("filters"), pair("kernel_size"), pair("strides"), padding, bias},
                           {"", "", "1", "valid", "true"});
+  if (layer.class_name == "DepthwiseConv2D")
+    return with_arguments("DepthwiseConv2D",
+                          {pair("kernel_size"), pair("strides"), padding, count("depth_multiplier"), bias},
+                          {"", "1", "valid", "1", "true"});
+  if (layer.class_name == "SeparableConv2D")
+    return with_arguments(
+        "SeparableConv2D",
+        {count("filters"), pair("kernel_size"), pair("strides"), padding, count("depth_multiplier"), bias},
+        {"", "", "1", "valid", "1", "true"});
   if (layer.class_name == "MaxPooling2D" || layer.class_name == "AveragePooling2D")
     return with_arguments(layer.class_name, {pair("pool_size"), pair("strides"), padding},
                           {"", pair("pool_size"), "valid"});
@@ -58,10 +67,10 @@ inline std::string type_text(const LayerDescription& layer) {
     std::string text = shape_text(layer.output);
     return "Reshape<" + text.substr(1, text.size() - 2) + ">";
   }
-  if (layer.class_name == "BatchNormalization") {
+  if (layer.class_name == "BatchNormalization" || layer.class_name == "LayerNormalization") {
     const bool center = layer.attribute<bool>("center"), scale = layer.attribute<bool>("scale");
-    if (center && scale) return "BatchNormalization";
-    return std::string("BasicBatchNormalization<") + (center ? "true, " : "false, ") +
+    if (center && scale) return layer.class_name;
+    return "Basic" + layer.class_name + "<" + (center ? "true, " : "false, ") +
            (scale ? "true>" : "false>");
   }
   return layer.class_name;
@@ -71,6 +80,16 @@ inline std::string type_text(const LayerDescription& layer) {
 inline std::string value_text(const LayerDescription& layer) {
   const auto number = [&](const char* name) { return float_text(layer.attribute<double>(name)); };
   const std::string type = type_text(layer);
+  const auto fill = [&] { return "FillMode::" + layer.attribute<std::string>("fill_mode"); };
+  if (layer.class_name == "SpatialDropout2D") return type + "{" + number("rate") + "}";
+  if (layer.class_name == "GaussianNoise") return type + "{" + number("stddev") + "}";
+  if (layer.class_name == "LayerNormalization") return type + "{.epsilon = " + number("epsilon") + "}";
+  if (layer.class_name == "RandomFlip")
+    return type + "{FlipMode::" + layer.attribute<std::string>("mode") + "}";
+  if (layer.class_name == "RandomRotation") return type + "{" + number("factor") + ", " + fill() + "}";
+  if (layer.class_name == "RandomZoom") return type + "{" + number("height_factor") + ", " + fill() + "}";
+  if (layer.class_name == "RandomTranslation")
+    return type + "{" + number("height_factor") + ", " + number("width_factor") + ", " + fill() + "}";
   if (layer.class_name == "Dropout") return type + "{" + number("rate") + "}";
   if (layer.class_name == "BatchNormalization")
     return type + "{.momentum = " + number("momentum") + ", .epsilon = " + number("epsilon") + "}";
@@ -102,6 +121,10 @@ inline std::string value_text(const LayerDescription& layer) {
          " holds weights alone, so the model's type is not known: import a whole model (.keras, or .h5 of "
          "model.save)");
   const FileModel& model = *file.model;
+  if (!model.description().is_chain())
+    fail(path +
+         " has branches, which are not made into a type: write the type with Residual or Parallel, and fill it "
+         "with load_keras");
   const std::string snake = snake_case(name);
   std::string type = "Sequential<Input<", values = "Input<";
   std::string input = shape_text(model.input);

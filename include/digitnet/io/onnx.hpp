@@ -41,8 +41,17 @@ class OnnxGraph {
     graph_ = file_.mutable_graph();
     graph_->set_name("digitnet");
     describe_value(*graph_->add_input(), "input", model.input);
-    now_ = "input";
-    for (const LayerDescription& layer : model.layers) add(layer);
+    results_.push_back({"input", false});
+    for (std::size_t i = 0; i < model.layers.size(); ++i) {
+      const std::vector<std::size_t> sources = model.sources(i);
+      go_to(results_[sources.front()]);
+      if (sources.size() > 1)
+        merge(model.layers[i], sources);
+      else
+        add(model.layers[i]);
+      results_.push_back({now_, channels_first_});
+    }
+    go_to(results_.back());
     channels_last();
     node("Identity", {now_}, "output");
     describe_value(*graph_->add_output(), "output",
@@ -157,6 +166,73 @@ class OnnxGraph {
     put(node, "pads", {before[0], before[1], after[0], after[1]});
   }
 
+  // A value of the graph, and whether it is an image with its channels first.
+  struct Result {
+    std::string name;
+    bool channels_first;
+  };
+  void go_to(const Result& result) {
+    now_ = result.name;
+    channels_first_ = result.channels_first;
+  }
+
+  void merge(const LayerDescription& layer, const std::vector<std::size_t>& sources) {
+    layer_ = layer.name;
+    const bool is_image = layer.output.size() == 3;
+    std::vector<std::string> inputs;
+    for (const std::size_t source : sources) {
+      go_to(results_[source]);
+      if (is_image) channels_first();
+      inputs.push_back(now_);
+    }
+    const std::string& type = layer.class_name;
+    onnx::NodeProto& merged = node(type == "Multiply" ? "Mul" : type == "Add" ? "Sum" : "Concat", inputs);
+    if (type == "Concatenate") put(merged, "axis", std::int64_t{is_image ? 1 : -1});
+    now_ = last_;
+  }
+
+  // A convolution by a kernel (height, width, channels, filters), or of each channel by itself, (height,
+  // width, channels, multiplier).
+  void convolution(const LayerDescription& layer, std::size_t kernel_at, bool by_channel, bool with_bias,
+                   bool slides) {
+    const auto& shape = layer.weights[kernel_at].shape;
+    const std::span<const float> kernel = values(layer.weights[kernel_at]);
+    const std::size_t taps = shape[0] * shape[1];
+    std::vector<float> turned(kernel.size());
+    for (std::size_t tap = 0; tap < taps; ++tap)
+      for (std::size_t c = 0; c < shape[2]; ++c)
+        for (std::size_t f = 0; f < shape[3]; ++f) {
+          const std::size_t row = by_channel ? c * shape[3] + f : f * shape[2] + c;
+          turned[row * taps + tap] = kernel[(tap * shape[2] + c) * shape[3] + f];
+        }
+    const std::vector<std::size_t> order = by_channel
+                                               ? std::vector<std::size_t>{shape[2] * shape[3], 1, shape[0], shape[1]}
+                                               : std::vector<std::size_t>{shape[3], shape[2], shape[0], shape[1]};
+    std::vector<std::string> more{tensor(layer.weights[kernel_at].name, order, turned)};
+    if (with_bias) more.push_back(weight(layer, layer.weights.size() - 1));
+    onnx::NodeProto& result = step("Conv", more);
+    if (slides) put_window(result, layer, layer.attribute<std::vector<std::int64_t>>("kernel_size"));
+    if (by_channel) put(result, "group", static_cast<std::int64_t>(shape[2]));
+  }
+
+  void layer_normalization(const LayerDescription& layer) {
+    channels_last();
+    const auto mean = [&] { put(step("ReduceMean"), "axes", std::vector<std::int64_t>{-1}); };
+    const std::string x = now_;
+    mean();
+    node("Sub", {x, now_});
+    const std::string centred = last_;
+    node("Mul", {centred, centred});
+    now_ = last_;
+    mean();
+    step("Add", {number(layer.attribute<double>("epsilon"))});
+    step("Sqrt");
+    node("Div", {centred, now_});
+    now_ = last_;
+    for (std::size_t i = 0; i < layer.weights.size(); ++i)
+      step(layer.weights[i].name == "gamma" ? "Mul" : "Add", {weight(layer, i)});
+  }
+
   void add(const LayerDescription& layer) {
     layer_ = layer.name;
     const std::string& type = layer.class_name;
@@ -168,17 +244,16 @@ class OnnxGraph {
       step("Gemm", more);
     } else if (type == "Conv2D") {
       channels_first();
-      const auto& shape = layer.weights[0].shape;  // (height, width, channels, filters)
-      std::vector<float> turned(layer.weights[0].size());
-      const std::span<const float> kernel = values(layer.weights[0]);
-      for (std::size_t tap = 0; tap < shape[0] * shape[1]; ++tap)
-        for (std::size_t c = 0; c < shape[2]; ++c)
-          for (std::size_t f = 0; f < shape[3]; ++f)
-            turned[(f * shape[2] + c) * shape[0] * shape[1] + tap] =
-                kernel[(tap * shape[2] + c) * shape[3] + f];
-      std::vector<std::string> more{tensor("kernel", {shape[3], shape[2], shape[0], shape[1]}, turned)};
-      if (layer.weights.size() > 1) more.push_back(weight(layer, 1));
-      put_window(step("Conv", more), layer, layer.attribute<std::vector<std::int64_t>>("kernel_size"));
+      convolution(layer, 0, false, layer.attribute<bool>("use_bias"), true);
+    } else if (type == "DepthwiseConv2D") {
+      channels_first();
+      convolution(layer, 0, true, layer.attribute<bool>("use_bias"), true);
+    } else if (type == "SeparableConv2D") {
+      channels_first();
+      convolution(layer, 0, true, false, true);
+      convolution(layer, 1, false, layer.attribute<bool>("use_bias"), false);
+    } else if (type == "LayerNormalization") {
+      layer_normalization(layer);
     } else if (type == "MaxPooling2D" || type == "AveragePooling2D") {
       channels_first();
       put_window(step(type == "MaxPooling2D" ? "MaxPool" : "AveragePool"), layer,
@@ -202,7 +277,8 @@ class OnnxGraph {
       channels_last();
       const auto frame = layer.attribute<std::vector<std::int64_t>>("padding");
       step("Pad", {list({0, frame[0], frame[1], 0, 0, frame[0], frame[1], 0})});
-    } else if (type == "Dropout") {
+    } else if (type == "Dropout" || type == "SpatialDropout2D" || type == "GaussianNoise" ||
+               type.starts_with("Random") || type == "Identity") {
       // Acts in training only.
     } else if (type == "Rescaling") {
       step("Mul", {number(layer.attribute<double>("scale"))});
@@ -276,6 +352,7 @@ class OnnxGraph {
   onnx::GraphProto* graph_ = nullptr;
   std::string layer_ = "model", now_, last_;
   bool channels_first_ = false;
+  std::vector<Result> results_;  // the input's, and each layer's
   std::size_t count_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "digitnet/kernels/batch_normalization.hpp"
+#include "digitnet/kernels/gather_gemm.hpp"
 #include "digitnet/layers/layer.hpp"
 
 namespace digitnet {
@@ -58,8 +59,18 @@ struct BasicBatchNormalization {
       backward_phase<1>(io);
     }
 
-    /// First the sums of x and x^2, both less the moving mean, which is near; then y.
-    template <std::size_t phase, class Io>
+    /// What y = factor * x + offset is for each channel in inference; see kernels::map_channels.
+    template <class T>
+    static void inference_map(const Layer& layer, ParameterViews<const T, Parameters> parameters,
+                              std::array<T, channels>& factors, std::array<T, channels>& offsets) {
+      for (std::size_t c = 0; c < channels; ++c)
+        set(layer, parameters, c, get<"moving_mean">(parameters).data[c],
+            get<"moving_variance">(parameters).data[c], factors, offsets);
+    }
+
+    /// First the sums of x and x^2, both less the moving mean, which is near; then y, through an activation
+    /// if one is given.
+    template <std::size_t phase, class Activation = kernels::Identity, class Io>
     static void forward_phase(const Io& io) {
       using T = typename Io::Real;
       const auto moving_mean = get<"moving_mean">(io.parameters).data;
@@ -75,30 +86,20 @@ struct BasicBatchNormalization {
             io.x.data);
       } else {
         std::array<T, channels> factors, offsets;
-        const auto set = [&](std::size_t c, double mean, double variance) {
-          const double factor = gamma(io.parameters, c) / std::sqrt(variance + io.layer.epsilon);
-          factors[c] = static_cast<T>(factor);
-          offsets[c] = static_cast<T>(beta(io.parameters, c) - factor * mean);
-        };
-        const auto moving_variance = get<"moving_variance">(io.parameters).data;
-        for (std::size_t c = 0; c < channels; ++c) {
-          if (io.mode == Mode::inference) {
-            set(c, moving_mean[c], moving_variance[c]);
-          } else {
-            const Moments moments(io.statistics.total, io.statistics.batch, moving_mean, c);
-            set(c, moments.mean, moments.variance);
-          }
-        }
+        if (io.mode == Mode::inference)
+          inference_map<T>(io.layer, io.parameters, factors, offsets);
+        else
+          training_map<T>(io.layer, io.parameters, io.statistics.total, io.statistics.batch, factors, offsets);
         const std::array<const T*, 2> constants{factors.data(), offsets.data()};
         kernels::map_channels<channels>(
             io.samples() * positions, io.y.data, constants,
-            [](const auto& c, auto x) { return simd::fma(c[0], x, c[1]); }, io.x.data);
+            [](const auto& c, auto x) { return Activation::value(simd::fma(c[0], x, c[1])); }, io.x.data);
       }
     }
 
     /// First the sums of dy and dy * normalized x; then dx, which the mean and variance's dependence on x
-    /// makes a mixture of dy, x and these sums.
-    template <std::size_t phase, class Io>
+    /// makes a mixture of dy, x and these sums. dy is that of the activation, if one is given.
+    template <std::size_t phase, class Activation = kernels::Identity, class Io>
     static void backward_phase(const Io& io) {
       using T = typename Io::Real;
       const auto moving_mean = get<"moving_mean">(io.parameters).data;
@@ -107,7 +108,8 @@ struct BasicBatchNormalization {
       };
       const T* const dy = io.dy.data;
       if constexpr (phase == 0) {
-        std::array<T, channels> means, inverses;
+        std::array<T, channels> means, inverses, factors, offsets;
+        training_map<T>(io.layer, io.parameters, io.forward_totals, io.statistics.batch, factors, offsets);
         for (std::size_t c = 0; c < channels; ++c) {
           const Moments moments = moments_of(c);
           means[c] = static_cast<T>(moments.mean);
@@ -115,10 +117,12 @@ struct BasicBatchNormalization {
         }
         double* const sums = io.statistics.partial;
         std::fill_n(sums, statistics, 0.0);
-        const std::array<const T*, 2> constants{means.data(), inverses.data()};
+        const std::array<const T*, 4> constants{means.data(), inverses.data(), factors.data(),
+                                                offsets.data()};
         kernels::add_channel_sums<channels>(
             io.samples() * positions, sums, constants,
             [](const auto& add, const auto& c, auto gradient, auto x) {
+              gradient = before<Activation>(gradient, c[2], x, c[3]);
               add(gradient, gradient * (x - c[0]) * c[1]);
             },
             dy, io.x.data);
@@ -133,7 +137,8 @@ struct BasicBatchNormalization {
               static_cast<T>(share * (moments.variance - get<"moving_variance">(io.parameters).data[c]));
         }
       } else if constexpr (Io::wants_dx) {
-        std::array<T, channels> of_dy, of_x, offsets;
+        std::array<T, channels> of_dy, of_x, constant, factors, offsets;
+        training_map<T>(io.layer, io.parameters, io.forward_totals, io.statistics.batch, factors, offsets);
         const auto count = static_cast<double>(io.statistics.batch * positions);
         for (std::size_t c = 0; c < channels; ++c) {
           const Moments moments = moments_of(c);
@@ -142,13 +147,14 @@ struct BasicBatchNormalization {
           const double slope = -factor * inverse * io.statistics.total[channels + c] / count;
           of_dy[c] = static_cast<T>(factor);
           of_x[c] = static_cast<T>(slope);
-          offsets[c] = static_cast<T>(-factor * io.statistics.total[c] / count - slope * moments.mean);
+          constant[c] = static_cast<T>(-factor * io.statistics.total[c] / count - slope * moments.mean);
         }
-        const std::array<const T*, 3> constants{of_dy.data(), of_x.data(), offsets.data()};
+        const std::array<const T*, 5> constants{of_dy.data(), of_x.data(), constant.data(), factors.data(),
+                                                offsets.data()};
         kernels::map_channels<channels>(
             io.samples() * positions, io.dx.data, constants,
             [](const auto& c, auto gradient, auto x) {
-              return simd::fma(c[0], gradient, simd::fma(c[1], x, c[2]));
+              return simd::fma(c[0], before<Activation>(gradient, c[3], x, c[4]), simd::fma(c[1], x, c[2]));
             },
             dy, io.x.data);
       }
@@ -166,6 +172,31 @@ struct BasicBatchNormalization {
         variance = std::max(0.0, sums[channels + c] / count - shifted * shifted);
       }
     };
+    template <class T>
+    static void set(const Layer& layer, ParameterViews<const T, Parameters> parameters, std::size_t c,
+                    double mean, double variance, std::array<T, channels>& factors,
+                    std::array<T, channels>& offsets) {
+      const double factor = gamma(parameters, c) / std::sqrt(variance + layer.epsilon);
+      factors[c] = static_cast<T>(factor);
+      offsets[c] = static_cast<T>(beta(parameters, c) - factor * mean);
+    }
+    template <class T>
+    static void training_map(const Layer& layer, ParameterViews<const T, Parameters> parameters,
+                             const double* totals, std::size_t batch, std::array<T, channels>& factors,
+                             std::array<T, channels>& offsets) {
+      for (std::size_t c = 0; c < channels; ++c) {
+        const Moments moments(totals, batch, get<"moving_mean">(parameters).data, c);
+        set(layer, parameters, c, moments.mean, moments.variance, factors, offsets);
+      }
+    }
+    // The gradient before the activation: its result is computed again, as forward did.
+    template <class Activation, class V>
+    static V before(V gradient, V factor, V x, V offset) {
+      if constexpr (std::is_same_v<Activation, kernels::Identity>)
+        return gradient;
+      else
+        return Activation::slope(Activation::value(simd::fma(factor, x, offset))) * gradient;
+    }
     template <class Views>
     static double gamma(const Views& parameters, std::size_t c) {
       if constexpr (Scale) return get<"gamma">(parameters).data[c];

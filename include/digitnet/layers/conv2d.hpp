@@ -57,7 +57,7 @@ struct Conv2D {
       return purpose == Purpose::all_gradients ? kernels::conv2d_prepared_backward<extents>() * sizeof(T) : 0;
     }
     template <class T, Purpose purpose>
-    static void prepare(ParameterViews<const T, Parameters> parameters, T* prepared) {
+    static void prepare(const auto&, ParameterViews<const T, Parameters> parameters, T* prepared) {
       const T* const kernel = get<"kernel">(parameters).data;
       if constexpr (purpose == Purpose::forward) kernels::conv2d_prepare_forward<extents>(kernel, prepared);
       if constexpr (purpose == Purpose::all_gradients)

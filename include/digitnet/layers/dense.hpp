@@ -59,7 +59,7 @@ struct Dense {
                  : 0;
     }
     template <class T, Purpose purpose>
-    static void prepare(ParameterViews<const T, Parameters> parameters, T* prepared) {
+    static void prepare(const auto&, ParameterViews<const T, Parameters> parameters, T* prepared) {
       if constexpr (purpose == Purpose::all_gradients)
         kernels::dense_prepare<products>(In::size, Units, get<"kernel">(parameters).data, prepared);
     }

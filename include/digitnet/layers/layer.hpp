@@ -13,9 +13,11 @@
 //   Cache       what backward needs besides x and y: Buffer<Element, ElementsPerSample>. Default: none.
 //   forward(io), backward(io)   static functions; io is a ForwardIo or BackwardIo (below).
 //   scratch_bytes<T>(samples)   bytes that forward and backward may overwrite freely.  Default: 0.
-//   prepared_bytes<T, Purpose>(), prepare<T, Purpose>(parameters, prepared)   what forward or backward wants
-//               computed from the parameters once a step instead of once a micro-batch, such as a transposed
-//               kernel; a part for each. Default: nothing.
+//   prepared_bytes<T, Purpose>(), prepare<T, Purpose>(layer, parameters, prepared)   what forward or backward
+//               wants computed from the parameters once a step instead of once a micro-batch, such as a
+//               transposed kernel; a part for each. Only a layer that `folds` is asked for Purpose::inference,
+//               and then forward in inference gets that part; others get there what forward gets in training.
+//               Default: nothing.
 //   kept, for_each_product   if a parameter's gradient is a product x^T dy over all samples, backward may
 //   keep x and
 //               dy for the whole batch instead (`kept` elements a sample) and leave the product to the
@@ -45,7 +47,8 @@
 // What may be   backward_reads_x, backward_reads_y: whether backward looks at x or y. Who says no allows that
 // forgotten     memory to be reused; it is then poisoned in tests.
 // Reading on    Every buffer is readable, but not meaningful, for 64 bytes beyond its end.
-// Phases        Between phases of one micro-batch, x, y, cache, dy and dx stay; scratch does not.
+// Phases        Between phases of one micro-batch, x, y, cache, dy, dx and scratch stay. Between its forward and
+//               its backward, scratch does not.
 // Not trainable The gradient of a parameter that is not trainable is what the step adds to it; one
 // micro-batch
 //               of the batch (statistics.leads) says it.
@@ -71,9 +74,9 @@ namespace digitnet {
 /// Whether a forward pass prepares a backward pass; Dropout and its like act in training only.
 enum class Mode { inference, training };
 
-/// What parameters are prepared for: forward, a backward that computes no dx, or one that computes
-/// everything.
-enum class Purpose { forward, weight_gradients, all_gradients };
+/// What parameters are prepared for: forward (in training, and in inference unless a layer `folds`), a
+/// backward that computes no dx, one that computes everything, or inference.
+enum class Purpose { forward, weight_gradients, all_gradients, inference };
 
 /// For UseBias: `Dense<10, no_bias>`.
 inline constexpr bool no_bias = false;
@@ -109,6 +112,7 @@ struct LayerDefaults {
   static constexpr std::size_t kept = 0;
   static constexpr std::size_t synchronizations = 0;
   static constexpr std::size_t statistics = 0;
+  static constexpr bool folds = false;
 
   template <class T>
   static constexpr std::size_t scratch_bytes(std::size_t) {

@@ -1,5 +1,6 @@
 // The layers of a chain, each on the shape that reaches it, with their names and parameters.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <map>
 #include <span>
@@ -56,6 +57,59 @@ struct Chain {
 template <class In, class... Steps, class Layer>
 auto operator|(Chain<In, Steps...>, std::type_identity<Layer>)
     -> Chain<typename Step<sizeof...(Steps), Layer, In>::Output, Steps..., Step<sizeof...(Steps), Layer, In>>;
+
+/// All parameters of several layers, one layer's after the other's.
+template <class... Ons>
+struct JoinedParameters {
+  static constexpr std::size_t arena_size = (std::size_t{0} + ... + Ons::Parameters::arena_size);
+  static constexpr std::size_t parameter_count = (std::size_t{0} + ... + Ons::Parameters::parameter_count);
+  static constexpr std::size_t trainable_count = (std::size_t{0} + ... + Ons::Parameters::trainable_count);
+  /// Where those of each layer begin.
+  static constexpr std::array<std::size_t, sizeof...(Ons)> offsets = [] {
+    const std::array<std::size_t, sizeof...(Ons)> sizes{Ons::Parameters::arena_size...};
+    std::array<std::size_t, sizeof...(Ons)> result{};
+    for (std::size_t i = 1; i < sizes.size(); ++i) result[i] = result[i - 1] + sizes[i - 1];
+    return result;
+  }();
+};
+
+/// The parameters of a tuple of steps.
+template <class Steps>
+struct ParametersOf;
+template <class... Steps>
+struct ParametersOf<std::tuple<Steps...>> {
+  using Type = JoinedParameters<typename Steps::On...>;
+};
+
+/// Calls visit(ParameterInfo) for every parameter of a chain or combinator, in the order of the arena.
+template <class On, class Layer, class Visit>
+void for_each_parameter(const Layer& chain, const Visit& visit) {
+  On::for_each_layer(
+      chain, "", 0,
+      [&]<class Here>(std::type_identity<Here>, const auto& layer, const std::string& name,
+                      std::size_t begin) {
+        Here::On::Parameters::for_each([&]<class P>(std::size_t offset_in_layer) {
+          Regularizer regularizer;
+          if constexpr (!std::is_null_pointer_v<std::remove_const_t<decltype(P::regularizer)>>)
+            regularizer = layer.*P::regularizer;
+          visit(ParameterInfo{.name = name + "/" + std::string(P::name.view()),
+                              .extents = P::Shape::extents,
+                              .offset = begin + offset_in_layer,
+                              .trainable = P::trainable,
+                              .initializer = layer.*P::initializer,
+                              .regularizer = regularizer});
+        });
+      });
+}
+
+/// Calls visit for a layer of a chain or combinator or, if it consists of layers itself, for those.
+template <class Step, class Layer, class Visit>
+void visit_layer(const Layer& layer, const std::string& name, std::size_t begin, const Visit& visit) {
+  if constexpr (requires { Step::On::for_each_layer(layer, name, begin, visit); })
+    Step::On::for_each_layer(layer, name + "/", begin, visit);
+  else
+    visit(std::type_identity<Step>{}, layer, name, begin);
+}
 
 /// Keras' names for layers in order: "conv2d", "conv2d_1", ...
 class LayerNames {

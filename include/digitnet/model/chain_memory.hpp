@@ -4,10 +4,12 @@
 #include <array>
 #include <cstddef>
 
+#include "digitnet/layers/layer.hpp"
+
 namespace digitnet::detail {
 
 struct OperationTraits {
-  bool is_view, in_place, reads_x, reads_y, has_parameters;
+  bool is_view, in_place, reads_x, reads_y, has_parameters, folds;
   std::size_t output_size, multiply_adds, kept, synchronizations, statistics;
 };
 
@@ -18,6 +20,24 @@ constexpr std::size_t sum_before(const std::array<OperationTraits, N>& traits, s
   std::size_t sum = 0;
   for (std::size_t i = 0; i < index; ++i) sum += traits[i].*number;
   return sum;
+}
+
+template <class On>
+constexpr OperationTraits traits_of() {
+  return {On::is_view,          On::in_place,
+          On::backward_reads_x, On::backward_reads_y,
+          (On::Parameters::arena_size > 0), On::folds,
+          On::Output::size,     On::multiply_adds,
+          On::kept,             On::synchronizations,
+          On::statistics};
+}
+
+/// What one of several layers is asked to prepare.
+constexpr Purpose purpose_for(Purpose all, const OperationTraits& layer, bool gradient_goes_on) {
+  if (all == Purpose::inference) return layer.folds ? all : Purpose::forward;
+  if (all == Purpose::forward) return all;
+  return all == Purpose::all_gradients || gradient_goes_on ? Purpose::all_gradients
+                                                           : Purpose::weight_gradients;
 }
 
 /// [i]: operation i writes its result over its input. Only if nobody looks at that input afterwards: not

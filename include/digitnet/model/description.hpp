@@ -67,6 +67,8 @@ struct LayerDescription {
   Attributes attributes;
   std::vector<std::size_t> input, output;  ///< shapes of one sample
   std::vector<WeightDescription> weights;
+  /// Whose results it gets: 0 is the model's input, i the i-th layer's. None: the one before it.
+  std::vector<std::size_t> sources{};
 
   /// The attribute of that name as a T, or a default.
   template <class T>
@@ -84,10 +86,22 @@ struct LayerDescription {
   }
 };
 
-/// A chain of layers; those of nested chains stand among the others.
+/// Layers in an order in which each comes after its sources; those of nested chains and combinators stand
+/// among the others. The last one's result is the model's.
 struct ModelDescription {
   std::vector<std::size_t> input;
   std::vector<LayerDescription> layers;
+
+  /// What layer `index` (from 0) gets; see LayerDescription.
+  std::vector<std::size_t> sources(std::size_t index) const {
+    return layers[index].sources.empty() ? std::vector<std::size_t>{index} : layers[index].sources;
+  }
+  /// Whether each layer gets the result of the one before it.
+  bool is_chain() const {
+    for (std::size_t i = 0; i < layers.size(); ++i)
+      if (sources(i) != std::vector<std::size_t>{i}) return false;
+    return true;
+  }
 };
 
 /// "(3, 3, 1, 32)"

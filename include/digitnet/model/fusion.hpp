@@ -13,6 +13,7 @@
 #include "digitnet/layers/dense.hpp"
 #include "digitnet/layers/layer.hpp"
 #include "digitnet/layers/pooling.hpp"
+#include "digitnet/model/fused_normalization.hpp"
 
 namespace digitnet {
 
@@ -47,7 +48,7 @@ struct Conv2DReluMaxPooling {
                                                : 0;
     }
     template <class T, Purpose purpose>
-    static void prepare(ParameterViews<const T, Parameters> parameters, T* prepared) {
+    static void prepare(const Conv2DReluMaxPooling&, ParameterViews<const T, Parameters> parameters, T* prepared) {
       const T* const kernel = get<"kernel">(parameters).data;
       if constexpr (purpose == Purpose::forward)
         kernels::conv_pool_prepare_forward<extents>(kernel, prepared);
@@ -124,6 +125,24 @@ struct Together<Dense<Units, UseBias>, ReLU, Rest...> {
   using Layer = WithReLU<Dense<Units, UseBias>>;
 };
 
+template <class Product, bool Center, bool Scale, class... Rest>
+requires(FoldedProduct<Product>::exists) struct Together<Product, BasicBatchNormalization<Center, Scale>, ReLU,
+                                                         Rest...> {
+  static constexpr std::size_t length = 3;
+  using Layer = NormalizedProduct<Product, BasicBatchNormalization<Center, Scale>, ReLU>;
+};
+template <class Product, bool Center, bool Scale, class... Rest>
+requires(FoldedProduct<Product>::exists) struct Together<Product, BasicBatchNormalization<Center, Scale>,
+                                                         Rest...> {
+  static constexpr std::size_t length = 2;
+  using Layer = NormalizedProduct<Product, BasicBatchNormalization<Center, Scale>, kernels::Identity>;
+};
+template <bool Center, bool Scale, class... Rest>
+struct Together<BasicBatchNormalization<Center, Scale>, ReLU, Rest...> {
+  static constexpr std::size_t length = 2;
+  using Layer = NormalizationWithActivation<BasicBatchNormalization<Center, Scale>, ReLU>;
+};
+
 /// `Length` layers from `First` on, run as one.
 template <std::size_t First, std::size_t Length, class... Steps>
 struct OperationOf {
@@ -137,12 +156,12 @@ struct OperationOf {
   using On = typename Layer::template On<Input>;
 
   template <class Layers>
-  static constexpr const Layer& layer(const Layers&) {
-    return instance;
+  static constexpr Layer layer(const Layers& layers) {
+    if constexpr (requires { Layer::normalization_at; })
+      return {&std::get<First + Layer::normalization_at>(layers)};
+    else
+      return {};
   }
-
- private:
-  static constexpr Layer instance{};
 };
 template <std::size_t First, class... Steps>
 struct OperationOf<First, 1, Steps...> {

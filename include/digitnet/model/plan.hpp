@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "digitnet/model/chain.hpp"
 #include "digitnet/model/summary.hpp"
 
 namespace digitnet {
@@ -16,6 +17,77 @@ struct PlannedOperation {
   std::string place;                ///< where its result lies in the workspace
   std::size_t multiply_adds;        ///< of the direct method, forward, for one sample
 };
+
+namespace detail {
+
+template <class On>
+void plan_chain(const std::string& prefix, bool outermost, std::size_t micro_batch,
+                std::vector<PlannedOperation>& to);
+
+/// The operations of a layer; of one that consists of layers, theirs.
+template <class On, class Layer>
+void plan_layer(const std::string& name, PlannedOperation operation, std::size_t micro_batch,
+                std::vector<PlannedOperation>& to) {
+  if constexpr (requires { On::operation_count; }) {
+    plan_chain<On>(name.empty() ? "" : name + "/", false, micro_batch, to);
+  } else if constexpr (requires { typename On::MergeOn; }) {
+    LayerNames names;
+    const std::string prefix = name.empty() ? "" : name + "/";
+    const auto branch = [&]<std::size_t I>() {
+      const std::string own = Layer::template branch_name<I>(names);
+      using BranchOn = typename On::template BranchOn<I>;
+      if constexpr (I != On::view)
+        plan_layer<BranchOn, typename On::template Step<I>::Layer>(
+            own.empty() ? name : prefix + own,
+            {.layers = prefix + own,
+             .method = std::string(BranchOn::method),
+             .output = {BranchOn::Output::extents.begin(), BranchOn::Output::extents.end()},
+             .place = I == On::at_output ? "output" : "inside",
+             .multiply_adds = BranchOn::multiply_adds},
+            micro_batch, to);
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (branch.template operator()<I>(), ...); }
+    (std::make_index_sequence<On::count>{});
+    operation.layers = prefix + snake_case(On::Steps::merge_name);
+    operation.multiply_adds = 0;
+    to.push_back(std::move(operation));
+  } else {
+    to.push_back(std::move(operation));
+  }
+}
+
+template <class On>
+void plan_chain(const std::string& prefix, bool outermost, std::size_t micro_batch,
+                std::vector<PlannedOperation>& to) {
+  LayerNames names;
+  const auto add = [&]<std::size_t I>() {
+    using Operation = typename On::template Operation<I>;
+    std::string layers;
+    [&]<std::size_t... J>(std::index_sequence<J...>) {
+      ((layers += (J ? " + " : "") + prefix +
+                  names.next(On::template Step<Operation::first + J>::Layer::class_name)),
+       ...);
+    }
+    (std::make_index_sequence<Operation::length>{});
+    using Output = typename Operation::On::Output;
+    const auto place = On::place_of(I);
+    plan_layer<typename Operation::On, typename Operation::Layer>(
+        layers,
+        {.layers = layers,
+         .method = std::string(Operation::On::method),
+         .output = {Output::extents.begin(), Output::extents.end()},
+         .place = place == On::Place::in_place ? "same place"
+                  : place == On::Place::output ? "output"
+                  : outermost ? "byte " + with_thousands(On::template result_offset<float>(I, micro_batch))
+                              : "inside",
+         .multiply_adds = Operation::On::multiply_adds},
+        micro_batch, to);
+  };
+  [&]<std::size_t... I>(std::index_sequence<I...>) { (add.template operator()<I>(), ...); }
+  (std::make_index_sequence<On::operation_count>{});
+}
+
+}  // namespace detail
 
 /// The table of the operations and the sizes of the workspace.
 [[gnu::cold]] inline std::string plan_table(const std::vector<PlannedOperation>& operations,

@@ -54,6 +54,15 @@ inline std::size_t predicted_class(std::size_t outputs, const float* row) {
   return static_cast<std::size_t>(std::max_element(row, row + outputs) - row);
 }
 
+/// The classes that rows of outputs stand for.
+inline Labels classes_of(const Matrix& outputs) {
+  const std::size_t count = outputs.shape()[0], size = outputs.shape()[1];
+  Labels classes(std::array<std::size_t, 1>{count});
+  for (std::size_t i = 0; i < count; ++i)
+    classes(i) = static_cast<std::uint8_t>(predicted_class(size, outputs.data() + i * size));
+  return classes;
+}
+
 /// A model: layers, and the memory of their parameters (float32, in one arena). Copying copies the
 /// parameters. `Sequential<Input<784>, Dense<10>, Softmax> model{Seed{42}};` or, when a layer carries a value
 /// that decides no shape, `auto model = Sequential{Seed{42}, Input<784>{}, Dropout{0.2f}, Dense<10>{},
@@ -100,7 +109,7 @@ class Sequential<Input<Extents...>, Layers...> {
   /// Calls visit(const ParameterInfo&) for every parameter in the order of the arena.
   template <class Visit>
   void for_each_parameter(const Visit& visit) const {
-    On::for_each_parameter(body_.layers, "", 0, visit);
+    detail::for_each_parameter<On>(body_, visit);
   }
 
   /// The parameter of that name, such as "conv2d_1/kernel", as an xtensor view of the model's memory. Throws
@@ -124,30 +133,7 @@ class Sequential<Input<Extents...>, Layers...> {
   [[gnu::cold]] std::string plan() const {
     using Memory = Workspace<On, InputShape>;
     std::vector<PlannedOperation> operations;
-    detail::LayerNames names;
-    const auto add = [&]<std::size_t I>() {
-      using Operation = typename On::template Operation<I>;
-      std::string layers;
-      [&]<std::size_t... J>(std::index_sequence<J...>) {
-        ((layers +=
-          (J ? " + " : "") + names.next(On::template Step<Operation::first + J>::Layer::class_name)),
-         ...);
-      }
-      (std::make_index_sequence<Operation::length>{});
-      using Output = typename Operation::On::Output;
-      const auto place = On::place_of(I);
-      operations.push_back({.layers = layers,
-                            .method = std::string(Operation::On::method),
-                            .output = {Output::extents.begin(), Output::extents.end()},
-                            .place = place == On::Place::in_place ? "same place"
-                                     : place == On::Place::output
-                                         ? "output"
-                                         : "byte " + detail::with_thousands(On::template result_offset<float>(
-                                                         I, Memory::micro_batch)),
-                            .multiply_adds = Operation::On::multiply_adds});
-    };
-    [&]<std::size_t... I>(std::index_sequence<I...>) { (add.template operator()<I>(), ...); }
-    (std::make_index_sequence<On::operation_count>{});
+    detail::plan_chain<On>("", true, Memory::micro_batch, operations);
     return plan_table(operations, Memory::micro_batch, Memory::bytes(Memory::micro_batch),
                       On::template prepared_bytes<float, Purpose::forward>() +
                           On::template prepared_bytes<float, Purpose::weight_gradients>());
@@ -173,10 +159,10 @@ class Sequential<Input<Extents...>, Layers...> {
 
   /// Elements that `prepare` writes.
   static constexpr std::size_t prepared_size =
-      On::template prepared_bytes<float, Purpose::forward>() / sizeof(float);
+      On::template prepared_bytes<float, Purpose::inference>() / sizeof(float);
   /// Computes from the parameters what makes prediction faster, such as transformed kernels; see Predictor.
   void prepare(float* prepared) const {
-    On::template prepare<float, Purpose::forward>({parameters_.data()}, prepared);
+    On::template prepare<float, Purpose::inference>(body_, {parameters_.data()}, prepared);
   }
   /// `predict` with what `prepare` wrote, or with null.
   void predict_prepared(const Samples& samples, const float* prepared, float* result) const {
@@ -220,12 +206,7 @@ class Sequential<Input<Extents...>, Layers...> {
 
   /// The most probable class of each sample; with a single output, whether it is above one half.
   Labels predict_classes(const Samples& samples) const {
-    const Matrix outputs = predict(samples);
-    Labels classes(std::array<std::size_t, 1>{samples.count()});
-    for (std::size_t i = 0; i < samples.count(); ++i)
-      classes(i) = static_cast<std::uint8_t>(
-          predicted_class(OutputShape::size, outputs.data() + i * OutputShape::size));
-    return classes;
+    return classes_of(predict(samples));
   }
 
  private:

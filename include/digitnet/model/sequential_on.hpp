@@ -33,26 +33,9 @@ struct SequentialOn : LayerDefaults {
   using Operation = typename Plan::template Operation<I>;
 
   /// All parameters of all layers, one layer's after the other's.
-  struct Parameters {
-    static constexpr std::size_t arena_size = [] {
-      return []<std::size_t... I>(std::index_sequence<I...>) {
-        return (std::size_t{0} + ... + Step<I>::On::Parameters::arena_size);
-      }
-      (std::make_index_sequence<count>{});
-    }();
-    static constexpr std::size_t parameter_count = [] {
-      return []<std::size_t... I>(std::index_sequence<I...>) {
-        return (std::size_t{0} + ... + Step<I>::On::Parameters::parameter_count);
-      }
-      (std::make_index_sequence<count>{});
-    }();
-    static constexpr std::size_t trainable_count = [] {
-      return []<std::size_t... I>(std::index_sequence<I...>) {
-        return (std::size_t{0} + ... + Step<I>::On::Parameters::trainable_count);
-      }
-      (std::make_index_sequence<count>{});
-    }();
-  };
+  using Parameters = typename detail::ParametersOf<typename Chain::All>::Type;
+  template <std::size_t I>
+  static constexpr std::size_t parameter_offset = Parameters::offsets[I];
 
   /// Results between the layers, and the layers' own caches.
   struct Cache {
@@ -66,14 +49,13 @@ struct SequentialOn : LayerDefaults {
 
   static constexpr std::array<detail::OperationTraits, operation_count> traits = [] {
     return []<std::size_t... I>(std::index_sequence<I...>) {
-      return std::array<detail::OperationTraits, operation_count>{detail::OperationTraits{
-          Operation<I>::On::is_view, Operation<I>::On::in_place, Operation<I>::On::backward_reads_x,
-          Operation<I>::On::backward_reads_y, Operation<I>::On::Parameters::arena_size > 0,
-          Operation<I>::On::Output::size, Operation<I>::On::multiply_adds, Operation<I>::On::kept,
-          Operation<I>::On::synchronizations, Operation<I>::On::statistics}...};
+      return std::array<detail::OperationTraits, operation_count>{
+          detail::traits_of<typename Operation<I>::On>()...};
     }
     (std::make_index_sequence<operation_count>{});
   }();
+  static constexpr std::array<bool, operation_count> shares = detail::results_that_overwrite(traits);
+  static constexpr std::array<bool, operation_count> is_output = detail::results_at_output(shares);
   static constexpr std::size_t multiply_adds =
       detail::sum_before(traits, operation_count, &detail::OperationTraits::multiply_adds);
   static constexpr std::size_t kept =
@@ -82,6 +64,14 @@ struct SequentialOn : LayerDefaults {
       detail::sum_before(traits, operation_count, &detail::OperationTraits::synchronizations);
   static constexpr std::size_t statistics =
       detail::sum_before(traits, operation_count, &detail::OperationTraits::statistics);
+  static constexpr bool backward_reads_x = traits[0].reads_x;
+  static constexpr bool backward_reads_y = [] {
+    for (std::size_t i = 0; i < operation_count; ++i)
+      if (is_output[i] && traits[i].reads_y) return true;
+    return false;
+  }();
+  static constexpr bool folds =
+      std::any_of(traits.begin(), traits.end(), [](const detail::OperationTraits& o) { return o.folds; });
   /// Calls visit(GradientProduct) for every gradient that backward leaves to the training.
   template <class Visit>
   static constexpr void for_each_product(std::size_t kept_before, std::size_t parameters_before,
@@ -119,18 +109,20 @@ struct SequentialOn : LayerDefaults {
     return prepared_offset<T, purpose>(operation_count);
   }
   template <class T, Purpose purpose>
-  static void prepare(ParameterViews<const T, Parameters> parameters, T* prepared) {
-    for (std::size_t i = 0; i < operation_count; ++i) prepare_operation<T, purpose>(i, parameters, prepared);
+  static void prepare(const auto& chain, ParameterViews<const T, Parameters> parameters, T* prepared) {
+    for (std::size_t i = 0; i < operation_count; ++i)
+      prepare_operation<T, purpose>(i, chain, parameters, prepared);
   }
   /// The part of `prepare` that belongs to operation `index`; they may be prepared at the same time.
   template <class T, Purpose purpose>
-  static void prepare_operation(std::size_t index, ParameterViews<const T, Parameters> parameters,
-                                T* prepared) {
+  static void prepare_operation(std::size_t index, const auto& chain,
+                                ParameterViews<const T, Parameters> parameters, T* prepared) {
     const auto operation = [&]<std::size_t I>() {
       using On = typename Operation<I>::On;
       constexpr Purpose own = operation_purpose(purpose, I);
       if constexpr (On::template prepared_bytes<T, own>() > 0)
-        On::template prepare<T, own>({parameters.data + parameter_offset<Operation<I>::first>},
+        On::template prepare<T, own>(Operation<I>::layer(chain.layers),
+                                     {parameters.data + parameter_offset<Operation<I>::first>},
                                      offset<T>(prepared, prepared_offset<T, purpose>(I)));
     };
     [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -167,8 +159,11 @@ struct SequentialOn : LayerDefaults {
             .x = {I == 0 ? io.x.data : y[I == 0 ? 0 : I - 1], io.samples()},
             .y = {y[I], io.samples()},
             .parameters = {io.parameters.data + parameter_offset<Operation<I>::first>},
-            .prepared =
-                io.prepared ? offset<const T>(io.prepared, prepared_offset<T, Purpose::forward>(I)) : nullptr,
+            .prepared = io.prepared
+                            ? offset<const T>(io.prepared, io.mode == Mode::inference
+                                                               ? prepared_offset<T, Purpose::inference>(I)
+                                                               : prepared_offset<T, Purpose::forward>(I))
+                            : nullptr,
             .cache = place<typename On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
             .scratch = scratch,
             .mode = io.mode,
@@ -229,54 +224,19 @@ struct SequentialOn : LayerDefaults {
   }
 
   /// Calls visit(std::type_identity<Step>, layer, name, parameters_begin) for every layer, in order; for a
-  /// chain, for the layers in it. `prefix` is "" or ends with "/".
-  template <class LayerTuple, class Visit>
-  static void for_each_layer(const LayerTuple& layers, const std::string& prefix, std::size_t first,
+  /// layer of layers, for those in it. `prefix` is "" or ends with "/".
+  template <class Visit>
+  static void for_each_layer(const auto& chain, const std::string& prefix, std::size_t first,
                              const Visit& visit) {
     detail::LayerNames names;
-    const auto visit_layer = [&]<std::size_t I>() {
-      using Here = Step<I>;
-      const auto& layer = std::get<I>(layers);
-      const std::string name = prefix + names.next(Here::Layer::class_name);
-      const std::size_t begin = first + parameter_offset<I>;
-      if constexpr (requires { Here::On::for_each_layer(layer.layers, name, begin, visit); })
-        Here::On::for_each_layer(layer.layers, name + "/", begin, visit);
-      else
-        visit(std::type_identity<Here>{}, layer, name, begin);
-    };
-    [&]<std::size_t... I>(std::index_sequence<I...>) { (visit_layer.template operator()<I>(), ...); }
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (detail::visit_layer<Step<I>>(std::get<I>(chain.layers),
+                                    prefix + names.next(Step<I>::Layer::class_name),
+                                    first + parameter_offset<I>, visit),
+       ...);
+    }
     (std::make_index_sequence<count>{});
   }
-
-  /// Calls visit(ParameterInfo) for every parameter, in the order of the arena.
-  template <class LayerTuple, class Visit>
-  static void for_each_parameter(const LayerTuple& layers, const std::string& prefix, std::size_t first,
-                                 const Visit& visit) {
-    for_each_layer(layers, prefix, first,
-                   [&]<class Here>(std::type_identity<Here>, const auto& layer, const std::string& name,
-                                   std::size_t begin) {
-                     Here::On::Parameters::for_each([&]<class P>(std::size_t offset_in_layer) {
-                       Regularizer regularizer;
-                       if constexpr (!std::is_null_pointer_v<std::remove_const_t<decltype(P::regularizer)>>)
-                         regularizer = layer.*P::regularizer;
-                       visit(ParameterInfo{.name = name + "/" + std::string(P::name.view()),
-                                           .extents = P::Shape::extents,
-                                           .offset = begin + offset_in_layer,
-                                           .trainable = P::trainable,
-                                           .initializer = layer.*P::initializer,
-                                           .regularizer = regularizer});
-                     });
-                   });
-  }
-
-  /// Where the parameters of layer I begin.
-  template <std::size_t I>
-  static constexpr std::size_t parameter_offset = [] {
-    return []<std::size_t... J>(std::index_sequence<J...>) {
-      return (std::size_t{0} + ... + Step<J>::On::Parameters::arena_size);
-    }
-    (std::make_index_sequence<I>{});
-  }();
 
  private:
   static constexpr std::size_t kept_before(std::size_t index) {
@@ -289,8 +249,6 @@ struct SequentialOn : LayerDefaults {
     return detail::sum_before(traits, index, &detail::OperationTraits::statistics);
   }
 
-  static constexpr std::array<bool, operation_count> shares = detail::results_that_overwrite(traits);
-  static constexpr std::array<bool, operation_count> is_output = detail::results_at_output(shares);
   static constexpr std::array<std::size_t, operation_count> turn = detail::gradient_turns(shares);
   static constexpr std::size_t first_with_parameters = [] {
     std::size_t i = 0;
@@ -300,9 +258,7 @@ struct SequentialOn : LayerDefaults {
 
   // A gradient is propagated down to the first operation that has parameters, unless the caller wants it too.
   static constexpr Purpose operation_purpose(Purpose chain, std::size_t index) {
-    if (chain == Purpose::forward) return chain;
-    return chain == Purpose::all_gradients || first_with_parameters < index ? Purpose::all_gradients
-                                                                            : Purpose::weight_gradients;
+    return detail::purpose_for(chain, traits[index], first_with_parameters < index);
   }
 
   template <class T, Purpose purpose>

@@ -12,6 +12,7 @@
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/random.hpp"
 #include "digitnet/layers/layer.hpp"
+#include "digitnet/model/chain.hpp"
 
 namespace digitnet::testing {
 
@@ -96,7 +97,7 @@ struct Bench {
   const T* prepare(Poisoned<std::byte>& memory) {
     T* const prepared = reinterpret_cast<T*>(memory.data());
     if constexpr (On::template prepared_bytes<T, purpose>() > 0)
-      On::template prepare<T, purpose>({parameters.data()}, prepared);
+      On::template prepare<T, purpose>(layer, {parameters.data()}, prepared);
     return prepared;
   }
   void forward(RandomKey key) {
@@ -180,9 +181,9 @@ double check_gradients(const Layer& layer = {}, GradientCheck settings = {}) {
       if (trainable) trained.push_back(offset + i);
     }
   };
-  if constexpr (requires { On::for_each_parameter(layer.layers, "", 0, [](const auto&) {}); })
-    On::for_each_parameter(layer.layers, "", 0,
-                           [&](const auto& info) { use(info.offset, info.size(), info.trainable); });
+  if constexpr (requires { On::for_each_layer(layer, "", 0, [](const auto&...) {}); })
+    digitnet::detail::for_each_parameter<On>(
+        layer, [&](const auto& info) { use(info.offset, info.size(), info.trainable); });
   else
     On::Parameters::for_each([&]<class P>(std::size_t offset) { use(offset, P::Shape::size, P::trainable); });
   for (const std::size_t i : used) parameters[i] = random.uniform(-0.5, 0.5);

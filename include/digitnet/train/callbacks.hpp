@@ -43,6 +43,9 @@ class TrainingControl {
   virtual void restore(TrainingState state) = 0;
   /// The optimizer's slots for each parameter.
   virtual std::size_t slots() const = 0;
+  /// Moving statistics (BatchNormalization's) follow one pass over the training data; parameters that are
+  /// trained stay. Nothing for a model without such.
+  virtual void update_statistics() = 0;
 };
 
 /// Base of all callbacks: override what you need. Called on the thread that called `fit`.

@@ -16,6 +16,7 @@
 #include "digitnet/model/sequential.hpp"
 #include "digitnet/train/gradients.hpp"
 #include "digitnet/train/losses.hpp"
+#include "digitnet/train/sample_transform.hpp"
 
 namespace digitnet {
 
@@ -37,7 +38,9 @@ struct BatchResult {
 struct Batch {
   const DataView& data;
   std::span<const std::uint32_t> indices;
-  std::span<const float> weights;  ///< of data's samples, or empty
+  std::span<const float> weights;        ///< of data's samples, or empty
+  SampleTransform* transform = nullptr;  ///< what happens to samples before they are trained on
+  RandomKey transforming{};              ///< belongs to (seed, epoch)
 };
 
 namespace detail {
@@ -95,8 +98,11 @@ class GradientEngine {
         loss_(loss),
         team_(team),
         workspaces_(team.size()),
-        prepared_forward_(On::template prepared_bytes<float, Purpose::forward>() / sizeof(float)),
-        prepared_backward_(On::template prepared_bytes<float, Purpose::weight_gradients>() / sizeof(float)) {
+        prepared_forward_(std::max(On::template prepared_bytes<float, Purpose::forward>(),
+                                   On::template prepared_bytes<float, Purpose::inference>()) /
+                          sizeof(float)),
+        prepared_backward_(On::template prepared_bytes<float, Purpose::weight_gradients>() / sizeof(float)),
+        partners_(team.size()) {
     if constexpr (last_with_loss) loss_.from_logits = true;
     for (std::size_t lane = 0; lane < most_lanes; ++lane) {
       gradients_.emplace_back(Model::arena_size);
@@ -114,12 +120,16 @@ class GradientEngine {
   }
 
   /// Adds the gradients of the batch's mean loss to the lanes' arenas. `key` belongs to (seed, epoch, step).
-  BatchResult accumulate(const Batch& batch, RandomKey key) {
+  /// If the batch is a part of a larger step, `step_samples` tells its number of samples, over which the mean
+  /// is then taken, and every gradient is in the arenas.
+  BatchResult accumulate(const Batch& batch, RandomKey key, std::size_t step_samples = 0) {
     prepare<Purpose::forward, Purpose::weight_gradients>();
     const std::size_t count = batch.indices.size();
     const std::size_t lanes = lane_count(count);
-    if (kept_.size() < count * On::kept) kept_ = Arena<float>(count * On::kept);
     batch_ = count;
+    scale_ = 1.0f / static_cast<float>(std::max(count, step_samples));
+    keeps_ = On::kept > 0 && step_samples <= count;
+    if (keeps_ && kept_.size() < count * On::kept) kept_ = Arena<float>(count * On::kept);
     std::fill_n(results_.begin(), lanes, BatchResult{});
     if constexpr (On::synchronizations > 0)
       accumulate_in_phases(batch, lanes, key);
@@ -129,7 +139,7 @@ class GradientEngine {
         for (std::size_t first = lane * count / lanes; first < end; first += Memory::micro_batch) {
           const MicroBatch here{lane, first, std::min(Memory::micro_batch, end - first)};
           Memory& memory = workspaces_[thread];
-          gather(batch, first, here.count, memory);
+          gather(batch, first, here.count, memory, thread);
           On::forward(forward_io(memory, here.count, Mode::training, key, first));
           results_[lane] += measure(batch, here, memory);
           On::backward(backward_io(memory, here));
@@ -149,7 +159,7 @@ class GradientEngine {
     const std::size_t parts =
         std::min<std::size_t>((count + Memory::micro_batch - 1) / Memory::micro_batch, 256);
     std::vector<BatchResult> results(parts);
-    prepare<Purpose::forward>();
+    prepare<Purpose::inference>();
     team_.for_each(parts, [&](std::size_t part, std::size_t thread) {
       const std::size_t end = (part + 1) * count / parts;
       for (std::size_t first = part * count / parts; first < end; first += Memory::micro_batch)
@@ -162,7 +172,8 @@ class GradientEngine {
 
   /// Gradients of the last batch: the lanes' arenas, to be summed, and the products that are not in them.
   Gradients gradients() const {
-    return {.lanes = lanes_, .products = products_, .kept = kept_.data(), .batch = batch_};
+    return {
+        .lanes = lanes_, .products = products_, .kept = keeps_ ? kept_.data() : nullptr, .batch = batch_};
   }
 
  private:
@@ -176,8 +187,8 @@ class GradientEngine {
       std::size_t turn = 0;
       ((index / On::operation_count == turn++
             ? On::template prepare_operation<float, purposes>(
-                  index % On::operation_count, parameters(),
-                  (purposes == Purpose::forward ? prepared_forward_ : prepared_backward_).data())
+                  index % On::operation_count, body_, parameters(),
+                  (purposes == Purpose::weight_gradients ? prepared_backward_ : prepared_forward_).data())
             : void()),
        ...);
     });
@@ -214,7 +225,7 @@ class GradientEngine {
         .prepared = prepared_backward_.data(),
         .cache = memory.cache(),
         .scratch = memory.scratch(),
-        .kept = {On::kept > 0 ? kept_.data() : nullptr, here.first, batch_},
+        .kept = {keeps_ ? kept_.data() : nullptr, here.first, batch_},
         .statistics = statistics,
         .forward_totals = forward_statistics_.total.data()};
   }
@@ -235,14 +246,23 @@ class GradientEngine {
     forward_statistics_.reserve(micro_batches_.size());
     backward_statistics_.reserve(micro_batches_.size());
     const auto each = [&](const auto& run) {
-      team_.for_each(lanes, [&](std::size_t lane, std::size_t) {
+      team_.for_each(lanes, [&](std::size_t lane, std::size_t thread) {
         for (std::size_t i = first_of_lane[lane]; i < first_of_lane[lane + 1]; ++i)
-          run(micro_batches_[i], phase_workspaces_[i], i);
+          run(micro_batches_[i], phase_workspaces_[i], i, thread);
       });
     };
     const auto forward = [&]<std::size_t phase>() {
-      each([&](const MicroBatch& here, Memory& memory, std::size_t i) {
-        if (phase == 0) gather(batch, here.first, here.count, memory);
+      const auto each_in_turn = [&](const auto& run) {
+        // Nothing is summed before the last phase, so every micro-batch may go to any thread.
+        if (phase == On::synchronizations)
+          each(run);
+        else
+          team_.for_each(micro_batches_.size(), [&](std::size_t i, std::size_t thread) {
+            run(micro_batches_[i], phase_workspaces_[i], i, thread);
+          });
+      };
+      each_in_turn([&](const MicroBatch& here, Memory& memory, std::size_t i, std::size_t thread) {
+        if (phase == 0) gather(batch, here.first, here.count, memory, thread);
         On::template forward_phase<phase>(forward_io(memory, here.count, Mode::training, key, here.first,
                                                      forward_statistics_.of(i, batch_)));
         if constexpr (phase == On::synchronizations) {
@@ -254,7 +274,7 @@ class GradientEngine {
     };
     const auto backward = [&]<std::size_t phase>() {
       backward_statistics_.add_up(micro_batches_.size());
-      each([&](const MicroBatch& here, Memory& memory, std::size_t i) {
+      each([&](const MicroBatch& here, Memory& memory, std::size_t i, std::size_t) {
         On::template backward_phase<phase>(backward_io(memory, here, backward_statistics_.of(i, batch_)));
       });
     };
@@ -265,14 +285,39 @@ class GradientEngine {
     (std::make_index_sequence<On::synchronizations + 1>{});
   }
 
-  static void gather(const Batch& batch, std::size_t first, std::size_t count, Memory& memory) {
-    for (std::size_t i = 0; i < count; ++i)
-      batch.data.samples.copy(batch.indices[first + i], memory.x() + i * Input::size);
+  // One sample as it is trained on, apart from mixing.
+  static void take(const Batch& batch, std::size_t index, float* to, std::size_t thread) {
+    batch.data.samples.copy(index, to);
+    if (batch.transform) batch.transform->apply(to, batch.transforming.child(index), thread);
   }
+  void gather(const Batch& batch, std::size_t first, std::size_t count, Memory& memory, std::size_t thread) {
+    for (std::size_t i = 0; i < count; ++i) {
+      float* const x = memory.x() + i * Input::size;
+      take(batch, batch.indices[first + i], x, thread);
+      const Mixture mixture = mixture_of(batch, first + i);
+      if (mixture.part == 1) continue;
+      if (partners_[thread].size() == 0) partners_[thread] = Arena<float>(Input::size);
+      float* const other = partners_[thread].data();
+      take(batch, mixture.partner, other, thread);
+      for (std::size_t j = 0; j < Input::size; ++j) x[j] = mixture.part * x[j] + (1 - mixture.part) * other[j];
+    }
+  }
+
+  // How much of a sample is left when it is mixed, and with which one of the data.
+  struct Mixture {
+    float part = 1;
+    std::size_t partner = 0;
+  };
+  static Mixture mixture_of(const Batch& batch, std::size_t position) {
+    if (!batch.transform) return {};
+    const RandomKey key = batch.transforming.child(batch.indices[position]).child(mixing);
+    const float part = batch.transform->part_in_mixture(key);
+    return {part, part == 1 ? 0 : batch.indices[Random(key.child(mixing)).below(batch.indices.size())]};
+  }
+  static constexpr std::uint64_t mixing = 1;
 
   // The loss of a micro-batch, and its gradient.
   BatchResult measure(const Batch& batch, const MicroBatch& here, Memory& memory) const {
-    const float scale = 1.0f / static_cast<float>(batch_);
     BatchResult result{.samples = here.count};
     for (std::size_t i = 0; i < here.count; ++i) {
       const std::size_t index = batch.indices[here.first + i];
@@ -280,15 +325,25 @@ class GradientEngine {
       const float* const output = memory.y() + i * outputs;
       float* const gradient = memory.dy() + i * outputs;
       const float weight = batch.weights.empty() ? 1.0f : batch.weights[index];
-      result.loss += double{weight} * double{loss_(outputs, output, target, gradient)};
+      double loss{loss_(outputs, output, target, gradient)};
+      if (const Mixture mixture = mixture_of(batch, here.first + i); mixture.part != 1) {
+        // The loss is that of both targets, by their parts.
+        std::array<float, outputs> other;
+        const double other_loss{
+            loss_(outputs, output, Target(batch.data.targets, mixture.partner), other.data())};
+        loss += double{1 - mixture.part} * (other_loss - loss);
+        for (std::size_t j = 0; j < outputs; ++j) gradient[j] += (1 - mixture.part) * (other[j] - gradient[j]);
+      }
+      result.loss += double{weight} * loss;
       result.correct += is_correct(output, target);
-      for (std::size_t j = 0; j < outputs; ++j) gradient[j] *= weight * scale;
+      for (std::size_t j = 0; j < outputs; ++j) gradient[j] *= weight * scale_;
     }
     return result;
   }
 
   BatchResult test(const Batch& batch, std::size_t first, std::size_t count, Memory& memory) const {
-    gather(batch, first, count, memory);
+    for (std::size_t i = 0; i < count; ++i)
+      batch.data.samples.copy(batch.indices[first + i], memory.x() + i * Input::size);
     On::forward(forward_io(memory, count, Mode::inference, RandomKey{}, first));
     BatchResult result{.samples = count};
     for (std::size_t i = 0; i < count; ++i) {
@@ -338,6 +393,9 @@ class GradientEngine {
   std::vector<GradientProduct> products_;
   Arena<float> kept_;  // what the products need of the batch
   std::size_t batch_ = 0;
+  float scale_ = 1;     // of the gradients: one over the samples of a step
+  bool keeps_ = false;  // whether products are left to the stepper
+  std::vector<Arena<float>> partners_;  // what a sample is mixed with, one a thread
   std::array<BatchResult, most_lanes> results_;
   std::vector<MicroBatch> micro_batches_;  // these are used where phases are
   std::vector<Memory> phase_workspaces_;

@@ -7,7 +7,7 @@
 
 namespace digitnet {
 
-/// Arenas to be summed, and the products whose places in the arenas are empty.
+/// Arenas to be summed, and, where `kept` is not null, the products whose places in the arenas are empty.
 struct Gradients {
   std::span<float* const> lanes;
   std::span<const GradientProduct> products{};

@@ -74,10 +74,11 @@ class ParameterStepper {
     double penalty = 0;
     if (by_norm) {
       for_each_segment(team, [&](Segment& segment, std::size_t) {
-        if (segment.product) multiply(gradients, segment, lanes[0] + segment.begin);
+        const bool product = segment.product && gradients.kept;
+        if (product) multiply(gradients, segment, lanes[0] + segment.begin);
         segment.sums = kernels::reduce_gradients(
             segment.size, parameters.data() + segment.begin,
-            LanesAt(segment.product ? lanes.first(1) : lanes, segment.begin), settings_of(segment));
+            LanesAt(product ? lanes.first(1) : lanes, segment.begin), settings_of(segment));
       });
       measure_norms();
       penalty = total_penalty();
@@ -93,7 +94,7 @@ class ParameterStepper {
           settings.scale = norm_scale(treatment, segment.parameter);
         }
         LanesAt here(by_norm ? lanes.first(1) : lanes, segment.begin);
-        if (segment.product && !by_norm) {
+        if (segment.product && gradients.kept && !by_norm) {
           // A product goes from the cache into the parameters: no arena sees it.
           float* const product = product_memory_[thread].data();
           multiply(gradients, segment, product);
@@ -106,6 +107,12 @@ class ParameterStepper {
     });
     move(parameters, lanes);
     return by_norm ? penalty : total_penalty();
+  }
+
+  /// Moves only what is not trained; the lanes of `gradients` are zero afterwards.
+  void move_statistics(std::span<float> parameters, const Gradients& gradients) const {
+    move(parameters, gradients.lanes);
+    for (float* const lane : gradients.lanes) std::fill_n(lane, arena_size_, 0.0f);
   }
 
   /// The slots, one arena after the other; none before the first step.

@@ -15,6 +15,7 @@
 #include "digitnet/train/interrupt.hpp"
 #include "digitnet/train/parameter_stepper.hpp"
 #include "digitnet/train/progress.hpp"
+#include "digitnet/train/sample_transform.hpp"
 
 namespace digitnet {
 
@@ -33,6 +34,9 @@ struct FitOptions {
   double validation_split =
       0;                ///< this last part of the data is held out for validation instead of trained on
   bool shuffle = true;  ///< a fresh order each epoch
+  SampleTransformHandle augmentation{};  ///< `Augmentation{.rotation = 10}`: what varies in the training images
+  /// A step is taken for so many batches together, as Keras' gradient_accumulation_steps.
+  std::size_t gradient_accumulation = 1;
   std::vector<float> class_weights{};   ///< one for each class, or empty
   std::vector<float> sample_weights{};  ///< one for each sample, or empty
   std::vector<CallbackHandle> callbacks{};
@@ -147,6 +151,8 @@ class Trainer {
       check_options();
       check(data_, "train");
       if (options_.validation.count() > 0) check(options_.validation, "validate");
+      if (options_.augmentation.get())
+        options_.augmentation.get()->begin(Model::InputShape::extents, trainer_.options_.threads);
       split();
       weigh();
     }
@@ -191,6 +197,21 @@ class Trainer {
       options_.initial_epoch = trainer_.epochs();
     }
     std::size_t slots() const override { return trainer_.slots(); }
+    void update_statistics() override {
+      if constexpr (Model::trainable_count < Model::parameter_count) {
+        const RandomKey key = RandomKey(trainer_.options_.seed).child(statistics);
+        std::vector<std::uint32_t> order(data_.count() - held_out_.size());
+        std::iota(order.begin(), order.end(), std::uint32_t{0});
+        digitnet::shuffle(order.begin(), order.end(), key.child(shuffling));
+        for (std::size_t first = 0; first < order.size(); first += options_.batch_size) {
+          const std::size_t count = std::min(options_.batch_size, order.size() - first);
+          const Batch batch{data_, std::span<const std::uint32_t>(order).subspan(first, count), weights_,
+                            options_.augmentation.get(), key.child(augmenting)};
+          trainer_.engine_.accumulate(batch, key.child(first));
+          trainer_.stepper_.move_statistics(trainer_.model_.parameters(), trainer_.engine_.gradients());
+        }
+      }
+    }
 
    private:
     using Clock = std::chrono::steady_clock;
@@ -198,6 +219,8 @@ class Trainer {
     [[gnu::cold]] void check_options() const {
       if (options_.epochs == 0) fail("fit needs at least 1 epoch, but 0 were asked for");
       if (options_.batch_size == 0) fail("The batch size must be at least 1, but is 0");
+      if (options_.gradient_accumulation == 0)
+        fail("gradient_accumulation must be at least 1 batch for each step, but is 0");
       if (!(options_.validation_split >= 0 && options_.validation_split < 1))
         fail("The validation split must be at least 0 and below 1, but is " +
              std::to_string(options_.validation_split));
@@ -248,7 +271,8 @@ class Trainer {
         std::iota(order_.begin(), order_.end(), std::uint32_t{0});
         digitnet::shuffle(order_.begin(), order_.end(), key.child(shuffling));
       }
-      const std::size_t steps = (order_.size() + options_.batch_size - 1) / options_.batch_size;
+      const std::size_t step_samples = options_.batch_size * options_.gradient_accumulation;
+      const std::size_t steps = (order_.size() + step_samples - 1) / step_samples;
       progress_.begin_epoch(epoch, steps);
       const auto begin = Clock::now();
       EpochLogs logs{.epoch = epoch};
@@ -258,13 +282,14 @@ class Trainer {
       double penalties = 0;
       std::size_t step = 0;
       while (step < steps && !stopped_ && !interrupt.interrupted()) {
-        const std::size_t first = step * options_.batch_size;
-        const Batch batch{data_,
-                          std::span<const std::uint32_t>(order_).subspan(
-                              first, std::min(options_.batch_size, order_.size() - first)),
-                          weights_};
+        const std::size_t first = step * step_samples;
+        const Batch batch{
+            data_,
+            std::span<const std::uint32_t>(order_).subspan(first, std::min(step_samples, order_.size() - first)),
+            weights_, options_.augmentation.get(), key.child(augmenting)};
         logs.learning_rate = learning_rate();
-        const BatchResult result = trainer_.train_step(batch, key.child(step), penalties);
+        const BatchResult result =
+            trainer_.train_step(batch, options_.batch_size, key.child(step), penalties);
         sum += result;
         ++step;
         measure(logs, sum, penalties / static_cast<double>(step));
@@ -311,9 +336,18 @@ class Trainer {
 
   // Beyond any step number, so that the order of an epoch and its steps have keys of their own.
   static constexpr std::uint64_t shuffling = ~std::uint64_t{0};
+  static constexpr std::uint64_t augmenting = shuffling - 1;
+  static constexpr std::uint64_t statistics = shuffling - 2;
 
-  BatchResult train_step(const Batch& batch, RandomKey key, double& penalties) {
-    const BatchResult result = engine_.accumulate(batch, key);
+  // A step on samples that go through the model as batches of batch_size.
+  BatchResult train_step(const Batch& samples, std::size_t batch_size, RandomKey key, double& penalties) {
+    BatchResult result;
+    const std::size_t count = samples.indices.size();
+    for (std::size_t first = 0; first < count; first += batch_size) {
+      Batch batch = samples;
+      batch.indices = samples.indices.subspan(first, std::min(batch_size, count - first));
+      result += engine_.accumulate(batch, first == 0 ? key : key.child(first), count);
+    }
     const float rate = optimizer_.learning_rate(step_);
     ++step_;
     penalties += stepper_.step(team_, optimizer_, step_, rate, model_.parameters(), engine_.gradients());

@@ -1,0 +1,103 @@
+// LayerNormalization: each row of the last axis at mean 0 and variance 1, then scaled and shifted.
+#pragma once
+#include <cmath>
+#include <cstddef>
+
+#include "digitnet/layers/layer.hpp"
+
+namespace digitnet {
+
+/// Keras' LayerNormalization over the last axis, for inputs of any rank: training and inference are the same.
+/// Parameters, each (size of the last axis): with Scale "gamma", with Center "beta". Ba, Kiros, Hinton: Layer
+/// Normalization (2016).
+template <bool Center = true, bool Scale = true>
+struct BasicLayerNormalization {
+  static constexpr std::string_view class_name = "LayerNormalization";
+
+  float epsilon = 1e-3f;
+  Initializer beta_initializer = Zeros{};
+  Initializer gamma_initializer = Ones{};
+  Regularizer beta_regularizer{};
+  Regularizer gamma_regularizer{};
+
+  template <class In>
+  struct On : LayerDefaults {
+    using Layer = BasicLayerNormalization;
+    using Output = In;
+    static constexpr std::size_t size = In::last, rows = In::size / size;
+    using Gamma = Parameter<"gamma", Shape<size>, &Layer::gamma_initializer, &Layer::gamma_regularizer>;
+    using Beta = Parameter<"beta", Shape<size>, &Layer::beta_initializer, &Layer::beta_regularizer>;
+    using Parameters =
+        std::conditional_t<Scale,
+                           std::conditional_t<Center, ParameterList<Gamma, Beta>, ParameterList<Gamma>>,
+                           std::conditional_t<Center, ParameterList<Beta>, ParameterList<>>>;
+    static constexpr bool backward_reads_y = false;
+
+    template <class Io>
+    static void forward(const Io& io) {
+      using T = typename Io::Real;
+      for (std::size_t row = 0; row < io.samples() * rows; ++row) {
+        const T* const x = io.x.data + row * size;
+        T* const y = io.y.data + row * size;
+        const Moments<T> m(x, io.layer.epsilon);
+        for (std::size_t i = 0; i < size; ++i)
+          y[i] = gamma<T>(io.parameters, i) * ((x[i] - m.mean) * m.inverse) + beta<T>(io.parameters, i);
+      }
+    }
+    template <class Io>
+    static void backward(const Io& io) {
+      using T = typename Io::Real;
+      for (std::size_t row = 0; row < io.samples() * rows; ++row) {
+        const T* const x = io.x.data + row * size;
+        const T* const dy = io.dy.data + row * size;
+        const Moments<T> m(x, io.layer.epsilon);
+        T sum{0}, product{0};
+        for (std::size_t i = 0; i < size; ++i) {
+          const T normalized = (x[i] - m.mean) * m.inverse;
+          if constexpr (Center) get<"beta">(io.gradients).data[i] += dy[i];
+          if constexpr (Scale) get<"gamma">(io.gradients).data[i] += dy[i] * normalized;
+          const T inner = dy[i] * gamma<T>(io.parameters, i);
+          sum += inner;
+          product += inner * normalized;
+        }
+        if constexpr (Io::wants_dx) {
+          T* const dx = io.dx.data + row * size;
+          for (std::size_t i = 0; i < size; ++i) {
+            const T normalized = (x[i] - m.mean) * m.inverse;
+            dx[i] = m.inverse * (dy[i] * gamma<T>(io.parameters, i) - (sum + normalized * product) / T{size});
+          }
+        }
+      }
+    }
+
+   private:
+    // Mean and 1 / deviation of a row.
+    template <class T>
+    struct Moments {
+      T mean{0}, inverse{0};
+      Moments(const T* x, float epsilon) {
+        for (std::size_t i = 0; i < size; ++i) mean += x[i];
+        mean /= T{size};
+        T variance{0};
+        for (std::size_t i = 0; i < size; ++i) variance += (x[i] - mean) * (x[i] - mean);
+        inverse = 1 / std::sqrt(variance / T{size} + static_cast<T>(epsilon));
+      }
+    };
+    template <class T, class Views>
+    static T gamma(const Views& parameters, std::size_t i) {
+      if constexpr (Scale) return get<"gamma">(parameters).data[i];
+      return 1;
+    }
+    template <class T, class Views>
+    static T beta(const Views& parameters, std::size_t i) {
+      if constexpr (Center) return get<"beta">(parameters).data[i];
+      return 0;
+    }
+  };
+};
+
+/// `LayerNormalization`, `LayerNormalization{.epsilon = 1e-6f}`; without beta or gamma,
+/// BasicLayerNormalization.
+using LayerNormalization = BasicLayerNormalization<>;
+
+}  // namespace digitnet

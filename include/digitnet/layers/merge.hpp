@@ -1,0 +1,142 @@
+// Merges: how a Parallel makes one result of its branches'. Keras' Add, Multiply and Concatenate.
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "digitnet/core/shape.hpp"
+#include "digitnet/core/simd.hpp"
+#include "digitnet/core/tensor.hpp"
+
+// A merge has On<Outputs...>, for branches with results of these shapes:
+//   Output                 a Shape.
+//   passes_gradient        whether the gradient of each branch's result is that of the merge's.
+//   reads_results          whether backward reads the branches' results.
+//   forward(samples, y, results)          assigns y; y may be the first of the results where !reads_results.
+//   backward(samples, dy, results, d)     assigns what d points to, except null and what is dy itself.
+namespace digitnet {
+
+/// The sum of results of one shape.
+struct Add {
+  static constexpr std::string_view class_name = "Add";
+
+  template <class First, class... Rest>
+  struct On {
+    static_assert((std::is_same_v<First, Rest> && ...),
+                  "Add needs branches with results of one shape: change their layers, or use Concatenate");
+    using Output = First;
+    static constexpr bool passes_gradient = true;
+    static constexpr bool reads_results = false;
+    static constexpr std::size_t count = 1 + sizeof...(Rest);
+
+    template <class T>
+    static void forward(std::size_t samples, T* y, const std::array<const T*, count>& results) {
+      const std::size_t size = samples * Output::size;
+      if constexpr (count == 1) {
+        if (y != results[0]) std::copy_n(results[0], size, y);
+      } else {
+        simd::transform(
+            size, y, [](auto a, auto b) { return a + b; }, results[0], results[1]);
+        for (std::size_t i = 2; i < count; ++i)
+          simd::transform(
+              size, y, [](auto a, auto b) { return a + b; }, static_cast<const T*>(y), results[i]);
+      }
+    }
+    template <class T>
+    static void backward(std::size_t samples, const T* dy, const std::array<const T*, count>&,
+                         const std::array<T*, count>& d) {
+      for (T* const to : d)
+        if (to && to != dy) std::copy_n(dy, samples * Output::size, to);
+    }
+  };
+};
+
+/// The product of two results: of one shape, or the second with one number for each channel of the first,
+/// (1, 1, channels).
+struct Multiply {
+  static constexpr std::string_view class_name = "Multiply";
+
+  template <class... Outputs>
+  struct On {
+    static_assert(sizeof...(Outputs) == 2, "Multiply needs two branches");
+    using All = std::tuple<Outputs..., Shape<1>, Shape<1>>;
+    using Output = std::tuple_element_t<0, All>;
+    using Factor = std::tuple_element_t<1, All>;
+    static constexpr bool by_channel = std::is_same_v<Factor, Shape<1, 1, Output::last>>;
+    static constexpr bool fits = std::is_same_v<Factor, Output> || by_channel;
+    static_assert(fits,
+                  "Multiply needs branches with results of one shape, or a second one of (1, 1, channels)");
+    static constexpr bool passes_gradient = false;
+    static constexpr bool reads_results = true;
+    static constexpr std::size_t rows = fits ? Output::size / Factor::size : 1, row = Factor::size;
+
+    template <class T>
+    static void forward(std::size_t samples, T* y, const std::array<const T*, 2>& results) {
+      for (std::size_t i = 0; i < samples * rows; ++i)
+        simd::transform(
+            row, y + i * row, [](auto a, auto b) { return a * b; }, results[0] + i * row,
+            results[1] + i / rows * row);
+    }
+    template <class T>
+    static void backward(std::size_t samples, const T* dy, const std::array<const T*, 2>& results,
+                         const std::array<T*, 2>& d) {
+      // dy may be where one of the results' gradients goes, so each element is read before it is written.
+      if (d[1]) std::fill_n(d[1], samples * row, T{0});
+      for (std::size_t i = 0; i < samples * rows; ++i) {
+        const T* const here = dy + i * row;
+        if (d[1])
+          simd::transform(
+              row, d[1] + i / rows * row, [](auto sum, auto gradient, auto a) { return sum + gradient * a; },
+              static_cast<const T*>(d[1] + i / rows * row), here, results[0] + i * row);
+        if (d[0])
+          simd::transform(
+              row, d[0] + i * row, [](auto gradient, auto b) { return gradient * b; }, here,
+              results[1] + i / rows * row);
+      }
+    }
+  };
+};
+
+/// The results side by side along the last axis.
+struct Concatenate {
+  static constexpr std::string_view class_name = "Concatenate";
+
+  template <class First, class... Rest>
+  struct On {
+    static constexpr std::size_t positions = First::size / First::last;
+    static_assert((true && ... && (First::rank == Rest::rank && Rest::size / Rest::last == positions)),
+                  "Concatenate needs branches whose results agree in all axes but the last");
+    static constexpr std::size_t count = 1 + sizeof...(Rest);
+    static constexpr std::array<std::size_t, count> sizes{First::last, Rest::last...};
+    static constexpr std::size_t last = (First::last + ... + Rest::last);
+    using Output = typename decltype([]<std::size_t... I>(std::index_sequence<I...>) {
+      return std::type_identity<Shape<(I + 1 == First::rank ? last : First::extents[I])...>>{};
+    }(std::make_index_sequence<First::rank>{}))::type;
+    static constexpr bool passes_gradient = false;
+    static constexpr bool reads_results = false;
+
+    template <class T>
+    static void forward(std::size_t samples, T* y, const std::array<const T*, count>& results) {
+      for (std::size_t position = 0; position < samples * positions; ++position)
+        for (std::size_t i = 0; i < count; ++i) {
+          std::copy_n(results[i] + position * sizes[i], sizes[i], y);
+          y += sizes[i];
+        }
+    }
+    template <class T>
+    static void backward(std::size_t samples, const T* dy, const std::array<const T*, count>&,
+                         const std::array<T*, count>& d) {
+      for (std::size_t position = 0; position < samples * positions; ++position)
+        for (std::size_t i = 0; i < count; ++i) {
+          if (d[i]) std::copy_n(dy, sizes[i], d[i] + position * sizes[i]);
+          dy += sizes[i];
+        }
+    }
+  };
+};
+
+}  // namespace digitnet

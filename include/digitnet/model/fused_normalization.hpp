@@ -1,0 +1,286 @@
+// BatchNormalization as a part of its neighbours: with the activation after it in one pass, and after a
+// convolution, into whose kernel and bias it is folded for inference.
+#pragma once
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <type_traits>
+
+#include "digitnet/layers/batch_normalization.hpp"
+#include "digitnet/layers/conv2d.hpp"
+#include "digitnet/layers/depthwise_conv2d.hpp"
+#include "digitnet/layers/layer.hpp"
+#include "digitnet/model/chain.hpp"
+
+namespace digitnet::detail {
+
+/// The normalization's part of what a fused layer gets.
+template <class Normalization, class Z, class Io>
+auto normalization_forward_io(const Io& io, const Normalization& layer, const typename Io::Real* z,
+                              std::size_t parameters_before) {
+  using T = typename Io::Real;
+  return ForwardIo<T, Normalization, Z>{.layer = layer,
+                                        .x = {z, io.samples()},
+                                        .y = {io.y.data, io.samples()},
+                                        .parameters = {io.parameters.data + parameters_before},
+                                        .prepared = nullptr,
+                                        .cache = nullptr,
+                                        .scratch = nullptr,
+                                        .mode = io.mode,
+                                        .random = io.random,
+                                        .first_sample = io.first_sample,
+                                        .statistics = io.statistics};
+}
+template <class Normalization, class Z, bool WantsDx, class Io>
+auto normalization_backward_io(const Io& io, const Normalization& layer, const typename Io::Real* z,
+                               typename Io::Real* dz, std::size_t parameters_before) {
+  using T = typename Io::Real;
+  return BackwardIo<T, Normalization, Z, WantsDx>{.layer = layer,
+                                                  .x = {z, io.samples()},
+                                                  .y = {nullptr, io.samples()},
+                                                  .dx = {dz, io.samples()},
+                                                  .dy = {io.dy.data, io.samples()},
+                                                  .parameters = {io.parameters.data + parameters_before},
+                                                  .gradients = {io.gradients.data + parameters_before},
+                                                  .prepared = nullptr,
+                                                  .cache = nullptr,
+                                                  .scratch = nullptr,
+                                                  .statistics = io.statistics,
+                                                  .forward_totals = io.forward_totals};
+}
+
+/// A normalization and the activation after it, whose derivative is computed again from x.
+template <class Normalization, class Activation>
+struct NormalizationWithActivation {
+  static constexpr std::string_view class_name = "NormalizationWithActivation";
+  static constexpr std::size_t normalization_at = 0;
+  const Normalization* normalization;
+
+  template <class In>
+  struct On : Normalization::template On<In> {
+    using Base = typename Normalization::template On<In>;
+
+    template <class Io>
+    static void forward(const Io& io) {
+      forward_phase<0>(io);
+      forward_phase<1>(io);
+    }
+    template <class Io>
+    static void backward(const Io& io) {
+      backward_phase<0>(io);
+      backward_phase<1>(io);
+    }
+    template <std::size_t phase, class Io>
+    static void forward_phase(const Io& io) {
+      Base::template forward_phase<phase, Activation>(
+          normalization_forward_io<Normalization, In>(io, *io.layer.normalization, io.x.data, 0));
+    }
+    template <std::size_t phase, class Io>
+    static void backward_phase(const Io& io) {
+      Base::template backward_phase<phase, Activation>(
+          normalization_backward_io<Normalization, In, Io::wants_dx>(io, *io.layer.normalization, io.x.data,
+                                                                     io.dx.data, 0));
+    }
+  };
+};
+
+/// What a layer is when a normalization is folded into it: itself with a bias. Its output's channels are the
+/// last axis of its last kernel.
+template <class Product>
+struct FoldedProduct {
+  static constexpr bool exists = false;
+};
+template <std::size_t Filters, Extent Kernel, Extent Strides, Padding Border, bool UseBias>
+struct FoldedProduct<Conv2D<Filters, Kernel, Strides, Border, UseBias>> {
+  static constexpr bool exists = true;
+  using Type = Conv2D<Filters, Kernel, Strides, Border, true>;
+};
+template <Extent Kernel, Extent Strides, Padding Border, std::size_t Multiplier, bool UseBias>
+struct FoldedProduct<DepthwiseConv2D<Kernel, Strides, Border, Multiplier, UseBias>> {
+  static constexpr bool exists = true;
+  using Type = DepthwiseConv2D<Kernel, Strides, Border, Multiplier, true>;
+};
+template <std::size_t Filters, Extent Kernel, Extent Strides, Padding Border, std::size_t Multiplier,
+          bool UseBias>
+struct FoldedProduct<SeparableConv2D<Filters, Kernel, Strides, Border, Multiplier, UseBias>> {
+  static constexpr bool exists = true;
+  using Type = SeparableConv2D<Filters, Kernel, Strides, Border, Multiplier, true>;
+};
+
+/// A convolution, the normalization after it and an activation. In training the convolution's result is kept,
+/// and its gradient takes the place of dy; in inference the folded convolution runs alone.
+template <class Product, class Normalization, class Activation>
+struct NormalizedProduct {
+  static constexpr std::string_view class_name = "NormalizedProduct";
+  static constexpr std::size_t normalization_at = 1;
+  const Normalization* normalization;
+
+  template <class In>
+  struct On : LayerDefaults {
+    using ProductOn = typename Product::template On<In>;
+    using Output = typename ProductOn::Output;
+    using NormalizationOn = typename Normalization::template On<Output>;
+    using Parameters = JoinedParameters<ProductOn, NormalizationOn>;
+    using Folded = typename FoldedProduct<Product>::Type;
+    using FoldedOn = typename Folded::template On<In>;
+    static constexpr std::size_t normalization_offset = ProductOn::Parameters::arena_size;
+    static constexpr std::size_t channels = NormalizationOn::channels;
+    static constexpr bool backward_reads_x = ProductOn::backward_reads_x;
+    static constexpr bool backward_reads_y = false;
+    static constexpr std::size_t synchronizations = NormalizationOn::synchronizations;
+    static constexpr std::size_t statistics = NormalizationOn::statistics;
+    static constexpr std::size_t multiply_adds = ProductOn::multiply_adds;
+    static constexpr std::string_view method = ProductOn::method;
+    static constexpr bool folds = true;
+
+    /// The convolution's result, and its cache.
+    struct Cache {
+      template <class T>
+      using Pointer = std::byte*;
+      template <class T>
+      static constexpr std::size_t bytes(std::size_t samples) {
+        return product_cache<T>(samples) + ProductOn::Cache::template bytes<T>(samples);
+      }
+    };
+    template <class T>
+    static constexpr std::size_t scratch_bytes(std::size_t samples) {
+      return std::max(ProductOn::template scratch_bytes<T>(samples),
+                      FoldedOn::template scratch_bytes<T>(samples));
+    }
+
+    /// For inference: the folded parameters, and what their convolution prepares.
+    template <class T, Purpose purpose>
+    static constexpr std::size_t prepared_bytes() {
+      if constexpr (purpose == Purpose::inference)
+        return folded_bytes<T> + FoldedOn::template prepared_bytes<T, Purpose::forward>();
+      else
+        return ProductOn::template prepared_bytes<T, purpose>();
+    }
+    template <class T, Purpose purpose>
+    static void prepare(const NormalizedProduct& layer, ParameterViews<const T, Parameters> parameters,
+                        T* prepared) {
+      if constexpr (purpose == Purpose::inference) {
+        fold<T>(layer, parameters.data, prepared);
+        if constexpr (FoldedOn::template prepared_bytes<T, Purpose::forward>() > 0)
+          FoldedOn::template prepare<T, Purpose::forward>(folded, {prepared},
+                                                          prepared + folded_bytes<T> / sizeof(T));
+      } else if constexpr (ProductOn::template prepared_bytes<T, purpose>() > 0) {
+        ProductOn::template prepare<T, purpose>(product, {parameters.data}, prepared);
+      }
+    }
+
+    template <class Io>
+    static void forward(const Io& io) {
+      forward_phase<0>(io);
+      forward_phase<1>(io);
+    }
+    template <class Io>
+    static void backward(const Io& io) {
+      backward_phase<0>(io);
+      backward_phase<1>(io);
+    }
+
+    template <std::size_t phase, class Io>
+    static void forward_phase(const Io& io) {
+      using T = typename Io::Real;
+      if (io.mode == Mode::inference) {
+        if constexpr (phase == 1) infer(io);
+        return;
+      }
+      T* const z = reinterpret_cast<T*>(io.cache);
+      if constexpr (phase == 0)
+        ProductOn::forward(
+            product_io<ForwardIo<T, Product, In>>(io, product, io.parameters.data, io.prepared, z, io.cache));
+      NormalizationOn::template forward_phase<phase, Activation>(
+          normalization_forward_io<Normalization, Output>(io, *io.layer.normalization, z,
+                                                          normalization_offset));
+    }
+    template <std::size_t phase, class Io>
+    static void backward_phase(const Io& io) {
+      using T = typename Io::Real;
+      const T* const z = reinterpret_cast<const T*>(io.cache);
+      NormalizationOn::template backward_phase<phase, Activation>(
+          normalization_backward_io<Normalization, Output, true>(io, *io.layer.normalization, z, io.dy.data,
+                                                                 normalization_offset));
+      if constexpr (phase == 1)
+        ProductOn::backward(
+            BackwardIo<T, Product, In, Io::wants_dx>{.layer = product,
+                                                     .x = io.x,
+                                                     .y = {z, io.samples()},
+                                                     .dx = io.dx,
+                                                     .dy = io.dy,
+                                                     .parameters = {io.parameters.data},
+                                                     .gradients = {io.gradients.data},
+                                                     .prepared = io.prepared,
+                                                     .cache = cache_of<ProductOn, T>(io.cache, io.samples()),
+                                                     .scratch = io.scratch});
+    }
+
+   private:
+    static constexpr Product product{};
+    static constexpr Folded folded{};
+    template <class T>
+    static constexpr std::size_t folded_bytes = round_up(FoldedOn::Parameters::arena_size * sizeof(T),
+                                                         alignment_bytes);
+    template <class T>
+    static constexpr std::size_t product_cache(std::size_t samples) {
+      return round_up(samples * Output::size * sizeof(T), alignment_bytes);
+    }
+    template <class On, class T>
+    static auto cache_of(std::byte* cache, std::size_t samples) {
+      return reinterpret_cast<typename On::Cache::template Pointer<T>>(
+          cache ? cache + product_cache<T>(samples) : nullptr);
+    }
+    template <class ProductIo, class Io, class Layer, class T>
+    static ProductIo product_io(const Io& io, const Layer& layer, const T* parameters, const T* prepared,
+                                T* to, std::byte* cache) {
+      return {.layer = layer,
+              .x = io.x,
+              .y = {to, io.samples()},
+              .parameters = {parameters},
+              .prepared = prepared,
+              .cache = cache_of<typename ProductIo::On, T>(cache, io.samples()),
+              .scratch = io.scratch,
+              .mode = io.mode,
+              .random = io.random,
+              .first_sample = io.first_sample};
+    }
+
+    template <class Io>
+    static void infer(const Io& io) {
+      using T = typename Io::Real;
+      if (io.prepared) {
+        FoldedOn::template forward<ForwardIo<T, Folded, In>, Activation>(product_io<ForwardIo<T, Folded, In>>(
+            io, folded, io.prepared, io.prepared + folded_bytes<T> / sizeof(T), io.y.data, nullptr));
+        return;
+      }
+      ProductOn::forward(product_io<ForwardIo<T, Product, In>>(
+          io, product, io.parameters.data, static_cast<const T*>(nullptr), io.y.data, nullptr));
+      NormalizationOn::template forward_phase<1, Activation>(normalization_forward_io<Normalization, Output>(
+          io, *io.layer.normalization, io.y.data, normalization_offset));
+    }
+
+    // Kernel times factor, bias times factor plus offset, of each output channel.
+    template <class T>
+    static void fold(const NormalizedProduct& layer, const T* parameters, T* to) {
+      std::array<T, channels> factors, offsets;
+      NormalizationOn::template inference_map<T>(*layer.normalization, {parameters + normalization_offset},
+                                                 factors, offsets);
+      std::fill_n(to, FoldedOn::Parameters::arena_size, T{0});
+      constexpr std::size_t bias_at = FoldedOn::Parameters::count - 1;
+      std::copy(offsets.begin(), offsets.end(), to + FoldedOn::Parameters::offset(bias_at));
+      std::size_t index = 0;
+      ProductOn::Parameters::for_each([&]<class P>(std::size_t offset) {
+        const bool last_kernel = index + 1 == bias_at, is_bias = index == bias_at;
+        ++index;
+        for (std::size_t i = 0; i < P::Shape::size; ++i) {
+          const T factor = last_kernel || is_bias ? factors[i % channels] : T{1};
+          to[offset + i] += factor * parameters[offset + i];
+        }
+      });
+    }
+  };
+};
+
+}  // namespace digitnet::detail
