@@ -59,8 +59,8 @@ void count_images(benchmark::State& state, std::size_t images) {
 void train(benchmark::State& state, Factory factory, const Task& task) {
   const auto network = factory(task);
   network->train(warm_up_images);
-  for (auto _ : state) network->train(training_images);
-  count_images(state, training_images);
+  for (auto _ : state) network->train(pass_images(task));
+  count_images(state, pass_images(task));
 }
 
 void infer(benchmark::State& state, Factory factory, const Task& task) {

@@ -1,4 +1,6 @@
 // digitnet's part in the contest.
+#include <digitnet/applications/mobilenet.hpp>
+#include <digitnet/applications/resnet.hpp>
 #include <digitnet/digitnet.hpp>
 
 #include "contest.hpp"
@@ -11,6 +13,9 @@ using A = Sequential<Input<784>, Dense<100>, ReLU, Dense<10>, Softmax>;
 using B = Sequential<Input<784>, Dense<512>, ReLU, Dense<512>, ReLU, Dense<10>, Softmax>;
 using C = Sequential<Input<28, 28, 1>, Conv2D<32, 3>, ReLU, MaxPooling2D<2>, Conv2D<64, 3>, ReLU,
                      MaxPooling2D<2>, Flatten, Dense<64>, ReLU, Dense<10>, Softmax>;
+
+using D = applications::ResNet<>;
+using E = applications::MobileNet<>;
 
 template <class Model, class Optimizer>
 class Contender : public contest::Network {
@@ -63,9 +68,11 @@ class Contender : public contest::Network {
 std::unique_ptr<contest::Network> make(const contest::Task& task) {
   if (task.network == 'A') return std::make_unique<Contender<A, SGD>>(task);
   if (task.network == 'B') return std::make_unique<Contender<B, Adam>>(task);
+  if (task.network == 'D') return std::make_unique<Contender<D, Adam>>(task);
+  if (task.network == 'E') return std::make_unique<Contender<E, Adam>>(task);
   return std::make_unique<Contender<C, Adam>>(task);
 }
 
 }  // namespace
 
-int main(int argc, char** argv) { return contest::run(argc, argv, make, "ABC", "ABC"); }
+int main(int argc, char** argv) { return contest::run(argc, argv, make, "ABCDE", "ABC"); }

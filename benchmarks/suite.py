@@ -65,6 +65,8 @@ def network_rows():
     yield Row("train C, batch 128", "train/C/128/2", "images/s", ["oneDNN", "libtorch", "dlib"])
     for network, batch in (("C", 32), ("C", 8), ("B", 128), ("A", 32)):
         yield Row(f"train {network}, batch {batch}", f"train/{network}/{batch}/2", "images/s", ["oneDNN", "libtorch"])
+    for network, title in (("D", "ResNet-20"), ("E", "MobileNet")):
+        yield Row(f"train {title}, batch 128", f"train/{network}/128/2", "images/s", ["libtorch"])
     for network in "CBA":
         yield Row(f"infer {network}, batch 256", f"infer/{network}/256/2", "images/s",
                   ["oneDNN", "libtorch", "onnxruntime"])

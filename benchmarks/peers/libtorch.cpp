@@ -5,6 +5,10 @@
 #include <immintrin.h>
 #include <torch/torch.h>
 
+#include <cstdlib>
+#include <string>
+#include <utility>
+
 #include "contest.hpp"
 
 using torch::Tensor;
@@ -39,6 +43,134 @@ struct Model : torch::nn::Module {
     if (network == 'B') x = dense2(x).relu_();
     return dense3(x);
   }
+};
+
+// D and E: Keras' epsilon and momentum, projections where shapes change, as digitnet's.
+torch::nn::Conv2d convolution(long in, long out, long kernel, long stride, long groups = 1) {
+  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel)
+                               .stride(stride)
+                               .padding(kernel / 2)
+                               .groups(groups)
+                               .bias(false));
+}
+struct Normalized : torch::nn::Module {
+  torch::nn::Conv2d product{nullptr};
+  torch::nn::BatchNorm2d normalization{nullptr};
+  Normalized(long in, long out, long kernel, long stride, long groups = 1) {
+    product = register_module("product", convolution(in, out, kernel, stride, groups));
+    normalization = register_module(
+        "normalization", torch::nn::BatchNorm2d(torch::nn::BatchNorm2dOptions(out).eps(1e-3).momentum(0.01)));
+  }
+  Tensor forward(const Tensor& x) { return normalization(product(x)); }
+};
+
+struct Deep : torch::nn::Module {
+  virtual Tensor features(Tensor x) = 0;
+  torch::nn::Linear last{nullptr};
+  Tensor forward(Tensor x) {
+    x = laid_out(x.view({-1, 1, 28, 28}));
+    x = features(x);
+    return last(torch::mean(x.is_mkldnn() ? x.to_dense() : x, {2, 3}));
+  }
+  static Tensor laid_out(const Tensor& x) {
+    static const char* const layout = std::getenv("LIBTORCH_LAYOUT");
+    if (layout && layout == std::string("plain")) return x;
+    if (layout && layout == std::string("channels_last")) return x.contiguous(at::MemoryFormat::ChannelsLast);
+    return x.to_mkldnn();
+  }
+};
+
+struct ResNet20 : Deep {
+  struct Block {
+    std::shared_ptr<Normalized> first, second, shortcut;
+  };
+  std::shared_ptr<Normalized> stem;
+  std::vector<Block> blocks;
+  ResNet20() {
+    stem = register_module("stem", std::make_shared<Normalized>(1, 16, 3, 1));
+    long in = 16;
+    for (const long filters : {16, 32, 64})
+      for (int i = 0; i < 3; ++i) {
+        const long stride = filters > in ? 2 : 1;
+        const std::string name = std::to_string(blocks.size());
+        Block block{register_module("a" + name, std::make_shared<Normalized>(in, filters, 3, stride)),
+                    register_module("b" + name, std::make_shared<Normalized>(filters, filters, 3, 1)), nullptr};
+        if (filters > in)
+          block.shortcut = register_module("c" + name, std::make_shared<Normalized>(in, filters, 1, stride));
+        blocks.push_back(block);
+        in = filters;
+      }
+    last = register_module("last", torch::nn::Linear(64, 10));
+  }
+  Tensor features(Tensor x) override {
+    x = torch::relu(stem->forward(x));
+    for (const Block& block : blocks) {
+      const Tensor y = block.second->forward(torch::relu(block.first->forward(x)));
+      x = torch::relu(y + (block.shortcut ? block.shortcut->forward(x) : x));
+    }
+    return x;
+  }
+};
+
+struct MobileNet : Deep {
+  std::vector<std::shared_ptr<Normalized>> layers;
+  MobileNet() {
+    const auto add = [&](long in, long out, long kernel, long stride, long groups) {
+      layers.push_back(register_module("l" + std::to_string(layers.size()),
+                                       std::make_shared<Normalized>(in, out, kernel, stride, groups)));
+    };
+    add(1, 32, 3, 1, 1);
+    long in = 32;
+    const std::pair<long, long> stages[] = {{64, 1}, {128, 2}, {128, 1}, {256, 2}, {256, 1}};
+    for (const auto& [filters, stride] : stages) {
+      add(in, in, 3, stride, in);
+      add(in, filters, 1, 1, 1);
+      in = filters;
+    }
+    last = register_module("last", torch::nn::Linear(256, 10));
+  }
+  Tensor features(Tensor x) override {
+    for (const auto& layer : layers) x = torch::relu(layer->forward(x));
+    return x;
+  }
+};
+
+class DeepContender : public contest::Network {
+ public:
+  explicit DeepContender(const contest::Task& task) : task_(task) {
+    at::set_num_threads(task.threads);
+    _MM_SET_FLUSH_ZERO_MODE(_MM_FLUSH_ZERO_ON);
+    _MM_SET_DENORMALS_ZERO_MODE(_MM_DENORMALS_ZERO_ON);
+    if (task.network == 'D')
+      model_ = std::make_shared<ResNet20>();
+    else
+      model_ = std::make_shared<MobileNet>();
+    const auto digits = contest::digit_floats(contest::pass_images(task));
+    const auto count = static_cast<long>(digits.count);
+    images_ = torch::from_blob(const_cast<float*>(digits.pixels.data()), {count, 784}).clone();
+    labels_ = torch::empty({count}, torch::kLong);
+    for (std::size_t i = 0; i < digits.count; ++i) labels_.data_ptr<long>()[i] = digits.labels[i];
+    optimizer_ = std::make_unique<torch::optim::Adam>(model_->parameters(), 1e-3);
+  }
+  void train(std::size_t images) override {
+    const Tensor order = torch::randperm(static_cast<long>(images), torch::kLong);
+    const auto batch = static_cast<long>(task_.batch);
+    for (long first = 0; first < order.size(0); first += batch) {
+      const Tensor indices = order.narrow(0, first, batch);
+      const Tensor loss = torch::nn::functional::cross_entropy(
+          model_->forward(images_.index_select(0, indices)), labels_.index_select(0, indices));
+      optimizer_->zero_grad();
+      loss.backward();
+      optimizer_->step();
+    }
+  }
+  float predict(std::size_t) override { return 0; }
+
+ private:
+  contest::Task task_;
+  std::shared_ptr<Deep> model_{};
+  std::unique_ptr<torch::optim::Optimizer> optimizer_{};
+  Tensor images_{}, labels_{};
 };
 
 class Contender : public contest::Network {
@@ -108,7 +240,8 @@ class Contender : public contest::Network {
 
 int main(int argc, char** argv) {
   const auto make = [](const contest::Task& task) -> std::unique_ptr<contest::Network> {
+    if (task.network >= 'D') return std::make_unique<DeepContender>(task);
     return std::make_unique<Contender>(task);
   };
-  return contest::run(argc, argv, make, "ABC", "ABC");
+  return contest::run(argc, argv, make, "ABCDE", "ABC");
 }

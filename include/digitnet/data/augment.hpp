@@ -44,6 +44,8 @@ struct Augmentation {
   /// and others: mixup: Beyond Empirical Risk Minimization (2017).
   float mixup = 0;
 
+  bool operator==(const Augmentation&) const = default;
+
   /// Throws an Error that names what is out of range.
   [[gnu::cold]] void check() const {
     const auto within = [](float value, float low, float high, const char* name) {

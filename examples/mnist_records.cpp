@@ -1,0 +1,118 @@
+// Reproduces the accuracy table of the README: trains each of its networks five times, with different seeds,
+// on all training images, and measures it once on the test images. Settings were chosen on the last 5,000
+// training images, held out (--validate).
+#include <CLI/CLI.hpp>
+#include <digitnet/core/atomic_file.hpp>
+#include <iostream>
+#include <sstream>
+
+#include "records/record.hpp"
+
+namespace records {
+
+TrainTest data_for(const Options& options, const Recipe& recipe) {
+  TrainTest data = recipe.dataset == "mnist" ? datasets::mnist() : datasets::fashion_mnist();
+  constexpr std::size_t held_out = 5000;
+  if (!options.validate) return data;
+  const std::size_t trained = data.train.size() - held_out;
+  return {slice(data.train, 0, trained), slice(data.train, trained, held_out)};
+}
+
+std::string settings_text(const Recipe& recipe) {
+  std::ostringstream text;
+  text << recipe.epochs << " epochs, batch " << recipe.batch_size << ", Adam, rate to "
+       << recipe.learning_rate << ", average " << recipe.average;
+  const auto add = [&](const char* name, float value, const char* unit = "") {
+    if (value > 0) text << ", " << name << " " << value << unit;
+  };
+  add("label smoothing", recipe.label_smoothing);
+  add("weight decay", recipe.weight_decay);
+  const Augmentation& vary = recipe.augmentation;
+  add("rotation", vary.rotation, "°");
+  add("shift", vary.shift, " px");
+  add("scale", vary.scale);
+  add("shear", vary.shear, "°");
+  add("elastic", vary.elastic_alpha);
+  if (vary.elastic_alpha > 0) text << "/" << vary.elastic_sigma;
+  if (vary.horizontal_flip) text << ", flip";
+  add("erasing", vary.erasing);
+  add("mixup", vary.mixup);
+  return text.str();
+}
+
+double accuracy(const Labels& labels, const Labels& answers) {
+  std::size_t right = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) right += labels(i) == answers(i);
+  return 100 * static_cast<double>(right) / static_cast<double>(labels.size());
+}
+
+std::string kept_path(const Options& options, const Recipe& recipe, std::uint64_t seed) {
+  if (options.keep.empty()) return "";
+  return options.keep + "/" + recipe.name + "-" + std::to_string(seed) +
+         (options.validate ? "-validate" : "") + ".safetensors";
+}
+double kept_seconds(const std::string& path) {
+  double seconds = 0;
+  if (std::FILE* const file = path.empty() ? nullptr : std::fopen((path + ".seconds").c_str(), "r")) {
+    if (std::fscanf(file, "%lf", &seconds) != 1) seconds = 0;
+    std::fclose(file);
+  }
+  return seconds;
+}
+void keep_seconds(const std::string& path, double seconds) {
+  const std::string text = std::to_string(seconds) + "\n";
+  AtomicFile file(path + ".seconds");
+  file.write(text.data(), text.size());
+  file.commit();
+}
+
+namespace {
+
+void print(const std::vector<Line>& table, const std::string& what) {
+  std::printf("\n| name | network | settings | parameters | %s | seconds |\n|---|---|---|---|---|---|\n",
+              what.c_str());
+  for (const Line& line : table) {
+    const std::string parameters = digitnet::detail::with_thousands(line.parameters);
+    std::printf("| `%s` | %s | %s | %s | %.2f", line.name.c_str(), line.network.c_str(),
+                line.settings.c_str(), parameters.c_str(), mean(line.accuracies));
+    if (line.accuracies.size() > 1) std::printf(" ± %.2f", deviation(line.accuracies));
+    std::printf(" %% | %.0f |\n", line.seconds);
+  }
+}
+
+}  // namespace
+
+}  // namespace records
+
+int main(int argc, char** argv) {
+  using namespace records;
+  Options options;
+  std::string wanted;
+  CLI::App app{"Trains the networks of the accuracy table and prints it."};
+  app.add_option("--only", wanted, "one line of the table, by its name")
+      ->check(CLI::IsMember({"ann", "ann-augmented", "small-cnn", "cnn-augmented", "ensemble", "resnet",
+                             "mobilenet", "fashion-cnn", "fashion-resnet"}));
+  app.add_option("--seeds", options.seeds, "of initial weights and all other randomness")->delimiter(',');
+  app.add_option("--threads", options.threads, "threads to train on; the results do not depend on it")
+      ->capture_default_str();
+  app.add_flag("--validate", options.validate,
+               "train on all but the last 5,000 training images and measure on these");
+  app.add_option("--keep", options.keep, "folder for the trained models; what is there is not trained again")
+      ->check(CLI::ExistingDirectory);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  try {
+    std::vector<Line> table;
+    measure_anns(options, wanted, table);
+    measure_cnns(options, wanted, table);
+    measure_resnets(options, wanted, table);
+    measure_mobilenets(options, wanted, table);
+    print(table, options.validate ? "of 5,000 held out images" : "of the test images");
+  } catch (const std::exception& error) {
+    std::cerr << argv[0] << ": " << error.what() << "\n";
+    return 1;
+  }
+}

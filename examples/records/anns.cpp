@@ -1,0 +1,44 @@
+#include "record.hpp"
+
+namespace records {
+
+namespace {
+
+auto ann(Seed seed, float drop_input, float drop) {
+  return Sequential{seed,
+                    Input<784>{},
+                    Dropout{drop_input},
+                    Dense<1024, no_bias>{},
+                    BatchNormalization{},
+                    ReLU{},
+                    Dropout{drop},
+                    Dense<1024, no_bias>{},
+                    BatchNormalization{},
+                    ReLU{},
+                    Dropout{drop},
+                    Dense<10>{},
+                    Softmax{}};
+}
+
+}  // namespace
+
+void measure_anns(const Options& options, const std::string& wanted, std::vector<Line>& table) {
+  measure(options, wanted, table,
+          {.name = "ann",
+           .network = "784-1024-1024-10, dropout",
+           .epochs = 40,
+           .batch_size = 128,
+           .learning_rate = 2e-3f},
+          [](Seed seed) { return ann(seed, 0.2f, 0.5f); });
+  measure(options, wanted, table,
+          {.name = "ann-augmented",
+           .network = "784-1024-1024-10, augmentation",
+           .epochs = 60,
+           .batch_size = 128,
+           .learning_rate = 2e-3f,
+           .average = 0.9995f,
+           .augmentation = digits_vary},
+          [](Seed seed) { return ann(seed, 0.0f, 0.2f); });
+}
+
+}  // namespace records

@@ -1,0 +1,134 @@
+// How a network of the accuracy table is trained and measured, several times with different seeds.
+#pragma once
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <digitnet/digitnet.hpp>
+#include <string>
+#include <vector>
+
+namespace records {
+
+using namespace digitnet;
+
+/// What the command line asks for.
+struct Options {
+  std::vector<std::uint64_t> seeds{1, 2, 3, 4, 5};
+  std::size_t threads = hardware_threads();
+  bool validate = false;  ///< train on all but the last 5,000 training images, and measure on these
+  std::string keep{};     ///< folder that keeps trained models, so that a run that was ended goes on
+};
+
+/// A line of the table: what is trained, on what, and how. The learning rate rises over a tenth of the steps
+/// and falls to zero; parameters are averaged by `average` a step.
+struct Recipe {
+  std::string name, network, dataset = "mnist";
+  std::size_t epochs = 1, batch_size = 64;
+  float learning_rate = 1e-3f, average = 0.999f, label_smoothing = 0, weight_decay = 0;
+  Augmentation augmentation{};
+};
+
+/// What was measured.
+struct Line {
+  std::string name, network, settings;
+  std::size_t parameters = 0;
+  std::vector<double> accuracies{};  ///< percent, one a seed
+  double seconds = 0;                ///< of one training, the mean
+};
+
+inline double mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+inline double deviation(const std::vector<double>& values) {
+  double squares = 0;
+  for (const double value : values) squares += std::pow(value - mean(values), 2);
+  return values.size() > 1 ? std::sqrt(squares / static_cast<double>(values.size() - 1)) : 0;
+}
+
+/// The images to train on and those to measure on.
+TrainTest data_for(const Options& options, const Recipe& recipe);
+/// "20 epochs, batch 64, rate 0.003, ..."
+std::string settings_text(const Recipe& recipe);
+/// Percent of right answers.
+double accuracy(const Labels& labels, const Labels& answers);
+
+/// Where a trained model and its seconds are kept; "" for nowhere.
+std::string kept_path(const Options& options, const Recipe& recipe, std::uint64_t seed);
+double kept_seconds(const std::string& path);
+void keep_seconds(const std::string& path, double seconds);
+
+/// Trains (or finds kept) a model of each seed, and measures it. `make` gives a model of a seed.
+template <class Make>
+auto train_all(const Options& options, const Recipe& recipe, const TrainTest& data, const Make& make,
+               Line& line) {
+  std::vector<decltype(make(Seed{}))> models;
+  using Model = decltype(make(Seed{}));
+  line = {.name = recipe.name,
+          .network = recipe.network,
+          .settings = settings_text(recipe),
+          .parameters = Model::parameter_count};
+  for (const std::uint64_t seed : options.seeds) {
+    models.push_back(make(Seed{seed}));
+    Model& model = models.back();
+    const std::string path = kept_path(options, recipe, seed);
+    double seconds = kept_seconds(path);
+    if (seconds > 0) {
+      load_safetensors(model, path);
+    } else {
+      const std::size_t steps =
+          (data.train.size() + recipe.batch_size - 1) / recipe.batch_size * recipe.epochs;
+      const OneCycle rate{.peak = recipe.learning_rate, .total_steps = steps, .rising_part = 0.1f};
+      Trainer trainer{model,
+                      Adam{.learning_rate = rate, .weight_decay = recipe.weight_decay},
+                      CategoricalCrossentropy{.label_smoothing = recipe.label_smoothing},
+                      {.threads = options.threads, .seed = Seed{seed}}};
+      FitOptions fit{.epochs = recipe.epochs,
+                     .batch_size = recipe.batch_size,
+                     .callbacks = {ExponentialMovingAverage{{.momentum = recipe.average, .every = 4}}},
+                     .verbose = Verbose::silent};
+      if (recipe.augmentation != Augmentation{}) fit.augmentation = recipe.augmentation;
+      const auto begin = std::chrono::steady_clock::now();
+      const History history = trainer.fit(data.train, fit);
+      seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      if (history.interrupted) fail("Interrupted: what was trained before is kept where --keep is given");
+      if (!path.empty()) {
+        save_safetensors(model, path);
+        keep_seconds(path, seconds);
+      }
+    }
+    const double found = accuracy(data.test.labels, model.predict_classes(data.test.images));
+    std::printf("%s, seed %llu: %.2f %% after %.0f s\n", recipe.name.c_str(),
+                static_cast<unsigned long long>(seed), found, seconds);
+    std::fflush(stdout);
+    line.accuracies.push_back(found);
+    line.seconds += seconds / static_cast<double>(options.seeds.size());
+  }
+  return models;
+}
+
+/// The lines that each file measures, if `wanted` (a name, or "" for all) is among them.
+void measure_anns(const Options& options, const std::string& wanted, std::vector<Line>& table);
+void measure_cnns(const Options& options, const std::string& wanted, std::vector<Line>& table);
+void measure_resnets(const Options& options, const std::string& wanted, std::vector<Line>& table);
+void measure_mobilenets(const Options& options, const std::string& wanted, std::vector<Line>& table);
+
+/// One line of a network, unless another one is wanted.
+template <class Make>
+void measure(const Options& options, const std::string& wanted, std::vector<Line>& table,
+             const Recipe& recipe, const Make& make) {
+  if (!wanted.empty() && wanted != recipe.name) return;
+  const TrainTest data = data_for(options, recipe);
+  Line line;
+  train_all(options, recipe, data, make, line);
+  table.push_back(line);
+}
+
+/// How MNIST's digits are varied.
+inline constexpr Augmentation digits_vary{
+    .rotation = 8, .shift = 1.5f, .scale = 0.1f, .shear = 5, .elastic_alpha = 36, .elastic_sigma = 5};
+/// And Fashion-MNIST's clothes.
+inline constexpr Augmentation clothes_vary{.shift = 2, .horizontal_flip = true, .erasing = 0.25f};
+
+}  // namespace records
