@@ -10,7 +10,6 @@
 
 using namespace digitnet;
 using support::Folder;
-using support::read_file;
 using support::write_file;
 
 namespace {
@@ -124,7 +123,7 @@ TEST_CASE("what is wrong with a given folder is said") {
   write_dataset(folder.path(), 5, 5);
   ::unlink((folder / "t10k-labels-idx1-ubyte.gz").c_str());
   CHECK_ERROR("has no t10k-labels-idx1-ubyte.gz", datasets::mnist({.directory = folder.path()}));
-  write_file(folder / "t10k-labels-idx1-ubyte.gz", read_file(folder / "t10k-images-idx3-ubyte.gz"));
+  write_file(folder / "t10k-labels-idx1-ubyte.gz", support::read_file(folder / "t10k-images-idx3-ubyte.gz"));
   CHECK_ERROR("holds an array of rank 3, but rank 1 is expected here: are images and labels exchanged?",
               datasets::mnist({.directory = folder.path()}));
 }
@@ -156,7 +155,7 @@ TEST_CASE("a download is kept only if it is whole and has the right content") {
   for (std::size_t i = 0; i < array.size(); ++i) array.data()[i] = static_cast<std::uint8_t>(i * i >> 4);
   write_idx(folder / "plain", array);
   write_idx(folder / "source.gz", array);
-  const std::string body = read_file(folder / "source.gz"), plain = read_file(folder / "plain");
+  const std::string body = support::read_file(folder / "source.gz"), plain = support::read_file(folder / "plain");
   const Sha256 sum = detail::sha256({plain.begin(), plain.end()});
   const std::string target = folder / "cache/deep/file.gz";
 
@@ -174,7 +173,7 @@ TEST_CASE("a download is kept only if it is whole and has the right content") {
   CHECK_ERROR("Could", download({"http://127.0.0.1:1/"}, "file.gz", sum, target));
   CHECK(folder.files().size() == 2);  // nothing was written
   download({cut.url(), missing.url(), good.url()}, "file.gz", sum, target);
-  CHECK(read_file(target) == body);
+  CHECK(support::read_file(target) == body);
 }
 
 TEST_CASE("a dataset that cannot be fetched says what each mirror did, and leaves no partial file") {

@@ -4,7 +4,6 @@
 
 using namespace digitnet;
 using support::Folder;
-using support::read_file;
 using support::write_file;
 
 namespace {
@@ -97,7 +96,7 @@ TEST_CASE("damaged gzip is refused") {
   auto array = xt::xtensor<std::uint8_t, 2>::from_shape({100, 100});
   for (std::size_t i = 0; i < array.size(); ++i) array.data()[i] = static_cast<std::uint8_t>(i * i >> 3);
   write_idx(folder / "good.gz", array);
-  const std::string good = read_file(folder / "good.gz");
+  const std::string good = support::read_file(folder / "good.gz");
   const std::string path = folder / "bad.gz";
   const auto read = [&] { read_idx<std::uint8_t, 2>(path); };
   write_file(path, good.substr(0, good.size() / 2));
@@ -120,7 +119,7 @@ TEST_CASE("no mutation of a file crashes the reader") {
   array.fill(3);
   for (const char* const name : {"a", "a.gz"}) {
     write_idx(folder / name, array);
-    const std::string good = read_file(folder / name);
+    const std::string good = support::read_file(folder / name);
     for (std::size_t i = 0; i < 300; ++i) {
       std::string bytes = good;
       bytes[i * 7919 % std::min<std::size_t>(bytes.size(), 40)] = static_cast<char>(i * 31);

@@ -18,13 +18,6 @@ struct DepthwiseOn : LayerDefaults {
   static constexpr bool fits =
       !is_image || Border == same || (KernelSize.height <= In::height && KernelSize.width <= In::width);
   static constexpr bool moves = Strides.height > 0 && Strides.width > 0;
-  static_assert(is_image,
-                "A depthwise convolution needs an image (height, width, channels): put Reshape before it");
-  static_assert(fits,
-                "The depthwise convolution's kernel is larger than its input: use a smaller kernel, padding "
-                "same, or fewer poolings before it");
-  static_assert(moves, "The depthwise convolution's strides must be at least 1");
-  static_assert(Multiplier > 0, "The depthwise convolution's multiplier must be at least 1");
   static constexpr std::size_t multiplier = Multiplier > 0 ? Multiplier : 1;
   static constexpr Extent kernel_size = is_image && fits ? KernelSize : Extent{1};
   static constexpr std::size_t wide_channels = In::channels * multiplier;
@@ -82,6 +75,14 @@ struct DepthwiseOn : LayerDefaults {
     for (std::size_t j = 0; j < In::size; ++j) std::fill_n(to + j * multiplier, multiplier, image[j]);
     return to;
   }
+
+  static_assert(is_image,
+                "A depthwise convolution needs an image (height, width, channels): put Reshape before it");
+  static_assert(fits,
+                "The depthwise convolution's kernel is larger than its input: use a smaller kernel, padding "
+                "same, or fewer poolings before it");
+  static_assert(moves, "The depthwise convolution's strides must be at least 1");
+  static_assert(Multiplier > 0, "The depthwise convolution's multiplier must be at least 1");
 };
 
 }  // namespace detail

@@ -26,8 +26,6 @@ struct Add {
 
   template <class First, class... Rest>
   struct On {
-    static_assert((std::is_same_v<First, Rest> && ...),
-                  "Add needs branches with results of one shape: change their layers, or use Concatenate");
     using Output = First;
     static constexpr bool passes_gradient = true;
     static constexpr bool reads_results = false;
@@ -52,6 +50,9 @@ struct Add {
       for (T* const to : d)
         if (to && to != dy) std::copy_n(dy, samples * Output::size, to);
     }
+
+    static_assert((std::is_same_v<First, Rest> && ...),
+                  "Add needs branches with results of one shape: change their layers, or use Concatenate");
   };
 };
 
@@ -101,6 +102,18 @@ struct Multiply {
   };
 };
 
+namespace detail {
+
+// A shape with another extent along its last axis.
+template <class Whole, std::size_t Last, class Axes>
+struct WithLast;
+template <class Whole, std::size_t Last, std::size_t... Axis>
+struct WithLast<Whole, Last, std::index_sequence<Axis...>> {
+  using Type = Shape<(Axis + 1 == Whole::rank ? Last : Whole::extents[Axis])...>;
+};
+
+}  // namespace detail
+
 /// The results side by side along the last axis.
 struct Concatenate {
   static constexpr std::string_view class_name = "Concatenate";
@@ -108,14 +121,10 @@ struct Concatenate {
   template <class First, class... Rest>
   struct On {
     static constexpr std::size_t positions = First::size / First::last;
-    static_assert((true && ... && (First::rank == Rest::rank && Rest::size / Rest::last == positions)),
-                  "Concatenate needs branches whose results agree in all axes but the last");
     static constexpr std::size_t count = 1 + sizeof...(Rest);
     static constexpr std::array<std::size_t, count> sizes{First::last, Rest::last...};
     static constexpr std::size_t last = (First::last + ... + Rest::last);
-    using Output = typename decltype([]<std::size_t... I>(std::index_sequence<I...>) {
-      return std::type_identity<Shape<(I + 1 == First::rank ? last : First::extents[I])...>>{};
-    }(std::make_index_sequence<First::rank>{}))::type;
+    using Output = typename detail::WithLast<First, last, std::make_index_sequence<First::rank>>::Type;
     static constexpr bool passes_gradient = false;
     static constexpr bool reads_results = false;
 
@@ -136,6 +145,9 @@ struct Concatenate {
           dy += sizes[i];
         }
     }
+
+    static_assert((true && ... && (First::rank == Rest::rank && Rest::size / Rest::last == positions)),
+                  "Concatenate needs branches whose results agree in all axes but the last");
   };
 };
 

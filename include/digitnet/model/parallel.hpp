@@ -51,6 +51,20 @@ struct Shortcut {};
 
 namespace detail {
 
+// Stands in where a shortcut was refused, so that the refusal is the only error.
+template <class Out>
+struct NoShortcut {
+  static constexpr std::string_view class_name = "NoShortcut";
+  template <class In>
+  struct On : LayerDefaults {
+    using Output = Out;
+    template <class Io>
+    static void forward(const Io&) {}
+    template <class Io>
+    static void backward(const Io&) {}
+  };
+};
+
 // The shortcut from In to Out: the input itself, or a projection with the fewest parameters.
 template <class In, class Out>
 struct ShortcutOf {
@@ -67,7 +81,8 @@ struct ShortcutOf {
   using Projection =
       std::conditional_t<flat, Sequential<Dense<Out::last, no_bias>, BatchNormalization>,
                          Sequential<Conv2D<Out::channels, 1, strides, valid, no_bias>, BatchNormalization>>;
-  using Type = std::conditional_t<std::is_same_v<In, Out>, Identity, Projection>;
+  using Type = std::conditional_t<std::is_same_v<In, Out>, Identity,
+                                  std::conditional_t<fits, Projection, NoShortcut<Out>>>;
 };
 
 template <class... Body>
