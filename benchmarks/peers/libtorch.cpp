@@ -94,7 +94,8 @@ struct ResNet20 : Deep {
         const long stride = filters > in ? 2 : 1;
         const std::string name = std::to_string(blocks.size());
         Block block{register_module("a" + name, std::make_shared<Normalized>(in, filters, 3, stride)),
-                    register_module("b" + name, std::make_shared<Normalized>(filters, filters, 3, 1)), nullptr};
+                    register_module("b" + name, std::make_shared<Normalized>(filters, filters, 3, 1)),
+                    nullptr};
         if (filters > in)
           block.shortcut = register_module("c" + name, std::make_shared<Normalized>(in, filters, 1, stride));
         blocks.push_back(block);

@@ -155,7 +155,8 @@ TEST_CASE("a download is kept only if it is whole and has the right content") {
   for (std::size_t i = 0; i < array.size(); ++i) array.data()[i] = static_cast<std::uint8_t>(i * i >> 4);
   write_idx(folder / "plain", array);
   write_idx(folder / "source.gz", array);
-  const std::string body = support::read_file(folder / "source.gz"), plain = support::read_file(folder / "plain");
+  const std::string body = support::read_file(folder / "source.gz"),
+                    plain = support::read_file(folder / "plain");
   const Sha256 sum = detail::sha256({plain.begin(), plain.end()});
   const std::string target = folder / "cache/deep/file.gz";
 

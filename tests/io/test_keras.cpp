@@ -162,13 +162,15 @@ TEST_CASE("a functional model with branches fills a Residual, in whatever order 
   // As somebody may have written it in Keras: the shortcut first, and the block's layers in Keras' order.
   const auto tensors = [](std::initializer_list<const char*> names) {
     std::string text;
-    for (const char* name : names) text += std::string(text.empty() ? "" : ", ") + "[\"" + name + "\", 0, 0, {}]";
+    for (const char* name : names)
+      text += std::string(text.empty() ? "" : ", ") + "[\"" + name + "\", 0, 0, {}]";
     return "\"inbound_nodes\": [[" + text + "]]";
   };
   const auto layer = [](const char* class_name, const char* name, const std::string& settings,
                         const std::string& inbound) {
-    return std::string(R"({"class_name": ")") + class_name + R"(", "name": ")" + name + R"(", "config": {"name": ")" +
-           name + "\"" + (settings.empty() ? "" : ", " + settings) + "}, " + inbound + "}";
+    return std::string(R"({"class_name": ")") + class_name + R"(", "name": ")" + name +
+           R"(", "config": {"name": ")" + name + "\"" + (settings.empty() ? "" : ", " + settings) + "}, " +
+           inbound + "}";
   };
   const auto functional = [&](bool shortcut_first) {
     return R"({"class_name": "Functional", "config": {"name": "m", "layers": [)" +
@@ -191,7 +193,8 @@ TEST_CASE("a functional model with branches fills a Residual, in whatever order 
     const auto put = [&](const char* name, std::size_t inputs, std::size_t units, bool bias, float value) {
       const std::vector<float> values(inputs * units, value);
       const hdf5::Group group = root.make_group(name);
-      group.put_words("weight_names", bias ? std::vector<std::string>{"k", "b"} : std::vector<std::string>{"k"});
+      group.put_words("weight_names",
+                      bias ? std::vector<std::string>{"k", "b"} : std::vector<std::string>{"k"});
       group.put_floats("k", {inputs, units}, values);
       if (bias) group.put_floats("b", {units}, std::span(values).first(units));
     };

@@ -120,22 +120,20 @@ TEST_CASE("depthwise and separable convolutions equal PyTorch's, forward and bac
 
 TEST_CASE("LayerNormalization equals PyTorch's, forward and backward") {
   namespace r = reference;
-  check_layer<Shape<6>>(LayerNormalization{}, r::layer_norm_x, joined(r::layer_norm_gamma, r::layer_norm_beta),
-                        r::layer_norm_y, r::layer_norm_dy, r::layer_norm_dx,
-                        joined(r::layer_norm_d_gamma, r::layer_norm_d_beta));
+  check_layer<Shape<6>>(LayerNormalization{}, r::layer_norm_x,
+                        joined(r::layer_norm_gamma, r::layer_norm_beta), r::layer_norm_y, r::layer_norm_dy,
+                        r::layer_norm_dx, joined(r::layer_norm_d_gamma, r::layer_norm_d_beta));
 }
 
 TEST_CASE("residual blocks equal PyTorch's in training, with normalization fused and a projection") {
   namespace r = reference;
   using In = Shape<6, 5, 4>;
-  using Block =
-      Residual<Conv2D<4, 3, 1, same, no_bias>, BatchNormalization, ReLU, Conv2D<4, 3, 1, same, no_bias>,
-               BatchNormalization>;
+  using Block = Residual<Conv2D<4, 3, 1, same, no_bias>, BatchNormalization, ReLU,
+                         Conv2D<4, 3, 1, same, no_bias>, BatchNormalization>;
   check_layer<In>(Sequential<Block, ReLU>{}, r::residual_x, r::residual_parameters, r::residual_y,
                   r::residual_dy, r::residual_dx, r::residual_gradients);
-  using Projected =
-      Residual<Conv2D<6, 3, 2, same, no_bias>, BatchNormalization, ReLU, Conv2D<6, 3, 1, same, no_bias>,
-               BatchNormalization>;
+  using Projected = Residual<Conv2D<6, 3, 2, same, no_bias>, BatchNormalization, ReLU,
+                             Conv2D<6, 3, 1, same, no_bias>, BatchNormalization>;
   check_layer<In>(Sequential<Projected, ReLU>{}, r::residual_x, r::projected_parameters, r::projected_y,
                   r::projected_dy, r::projected_dx, r::projected_gradients);
 }

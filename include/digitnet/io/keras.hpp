@@ -161,11 +161,10 @@ inline void compare_layers(const LayerDescription& ours, const LayerDescription&
                            std::vector<std::string>& differences) {
   const auto relevant = [](const LayerDescription& layer) {
     LayerDescription result = layer;
-    std::erase_if(result.attributes,
-                  [](const Attribute& a) {
-                    return a.name == "rate" || a.name == "momentum" || a.name == "stddev" || a.name == "mode" ||
-                           a.name == "fill_mode" || a.name.ends_with("factor");
-                  });
+    std::erase_if(result.attributes, [](const Attribute& a) {
+      return a.name == "rate" || a.name == "momentum" || a.name == "stddev" || a.name == "mode" ||
+             a.name == "fill_mode" || a.name.ends_with("factor");
+    });
     for (Attribute& a : result.attributes)
       if (double* const number = std::get_if<double>(&a.value)) *number = static_cast<float>(*number);
     return result;
@@ -232,7 +231,8 @@ inline FileModel expected_model(const ModelDescription& model) {
       const std::size_t before = differences.size();
       keras::detail::compare_layers(our_layer(i), their_layer(i), differences);
       if (differences.size() == before && our_order.sources[i] != their_order.sources[i])
-        differences.push_back("layer " + our_layer(i).name + " gets its input from other layers in the model than in the file (" +
+        differences.push_back("layer " + our_layer(i).name +
+                              " gets its input from other layers in the model than in the file (" +
                               their_layer(i).name + ")");
     }
   }
@@ -245,8 +245,8 @@ inline FileModel expected_model(const ModelDescription& model) {
     if (layer.class_name != their_layer(i).class_name) continue;
     for (std::size_t w = 0; w < std::max(layer.weights.size(), arrays.size()); ++w) {
       if (w >= layer.weights.size()) {
-        differences.push_back("the file has " + arrays[w].place + " " +
-                              shape_text(arrays[w].info.shape) + ", the model has nothing for it");
+        differences.push_back("the file has " + arrays[w].place + " " + shape_text(arrays[w].info.shape) +
+                              ", the model has nothing for it");
         continue;
       }
       const WeightDescription& weight = layer.weights[w];

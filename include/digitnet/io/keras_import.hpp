@@ -70,8 +70,7 @@ inline std::string type_text(const LayerDescription& layer) {
   if (layer.class_name == "BatchNormalization" || layer.class_name == "LayerNormalization") {
     const bool center = layer.attribute<bool>("center"), scale = layer.attribute<bool>("scale");
     if (center && scale) return layer.class_name;
-    return "Basic" + layer.class_name + "<" + (center ? "true, " : "false, ") +
-           (scale ? "true>" : "false>");
+    return "Basic" + layer.class_name + "<" + (center ? "true, " : "false, ") + (scale ? "true>" : "false>");
   }
   return layer.class_name;
 }
@@ -123,7 +122,8 @@ inline std::string value_text(const LayerDescription& layer) {
   const FileModel& model = *file.model;
   if (!model.description().is_chain())
     fail(path +
-         " has branches, which are not made into a type: write the type with Residual or Parallel, and fill it "
+         " has branches, which are not made into a type: write the type with Residual or Parallel, and fill "
+         "it "
          "with load_keras");
   const std::string snake = snake_case(name);
   std::string type = "Sequential<Input<", values = "Input<";

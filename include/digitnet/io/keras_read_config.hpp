@@ -159,15 +159,15 @@ inline void check_results_are_used(const ModelDescription& model, std::size_t re
   for (std::size_t i = 0; i < model.layers.size(); ++i)
     for (const std::size_t source : model.sources(i)) used[source] = true;
   for (std::size_t i = 1; i <= model.layers.size(); ++i)
-    if (!used[i] && i != result)
-      refuse(model.layers[i - 1].name, "the model's result does not depend on it");
+    if (!used[i] && i != result) refuse(model.layers[i - 1].name, "the model's result does not depend on it");
   if (result != model.layers.size())
     refuse(model.layers[result - 1].name, "it is the model's output, but other layers use its result too");
 }
 
 }  // namespace detail
 
-/// Reads the configuration of a Sequential or a functional model of Keras 2.0 to 3.x. Throws an Error that names the layer and the reason if something does not exist here.
+/// Reads the configuration of a Sequential or a functional model of Keras 2.0 to 3.x. Throws an Error that
+/// names the layer and the reason if something does not exist here.
 [[gnu::cold]] inline FileModel read_config(const Json& config) {
   try {
     FileModel model;

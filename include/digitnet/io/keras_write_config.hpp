@@ -49,8 +49,9 @@ namespace detail {
 
 }  // namespace detail
 
-/// A model as Keras would have built it, as a Sequential or, with branches, a functional model: an activation that follows a Dense or Conv2D is inside it. With
-/// `keras2_and_3`, what both read: the input's shape is `batch_input_shape`, types are plain words.
+/// A model as Keras would have built it, as a Sequential or, with branches, a functional model: an activation
+/// that follows a Dense or Conv2D is inside it. With `keras2_and_3`, what both read: the input's shape is
+/// `batch_input_shape`, types are plain words.
 [[gnu::cold]] inline WrittenModel write_config(const ModelDescription& model, Generation generation) {
   const bool modern = generation == Generation::keras3;
   WrittenModel result;
@@ -81,13 +82,14 @@ namespace detail {
       json["build_config"] = {{"input_shape", batch_shape(layer.source->input)}};
     return json;
   };
-  const WrittenLayer input{.name = "input_layer",
-                           .class_name = "InputLayer",
-                           .config = Json{{modern ? "batch_shape" : "batch_input_shape", batch_shape(model.input)},
-                                          {"dtype", "float32"},
-                                          {"sparse", false},
-                                          {"ragged", false},
-                                          {"name", "input_layer"}}};
+  const WrittenLayer input{
+      .name = "input_layer",
+      .class_name = "InputLayer",
+      .config = Json{{modern ? "batch_shape" : "batch_input_shape", batch_shape(model.input)},
+                     {"dtype", "float32"},
+                     {"sparse", false},
+                     {"ragged", false},
+                     {"name", "input_layer"}}};
 
   // How many layers get each result, and the written layer that makes it.
   std::vector<std::size_t> uses(model.layers.size() + 1), written_by(model.layers.size() + 1);
@@ -275,7 +277,8 @@ namespace detail {
       const WrittenLayer& layer = result.layers[i];
       Json tensors = Json::array();
       for (const std::size_t source : layer.sources) {
-        const std::vector<std::size_t>& shape = source == 0 ? model.input : result.layers[source - 1].source->output;
+        const std::vector<std::size_t>& shape =
+            source == 0 ? model.input : result.layers[source - 1].source->output;
         tensors.push_back(modern ? Json{{"class_name", "__keras_tensor__"},
                                         {"config",
                                          {{"shape", batch_shape(shape)},

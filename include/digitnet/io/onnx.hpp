@@ -205,9 +205,9 @@ class OnnxGraph {
           const std::size_t row = by_channel ? c * shape[3] + f : f * shape[2] + c;
           turned[row * taps + tap] = kernel[(tap * shape[2] + c) * shape[3] + f];
         }
-    const std::vector<std::size_t> order = by_channel
-                                               ? std::vector<std::size_t>{shape[2] * shape[3], 1, shape[0], shape[1]}
-                                               : std::vector<std::size_t>{shape[3], shape[2], shape[0], shape[1]};
+    const std::vector<std::size_t> order =
+        by_channel ? std::vector<std::size_t>{shape[2] * shape[3], 1, shape[0], shape[1]}
+                   : std::vector<std::size_t>{shape[3], shape[2], shape[0], shape[1]};
     std::vector<std::string> more{tensor(layer.weights[kernel_at].name, order, turned)};
     if (with_bias) more.push_back(weight(layer, layer.weights.size() - 1));
     onnx::NodeProto& result = step("Conv", more);

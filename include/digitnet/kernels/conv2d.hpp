@@ -194,13 +194,12 @@ void conv2d_backward_input(std::size_t samples, const T* dy, const T* prepared, 
         static_cast<const T*>(nullptr), dx, scratch);
     return;
   }
-  T* const spread = scratch;
-  std::fill_n(spread, E.spread_size(), T{0});
+  clear_spread<E>(scratch);
   constexpr auto walk = walk_of<Walk{.segments = E.kernel.height,
                                      .length = E.kernel.width * E.filters,
                                      .segment_stride = E.spread_width() * E.filters}>();
   for (std::size_t i = 0; i < samples; ++i) {
-    spread_gradient<E>(dy + i * E.output_size(), spread);
+    const T* const spread = spread_gradient<E>(dy + i * E.output_size(), scratch);
     T* const out = dx + i * E.input_size();
     line_gemm<Lines{E.width, E.filters, E.channels}, E.channels, Arch>(
         E.height, walk, [spread](std::size_t row) { return spread + row * E.spread_width() * E.filters; },

@@ -47,26 +47,39 @@ struct Conv2DExtents {
   constexpr std::size_t spread_height() const { return height + kernel.height - 1; }
   constexpr std::size_t spread_width() const { return width + kernel.width - 1; }
   constexpr std::size_t spread_size() const { return spread_height() * spread_width() * filters; }
+  /// The same where the stride is 1 and only frames.
+  constexpr Frame spread_frame() const {
+    return {{out_height, out_width},
+            filters,
+            {kernel.height - 1 - before.height, kernel.width - 1 - before.width},
+            {spread_height(), spread_width()}};
+  }
 };
 
-/// Puts an output gradient into scratch of spread_size zeros, in front of which the turned kernel gives dx.
+/// Zeroes scratch of spread_size for spread_gradient, once for many images.
 template <Conv2DExtents E, class T>
-void spread_gradient(const T* gradient, T* spread) {
-  constexpr std::size_t top = E.kernel.height - 1 - E.before.height,
-                        left = E.kernel.width - 1 - E.before.width;
+void clear_spread(T* spread) {
+  if constexpr (E.stride == Extent{1})
+    clear_frame<E.spread_frame()>(spread);
+  else
+    std::fill_n(spread, E.spread_size(), T{0});
+}
+
+/// An output gradient among zeros, in front of which the turned kernel gives dx: in scratch that is clear, or
+/// where it lies if it needs no zeros.
+template <Conv2DExtents E, class T>
+const T* spread_gradient(const T* gradient, T* spread) {
   if constexpr (E.stride == Extent{1}) {
-    constexpr Frame frame{
-        {E.out_height, E.out_width}, E.filters, {top, left}, {E.spread_height(), E.spread_width()}};
-    constexpr std::size_t row = E.out_width * E.filters;
-    for (std::size_t i = 0; i < E.out_height; ++i)
-      std::copy_n(gradient + i * row, row, spread + frame.row(i));
+    return put_in_frame<E.spread_frame()>(gradient, spread);
   } else {
+    constexpr Extent before = E.spread_frame().before;
     for (std::size_t row = 0; row < E.out_height; ++row)
       for (std::size_t column = 0; column < E.out_width; ++column)
-        std::copy_n(
-            gradient + (row * E.out_width + column) * E.filters, E.filters,
-            spread + ((row * E.stride.height + top) * E.spread_width() + column * E.stride.width + left) *
-                         E.filters);
+        std::copy_n(gradient + (row * E.out_width + column) * E.filters, E.filters,
+                    spread + ((row * E.stride.height + before.height) * E.spread_width() +
+                              column * E.stride.width + before.width) *
+                                 E.filters);
+    return spread;
   }
 }
 

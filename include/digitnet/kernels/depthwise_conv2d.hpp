@@ -247,13 +247,10 @@ void depthwise_backward_input(std::size_t samples, const T* dy, const T* kernel,
   const T* const zeros = scratch;
   T* const spread = scratch + round_up(slide.line(), alignment_elements);
   std::fill_n(scratch, slide.line(), T{0});
-  if constexpr (E.stride != Extent{1}) std::fill_n(spread, E.spread_size(), T{0});
+  if constexpr (E.stride != Extent{1}) clear_spread<E>(spread);
   for (std::size_t i = 0; i < samples; ++i) {
     const T* image = dy + i * E.output_size();
-    if constexpr (E.stride != Extent{1}) {
-      spread_gradient<E>(image, spread);
-      image = spread;
-    }
+    if constexpr (E.stride != Extent{1}) image = spread_gradient<E>(image, spread);
     detail::depthwise_slide<slide, true, Arch, Identity>(image, zeros, kernel, static_cast<const T*>(nullptr),
                                                          dx + i * E.input_size());
   }

@@ -23,10 +23,16 @@ struct Frame {
   }
 };
 
-/// Zeroes a frame in scratch, once for many images.
+/// Zeroes what lies around the image in scratch, once for many images.
 template <Frame F, class T>
 void clear_frame(T* scratch) {
-  std::fill_n(scratch, F.size(), T{0});
+  if constexpr (F.is_empty()) return;
+  T* from = scratch;
+  for (std::size_t i = 0; i < F.inner.height; ++i) {
+    std::fill(from, scratch + F.row(i), T{0});
+    from = scratch + F.row(i) + F.inner.width * F.channels;
+  }
+  std::fill(from, scratch + F.size(), T{0});
 }
 
 /// The image in its frame: a copy in scratch, whose frame is clear, or the image itself where there is none.

@@ -89,7 +89,8 @@ struct BasicBatchNormalization {
         if (io.mode == Mode::inference)
           inference_map<T>(io.layer, io.parameters, factors, offsets);
         else
-          training_map<T>(io.layer, io.parameters, io.statistics.total, io.statistics.batch, factors, offsets);
+          training_map<T>(io.layer, io.parameters, io.statistics.total, io.statistics.batch, factors,
+                          offsets);
         const std::array<const T*, 2> constants{factors.data(), offsets.data()};
         kernels::map_channels<channels>(
             io.samples() * positions, io.y.data, constants,

@@ -151,8 +151,7 @@ struct GaussianNoise {
       for (std::size_t i = 0; i < io.samples(); ++i) {
         Random random(io.key(i));
         T* const y = io.y.sample(i);
-        for (std::size_t j = 0; j < In::size; ++j)
-          y[j] += static_cast<T>(io.layer.stddev * random.normal());
+        for (std::size_t j = 0; j < In::size; ++j) y[j] += static_cast<T>(io.layer.stddev * random.normal());
       }
     }
     template <class Io>

@@ -15,9 +15,9 @@
 //   scratch_bytes<T>(samples)   bytes that forward and backward may overwrite freely.  Default: 0.
 //   prepared_bytes<T, Purpose>(), prepare<T, Purpose>(layer, parameters, prepared)   what forward or backward
 //               wants computed from the parameters once a step instead of once a micro-batch, such as a
-//               transposed kernel; a part for each. Only a layer that `folds` is asked for Purpose::inference,
-//               and then forward in inference gets that part; others get there what forward gets in training.
-//               Default: nothing.
+//               transposed kernel; a part for each. Only a layer that `folds` is asked for
+//               Purpose::inference, and then forward in inference gets that part; others get there what
+//               forward gets in training. Default: nothing.
 //   kept, for_each_product   if a parameter's gradient is a product x^T dy over all samples, backward may
 //   keep x and
 //               dy for the whole batch instead (`kept` elements a sample) and leave the product to the
@@ -47,7 +47,8 @@
 // What may be   backward_reads_x, backward_reads_y: whether backward looks at x or y. Who says no allows that
 // forgotten     memory to be reused; it is then poisoned in tests.
 // Reading on    Every buffer is readable, but not meaningful, for 64 bytes beyond its end.
-// Phases        Between phases of one micro-batch, x, y, cache, dy, dx and scratch stay. Between its forward and
+// Phases        Between phases of one micro-batch, x, y, cache, dy, dx and scratch stay. Between its forward
+// and
 //               its backward, scratch does not.
 // Not trainable The gradient of a parameter that is not trainable is what the step adds to it; one
 // micro-batch

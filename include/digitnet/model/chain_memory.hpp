@@ -24,11 +24,16 @@ constexpr std::size_t sum_before(const std::array<OperationTraits, N>& traits, s
 
 template <class On>
 constexpr OperationTraits traits_of() {
-  return {On::is_view,          On::in_place,
-          On::backward_reads_x, On::backward_reads_y,
-          (On::Parameters::arena_size > 0), On::folds,
-          On::Output::size,     On::multiply_adds,
-          On::kept,             On::synchronizations,
+  return {On::is_view,
+          On::in_place,
+          On::backward_reads_x,
+          On::backward_reads_y,
+          (On::Parameters::arena_size > 0),
+          On::folds,
+          On::Output::size,
+          On::multiply_adds,
+          On::kept,
+          On::synchronizations,
           On::statistics};
 }
 

@@ -48,7 +48,8 @@ struct Conv2DReluMaxPooling {
                                                : 0;
     }
     template <class T, Purpose purpose>
-    static void prepare(const Conv2DReluMaxPooling&, ParameterViews<const T, Parameters> parameters, T* prepared) {
+    static void prepare(const Conv2DReluMaxPooling&, ParameterViews<const T, Parameters> parameters,
+                        T* prepared) {
       const T* const kernel = get<"kernel">(parameters).data;
       if constexpr (purpose == Purpose::forward)
         kernels::conv_pool_prepare_forward<extents>(kernel, prepared);
@@ -126,8 +127,8 @@ struct Together<Dense<Units, UseBias>, ReLU, Rest...> {
 };
 
 template <class Product, bool Center, bool Scale, class... Rest>
-requires(FoldedProduct<Product>::exists) struct Together<Product, BasicBatchNormalization<Center, Scale>, ReLU,
-                                                         Rest...> {
+requires(FoldedProduct<Product>::exists) struct Together<Product, BasicBatchNormalization<Center, Scale>,
+                                                         ReLU, Rest...> {
   static constexpr std::size_t length = 3;
   using Layer = NormalizedProduct<Product, BasicBatchNormalization<Center, Scale>, ReLU>;
 };

@@ -64,8 +64,8 @@ void plan_chain(const std::string& prefix, bool outermost, std::size_t micro_bat
     using Operation = typename On::template Operation<I>;
     std::string layers;
     [&]<std::size_t... J>(std::index_sequence<J...>) {
-      ((layers += (J ? " + " : "") + prefix +
-                  names.next(On::template Step<Operation::first + J>::Layer::class_name)),
+      ((layers +=
+        (J ? " + " : "") + prefix + names.next(On::template Step<Operation::first + J>::Layer::class_name)),
        ...);
     }
     (std::make_index_sequence<Operation::length>{});

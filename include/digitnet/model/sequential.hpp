@@ -205,9 +205,7 @@ class Sequential<Input<Extents...>, Layers...> {
   }
 
   /// The most probable class of each sample; with a single output, whether it is above one half.
-  Labels predict_classes(const Samples& samples) const {
-    return classes_of(predict(samples));
-  }
+  Labels predict_classes(const Samples& samples) const { return classes_of(predict(samples)); }
 
  private:
   // From so many samples on, preparing costs less than it saves.

@@ -172,8 +172,7 @@ class GradientEngine {
 
   /// Gradients of the last batch: the lanes' arenas, to be summed, and the products that are not in them.
   Gradients gradients() const {
-    return {
-        .lanes = lanes_, .products = products_, .kept = keeps_ ? kept_.data() : nullptr, .batch = batch_};
+    return {.lanes = lanes_, .products = products_, .kept = keeps_ ? kept_.data() : nullptr, .batch = batch_};
   }
 
  private:
@@ -299,7 +298,8 @@ class GradientEngine {
       if (partners_[thread].size() == 0) partners_[thread] = Arena<float>(Input::size);
       float* const other = partners_[thread].data();
       take(batch, mixture.partner, other, thread);
-      for (std::size_t j = 0; j < Input::size; ++j) x[j] = mixture.part * x[j] + (1 - mixture.part) * other[j];
+      for (std::size_t j = 0; j < Input::size; ++j)
+        x[j] = mixture.part * x[j] + (1 - mixture.part) * other[j];
     }
   }
 
@@ -332,7 +332,8 @@ class GradientEngine {
         const double other_loss{
             loss_(outputs, output, Target(batch.data.targets, mixture.partner), other.data())};
         loss += double{1 - mixture.part} * (other_loss - loss);
-        for (std::size_t j = 0; j < outputs; ++j) gradient[j] += (1 - mixture.part) * (other[j] - gradient[j]);
+        for (std::size_t j = 0; j < outputs; ++j)
+          gradient[j] += (1 - mixture.part) * (other[j] - gradient[j]);
       }
       result.loss += double{weight} * loss;
       result.correct += is_correct(output, target);
@@ -393,8 +394,8 @@ class GradientEngine {
   std::vector<GradientProduct> products_;
   Arena<float> kept_;  // what the products need of the batch
   std::size_t batch_ = 0;
-  float scale_ = 1;     // of the gradients: one over the samples of a step
-  bool keeps_ = false;  // whether products are left to the stepper
+  float scale_ = 1;                     // of the gradients: one over the samples of a step
+  bool keeps_ = false;                  // whether products are left to the stepper
   std::vector<Arena<float>> partners_;  // what a sample is mixed with, one a thread
   std::array<BatchResult, most_lanes> results_;
   std::vector<MicroBatch> micro_batches_;  // these are used where phases are

@@ -76,9 +76,9 @@ class ParameterStepper {
       for_each_segment(team, [&](Segment& segment, std::size_t) {
         const bool product = segment.product && gradients.kept;
         if (product) multiply(gradients, segment, lanes[0] + segment.begin);
-        segment.sums = kernels::reduce_gradients(
-            segment.size, parameters.data() + segment.begin,
-            LanesAt(product ? lanes.first(1) : lanes, segment.begin), settings_of(segment));
+        segment.sums = kernels::reduce_gradients(segment.size, parameters.data() + segment.begin,
+                                                 LanesAt(product ? lanes.first(1) : lanes, segment.begin),
+                                                 settings_of(segment));
       });
       measure_norms();
       penalty = total_penalty();

@@ -34,7 +34,8 @@ struct FitOptions {
   double validation_split =
       0;                ///< this last part of the data is held out for validation instead of trained on
   bool shuffle = true;  ///< a fresh order each epoch
-  SampleTransformHandle augmentation{};  ///< `Augmentation{.rotation = 10}`: what varies in the training images
+  SampleTransformHandle
+      augmentation{};  ///< `Augmentation{.rotation = 10}`: what varies in the training images
   /// A step is taken for so many batches together, as Keras' gradient_accumulation_steps.
   std::size_t gradient_accumulation = 1;
   std::vector<float> class_weights{};   ///< one for each class, or empty
@@ -283,10 +284,10 @@ class Trainer {
       std::size_t step = 0;
       while (step < steps && !stopped_ && !interrupt.interrupted()) {
         const std::size_t first = step * step_samples;
-        const Batch batch{
-            data_,
-            std::span<const std::uint32_t>(order_).subspan(first, std::min(step_samples, order_.size() - first)),
-            weights_, options_.augmentation.get(), key.child(augmenting)};
+        const Batch batch{data_,
+                          std::span<const std::uint32_t>(order_).subspan(
+                              first, std::min(step_samples, order_.size() - first)),
+                          weights_, options_.augmentation.get(), key.child(augmenting)};
         logs.learning_rate = learning_rate();
         const BatchResult result =
             trainer_.train_step(batch, options_.batch_size, key.child(step), penalties);
