@@ -17,13 +17,16 @@ namespace digitnet::kernels {
 /// Measured on one thread, GFLOP/s of the direct method, direct / Winograd (./run bench). Zen 3 (AVX2):
 /// 28x28x16 88 / 83, 28x28x32 88 / 131, 28x28x64 76 / 138, 14x14x16 73 / 81, 14x14x32 87 / 148, 14x14x64 77 /
 /// 133, 7x7x32 82 / 71, 7x7x64 89 / 70, 11x11 outputs of 32 to 64 channels 75 / 113. Zen 5 (AVX-512):
-/// 28x28x16 189 / 211, 28x28x32 204 / 311, 28x28x64 208 / 392, 14x14x16 187 / 201, 14x14x32 208 / 302,
-/// 14x14x64 208 / 383.
+/// 28x28x16 189 / 222, 28x28x32 204 / 311, 28x28x64 208 / 392, 14x14x16 187 / 225, 14x14x32 208 / 310,
+/// 14x14x64 208 / 383, 7x7x16 167 / 180, 7x7x32 197 / 231, 7x7x64 203 / 201 (a transformed kernel that leaves
+/// the first-level cache).
 constexpr bool winograd_pays(const Conv2DExtents& e) {
-  constexpr std::size_t fewest = simd::registers<> >= 32 ? 16 : 24;
+  constexpr bool wide = simd::registers<> >= 32;
+  constexpr std::size_t fewest = wide ? 16 : 24;
   const std::size_t tiles = ((e.out_height + 1) / 2) * ((e.out_width + 1) / 2);
+  const std::size_t waste = wide && e.channels * e.filters < 64 * 64 ? 6 : 5;
   return e.kernel == Extent{3} && e.stride == Extent{1} && e.channels >= fewest && e.filters >= fewest &&
-         16 * tiles <= 5 * e.positions();
+         16 * tiles <= waste * e.positions();
 }
 
 namespace detail {

@@ -260,8 +260,18 @@ struct TileShape {
   std::size_t rows, vectors;
 };
 
-// The tile that computes `length` rows times `columns` in the fewest cycles: two multiplications or two loads
-// each, at least as many as hide the multiplications' latency of four.
+// How long a tile takes for a line of `length` rows times `columns`, in multiplications: as many as there
+// are, or loads, of which there may be as many a cycle, or those that hide a multiplication's latency of
+// four.
+template <class Arch, class T>
+constexpr std::size_t line_cost(TileShape shape, std::size_t length, std::size_t columns) {
+  const std::size_t needed = (columns + simd::width<T, Arch> - 1) / simd::width<T, Arch>;
+  const std::size_t tiles =
+      (length + shape.rows - 1) / shape.rows * ((needed + shape.vectors - 1) / shape.vectors);
+  return tiles * (std::max<std::size_t>({shape.rows * shape.vectors, shape.rows + shape.vectors, 8}) + 1);
+}
+
+// The tile that costs least.
 template <class Arch, class T>
 constexpr TileShape line_tile(std::size_t length, std::size_t columns) {
   constexpr std::size_t room = simd::registers<Arch> >= 32 ? 28 : 12;
@@ -271,8 +281,7 @@ constexpr TileShape line_tile(std::size_t length, std::size_t columns) {
   for (std::size_t vectors = std::min(tile_vectors<Arch>, needed); vectors > 0; --vectors)
     for (std::size_t rows = std::min(length, (room - (vectors == 4 ? vectors : 0)) / vectors); rows > 0;
          --rows) {
-      const std::size_t tiles = (length + rows - 1) / rows * ((needed + vectors - 1) / vectors);
-      const std::size_t cost = tiles * (std::max<std::size_t>({rows * vectors, rows + vectors, 8}) + 1);
+      const std::size_t cost = line_cost<Arch, T>({rows, vectors}, length, columns);
       if (best_cost > 0 && cost >= best_cost) continue;
       best = {rows, vectors};
       best_cost = cost;

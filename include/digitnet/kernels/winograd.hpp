@@ -28,13 +28,21 @@ struct WinogradExtents {
   constexpr std::size_t filter_stride() const { return round_up(filters, alignment_elements); }
   /// Elements of the transformed kernel.
   constexpr std::size_t weights() const { return points * channels * filters; }
-  /// Rows of a register tile: as many as leave the fewest idle in the last one. A row more costs less than a
-  /// tile more.
+  /// Tiles in a line of the products: no more than a register tile has rows, with enough sums to hide the
+  /// multiplications' latency, and as many as make all lines cost least.
   constexpr std::size_t product_rows() const {
-    std::size_t best = 6;
-    const auto cost = [this](std::size_t rows) { return (tiles() + rows - 1) / rows * (rows + 1); };
-    for (const std::size_t rows : {5, 4})
-      if (cost(rows) < cost(best)) best = rows;
+    constexpr std::size_t fewest = 4, sums = 16;
+    const std::size_t widest = detail::line_tile<DefaultArch, float>(fewest, filters).vectors;
+    std::size_t best = fewest, best_cost = 0;
+    for (std::size_t rows = fewest; rows <= std::max(sums / widest, std::size_t{6}); ++rows) {
+      const detail::TileShape shape = detail::line_tile<DefaultArch, float>(rows, filters);
+      if (shape.rows < rows || shape.vectors < widest) continue;
+      const std::size_t cost =
+          (tiles() + rows - 1) / rows * detail::line_cost<DefaultArch, float>(shape, rows, filters);
+      if (best_cost > 0 && cost >= best_cost) continue;
+      best = rows;
+      best_cost = cost;
+    }
     return best;
   }
   /// Tiles that are transformed and multiplied together: what stays in the second-level cache beside the
