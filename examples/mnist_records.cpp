@@ -20,8 +20,10 @@ TrainTest data_for(const Options& options, const Recipe& recipe) {
 
 std::string settings_text(const Recipe& recipe) {
   std::ostringstream text;
-  text << recipe.epochs << " epochs, batch " << recipe.batch_size << ", Adam, rate to "
-       << recipe.learning_rate << ", average " << recipe.average;
+  text << recipe.epochs << " epochs, batch " << recipe.batch_size << ", "
+       << (recipe.method == Method::sgd ? "SGD" : "Adam") << ", rate "
+       << (recipe.method == Method::averaged ? "to " : "") << recipe.learning_rate;
+  if (recipe.method == Method::averaged) text << ", average " << recipe.average;
   const auto add = [&](const char* name, float value, const char* unit = "") {
     if (value > 0) text << ", " << name << " " << value << unit;
   };
@@ -90,8 +92,9 @@ int main(int argc, char** argv) {
   std::string wanted;
   CLI::App app{"Trains the networks of the accuracy table and prints it."};
   app.add_option("--only", wanted, "one line of the table, by its name")
-      ->check(CLI::IsMember({"ann", "ann-augmented", "small-cnn", "cnn-augmented", "ensemble", "resnet",
-                             "mobilenet", "fashion-cnn", "fashion-resnet"}));
+      ->check(CLI::IsMember({"linear", "seed-ann", "seed-cnn", "ann", "ann-augmented", "small-cnn",
+                             "cnn-augmented", "ensemble", "resnet", "mobilenet", "fashion-cnn",
+                             "fashion-resnet"}));
   app.add_option("--seeds", options.seeds, "of initial weights and all other randomness")->delimiter(',');
   app.add_option("--threads", options.threads, "threads to train on; the results do not depend on it")
       ->capture_default_str();

@@ -92,6 +92,12 @@ void measure_ensemble(const Options& options, const std::string& wanted, std::ve
 }  // namespace
 
 void measure_cnns(const Options& options, const std::string& wanted, std::vector<Line>& table) {
+  using SeedCnn = Sequential<Input<28, 28, 1>, Conv2D<32, 3>, ReLU, MaxPooling2D<2>, Conv2D<64, 3>, ReLU,
+                             MaxPooling2D<2>, Flatten, Dense<64>, ReLU, Dense<10>, Softmax>;
+  measure<Method::adam>(
+      options, wanted, table,
+      {.name = "seed-cnn", .network = "the CNN above", .epochs = 5, .batch_size = 32, .learning_rate = 1e-3f},
+      [](Seed seed) { return SeedCnn(seed); });
   measure(options, wanted, table,
           {.name = "small-cnn",
            .network = "CNN of at most 130,000 parameters",

@@ -19,9 +19,13 @@ struct Options {
   std::string keep{};     ///< folder that keeps trained models, so that a run that was ended goes on
 };
 
-/// A line of the table: what is trained, on what, and how. The learning rate rises over a tenth of the steps
-/// and falls to zero; parameters are averaged by `average` a step.
+/// How a network is trained: with Adam, a rate that rises over a tenth of the steps and falls to zero, and
+/// averaged parameters; or, as in the Keras tutorials, with Adam or SGD at a constant rate.
+enum class Method { averaged, adam, sgd };
+
+/// A line of the table: what is trained, on what, and how.
 struct Recipe {
+  Method method = Method::averaged;
   std::string name, network, dataset = "mnist";
   std::size_t epochs = 1, batch_size = 64;
   float learning_rate = 1e-3f, average = 0.999f, label_smoothing = 0, weight_decay = 0;
@@ -59,8 +63,22 @@ std::string kept_path(const Options& options, const Recipe& recipe, std::uint64_
 double kept_seconds(const std::string& path);
 void keep_seconds(const std::string& path, double seconds);
 
+template <Method method>
+auto optimizer_of(const Recipe& recipe, std::size_t samples) {
+  if constexpr (method == Method::sgd) {
+    return SGD{.learning_rate = recipe.learning_rate};
+  } else if constexpr (method == Method::adam) {
+    return Adam{.learning_rate = recipe.learning_rate};
+  } else {
+    const std::size_t steps = (samples + recipe.batch_size - 1) / recipe.batch_size * recipe.epochs;
+    return Adam{
+        .learning_rate = OneCycle{.peak = recipe.learning_rate, .total_steps = steps, .rising_part = 0.1f},
+        .weight_decay = recipe.weight_decay};
+  }
+}
+
 /// Trains (or finds kept) a model of each seed, and measures it. `make` gives a model of a seed.
-template <class Make>
+template <Method method = Method::averaged, class Make>
 auto train_all(const Options& options, const Recipe& recipe, const TrainTest& data, const Make& make,
                Line& line) {
   std::vector<decltype(make(Seed{}))> models;
@@ -77,18 +95,14 @@ auto train_all(const Options& options, const Recipe& recipe, const TrainTest& da
     if (seconds > 0) {
       load_safetensors(model, path);
     } else {
-      const std::size_t steps =
-          (data.train.size() + recipe.batch_size - 1) / recipe.batch_size * recipe.epochs;
-      const OneCycle rate{.peak = recipe.learning_rate, .total_steps = steps, .rising_part = 0.1f};
+      FitOptions fit{.epochs = recipe.epochs, .batch_size = recipe.batch_size, .verbose = Verbose::silent};
+      if (recipe.augmentation != Augmentation{}) fit.augmentation = recipe.augmentation;
+      if (method == Method::averaged)
+        fit.callbacks = {ExponentialMovingAverage{{.momentum = recipe.average, .every = 4}}};
       Trainer trainer{model,
-                      Adam{.learning_rate = rate, .weight_decay = recipe.weight_decay},
+                      optimizer_of<method>(recipe, data.train.size()),
                       CategoricalCrossentropy{.label_smoothing = recipe.label_smoothing},
                       {.threads = options.threads, .seed = Seed{seed}}};
-      FitOptions fit{.epochs = recipe.epochs,
-                     .batch_size = recipe.batch_size,
-                     .callbacks = {ExponentialMovingAverage{{.momentum = recipe.average, .every = 4}}},
-                     .verbose = Verbose::silent};
-      if (recipe.augmentation != Augmentation{}) fit.augmentation = recipe.augmentation;
       const auto begin = std::chrono::steady_clock::now();
       const History history = trainer.fit(data.train, fit);
       seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -115,13 +129,14 @@ void measure_resnets(const Options& options, const std::string& wanted, std::vec
 void measure_mobilenets(const Options& options, const std::string& wanted, std::vector<Line>& table);
 
 /// One line of a network, unless another one is wanted.
-template <class Make>
-void measure(const Options& options, const std::string& wanted, std::vector<Line>& table,
-             const Recipe& recipe, const Make& make) {
+template <Method method = Method::averaged, class Make>
+void measure(const Options& options, const std::string& wanted, std::vector<Line>& table, Recipe recipe,
+             const Make& make) {
+  recipe.method = method;
   if (!wanted.empty() && wanted != recipe.name) return;
   const TrainTest data = data_for(options, recipe);
   Line line;
-  train_all(options, recipe, data, make, line);
+  train_all<method>(options, recipe, data, make, line);
   table.push_back(line);
 }
 

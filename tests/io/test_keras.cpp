@@ -212,8 +212,10 @@ TEST_CASE("a functional model with branches fills a Residual, in whatever order 
     // The same layers in a chain are another model.
     Sequential<Input<6>, Dense<5>, ReLU, Dense<4>, Dense<4, no_bias>, Dense<2>> chain;
     CHECK_ERROR("does not fit the model", load_keras(chain, folder / "a.h5"));
-    CHECK_ERROR("has branches, which are not made into a type",
-                keras::import_model(folder / "a.h5", "A", false));
+    CHECK(support::contains(keras::import_model(folder / "a.h5", "A", false).header,
+                            shortcut_first
+                                ? "Parallel<Add, Dense<4, no_bias>, Sequential<Dense<5>, ReLU, Dense<4>>>"
+                                : "Parallel<Add, Sequential<Dense<5>, ReLU, Dense<4>>, Dense<4, no_bias>>"));
   }
 }
 
@@ -394,6 +396,35 @@ TEST_CASE("ModelCheckpoint writes Keras' files") {
   other.initialize(Seed{3});
   load_keras(other, folder / "02.keras");
   CHECK(networks::parameters(other) == networks::parameters(model));
+}
+
+TEST_CASE("branches become Residual and Parallel, and parameters follow them") {
+  const support::Folder folder;
+  const auto model = networks::branches(1);
+  save_keras(model, folder / "a.keras");
+  const auto imported = keras::import_model(folder / "a.keras", "Branches", true, "/blob");
+  INFO(imported.header);
+  for (const char* part :
+       {"RandomFlip,",
+        "Parallel<Add, Sequential<DepthwiseConv2D<3, 2, same>, BatchNormalization, ReLU, Conv2D<6, 1>, ",
+        "Parallel<Multiply, Identity, Sequential<GlobalAveragePooling2D, Dense<3>, ReLU, Dense<6>, Sigmoid, "
+        "Reshape<1, 1, 6>>>",
+        "Parallel<Concatenate, Conv2D<2, 1>, Sequential<SeparableConv2D<3, 3, 1, same, 2>, ReLU>>",
+        "Residual<Conv2D<10, 3, 1, same>, Tanh, SeparableConv2D<10, 2, 1, same, 1, no_bias>>",
+        "BasicLayerNormalization<false, true>", "DepthwiseConv2D<Extent{2, 1}, 1, valid, 2, no_bias>",
+        "RandomTranslation{0.1f, 0.2f, FillMode::reflect}", "LayerNormalization{.epsilon = 0.002f}"}) {
+    CAPTURE(part);
+    CHECK(support::contains(imported.header, part));
+  }
+  // In the order of the model's own parameters, which its type has as well.
+  std::vector<float> wanted;
+  model.for_each_parameter([&](const ParameterInfo& info) {
+    const float* const from = model.parameters().data() + info.offset;
+    wanted.insert(wanted.end(), from, from + info.size());
+  });
+  std::vector<float> found(imported.parameters.size() / sizeof(float));
+  std::memcpy(found.data(), imported.parameters.data(), imported.parameters.size());
+  CHECK(found == wanted);
 }
 
 TEST_CASE("a model becomes a header, and embedded parameters its bytes") {

@@ -101,6 +101,93 @@ inline std::string value_text(const LayerDescription& layer) {
   return type + "{}";
 }
 
+/// Writes layers as types and values: those that follow each other, and those side by side as Residual and
+/// Parallel.
+class TypeWriter {
+ public:
+  struct Text {
+    std::vector<std::string> types, values;
+  };
+
+  explicit TypeWriter(const ModelDescription& model)
+      : model_(model), dominators_(model.layers.size() + 1), written_(model.layers.size()) {
+    // What every way from the input leads through last before a layer; a layer comes after its sources.
+    for (std::size_t i = 1; i <= model.layers.size(); ++i) {
+      const std::vector<std::size_t> sources = model.sources(i - 1);
+      std::size_t common = sources.front();
+      for (std::size_t other : sources)
+        while (common != other) (common > other ? common : other) = dominators_[std::max(common, other)];
+      dominators_[i] = common;
+    }
+  }
+
+  /// The layers from the result `from` to the result `to`; see LayerDescription's sources.
+  Text between(std::size_t from, std::size_t to) {
+    std::vector<std::size_t> way;
+    for (; to != from; to = dominators_[to]) way.push_back(to);
+    Text text;
+    for (auto result = way.rbegin(); result != way.rend(); ++result) {
+      const LayerDescription& layer = model_.layers[*result - 1];
+      if (model_.sources(*result - 1).size() > 1) {
+        add_merged(text, *result);
+      } else {
+        text.types.push_back(type_text(layer));
+        text.values.push_back(value_text(layer));
+      }
+      if (written_[*result - 1])
+        refuse(layer.name, "several branches share it in a way that Parallel cannot say");
+      written_[*result - 1] = true;
+      order_.push_back(*result - 1);
+    }
+    return text;
+  }
+  /// The layers as they were written, by their numbers.
+  const std::vector<std::size_t>& order() const { return order_; }
+
+ private:
+  static std::string joined(const std::vector<std::string>& parts) {
+    std::string text;
+    for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+    return text;
+  }
+  void add_merged(Text& text, std::size_t result) {
+    const LayerDescription& layer = model_.layers[result - 1];
+    std::vector<std::size_t> sources = model_.sources(result - 1);
+    // What scales each channel is the second factor here.
+    const auto shape_of = [&](std::size_t source) {
+      return source == 0 ? model_.input : model_.layers[source - 1].output;
+    };
+    if (layer.class_name == "Multiply" && shape_of(sources[0]) != layer.output)
+      std::swap(sources[0], sources[1]);
+    // Where one of two ends of a sum is the fork itself, the other one's layers are a Residual's.
+    const std::size_t fork = dominators_[result];
+    const bool residual =
+        layer.class_name == "Add" && sources.size() == 2 && (sources[0] == fork) != (sources[1] == fork);
+    std::vector<std::string> types{layer.class_name}, values;
+    for (const std::size_t source : sources) {
+      const Text branch = between(fork, source);
+      if (residual && source != fork) {
+        text.types.push_back("Residual<" + joined(branch.types) + ">");
+        text.values.push_back(text.types.back() + "{" + joined(branch.values) + "}");
+      }
+      const std::string sequence = "Sequential<" + joined(branch.types) + ">";
+      const bool single = branch.types.size() == 1;
+      types.push_back(branch.types.empty() ? "Identity" : single ? branch.types.front() : sequence);
+      values.push_back(branch.types.empty() ? "Identity{}"
+                       : single             ? branch.values.front()
+                                            : sequence + "{" + joined(branch.values) + "}");
+    }
+    if (residual) return;
+    text.types.push_back("Parallel<" + joined(types) + ">");
+    text.values.push_back(text.types.back() + "{" + joined(values) + "}");
+  }
+
+  const ModelDescription& model_;
+  std::vector<std::size_t> dominators_;
+  std::vector<bool> written_;
+  std::vector<std::size_t> order_;
+};
+
 }  // namespace detail
 
 /// Makes a header of a whole model's file. `name` is the type's ("Cnn"); the function that makes the model is
@@ -120,11 +207,9 @@ inline std::string value_text(const LayerDescription& layer) {
          " holds weights alone, so the model's type is not known: import a whole model (.keras, or .h5 of "
          "model.save)");
   const FileModel& model = *file.model;
-  if (!model.description().is_chain())
-    fail(path +
-         " has branches, which are not made into a type: write the type with Residual or Parallel, and fill "
-         "it "
-         "with load_keras");
+  const ModelDescription description = model.description();
+  detail::TypeWriter writer(description);
+  const detail::TypeWriter::Text text = writer.between(0, description.layers.size());
   const std::string snake = snake_case(name);
   std::string type = "Sequential<Input<", values = "Input<";
   std::string input = shape_text(model.input);
@@ -134,10 +219,10 @@ inline std::string value_text(const LayerDescription& layer) {
   std::size_t count = 0;
   const auto arrays = file.arrays(model);
   ImportedModel result;
-  for (std::size_t i = 0; i < model.layers.size(); ++i) {
-    const LayerDescription& layer = model.layers[i].description;
-    type += ",\n                       " + detail::type_text(layer);
-    values += ",\n             " + detail::value_text(layer);
+  for (const std::string& part : text.types) type += ",\n                       " + part;
+  for (const std::string& part : text.values) values += ",\n             " + part;
+  for (const std::size_t i : writer.order()) {
+    const LayerDescription& layer = description.layers[i];
     for (std::size_t w = 0; w < layer.weights.size(); ++w) {
       const std::string weight = layer.name + "/" + layer.weights[w].name;
       if (w >= arrays[i].size() || arrays[i][w].info.shape != layer.weights[w].shape ||
