@@ -4,64 +4,39 @@ namespace records {
 
 namespace {
 
-// Two pairs of 3x3 convolutions with pooling between.
-auto small_cnn(Seed seed) {
-  using Normalization = BatchNormalization;
+// Two pairs of 3x3 convolutions with pooling between, and what comes after them.
+template <class... End>
+auto with_convolutions(Seed seed, End... end) {
   return Sequential{seed,
                     Input<28, 28, 1>{},
                     Conv2D<32, 3, 1, valid, no_bias>{},
-                    Normalization{},
+                    BatchNormalization{},
                     ReLU{},
                     Conv2D<32, 3, 1, valid, no_bias>{},
-                    Normalization{},
+                    BatchNormalization{},
                     ReLU{},
                     MaxPooling2D<2>{},
                     Dropout{0.2f},
                     Conv2D<64, 3, 1, valid, no_bias>{},
-                    Normalization{},
+                    BatchNormalization{},
                     ReLU{},
                     Conv2D<64, 3, 1, valid, no_bias>{},
-                    Normalization{},
+                    BatchNormalization{},
                     ReLU{},
                     MaxPooling2D<2>{},
                     Dropout{0.2f},
-                    Flatten{},
-                    Dense<48>{},
-                    Normalization{},
-                    ReLU{},
+                    end...,
                     Dropout{0.4f},
                     Dense<10>{},
                     Softmax{}};
 }
 
-// The same with a wider end.
+auto small_cnn(Seed seed) {
+  return with_convolutions(seed, Flatten{}, Dense<48>{}, BatchNormalization{}, ReLU{});
+}
 auto cnn(Seed seed) {
-  using Normalization = BatchNormalization;
-  return Sequential{seed,
-                    Input<28, 28, 1>{},
-                    Conv2D<32, 3, 1, valid, no_bias>{},
-                    Normalization{},
-                    ReLU{},
-                    Conv2D<32, 3, 1, valid, no_bias>{},
-                    Normalization{},
-                    ReLU{},
-                    MaxPooling2D<2>{},
-                    Dropout{0.2f},
-                    Conv2D<64, 3, 1, valid, no_bias>{},
-                    Normalization{},
-                    ReLU{},
-                    Conv2D<64, 3, 1, valid, no_bias>{},
-                    Normalization{},
-                    ReLU{},
-                    MaxPooling2D<2>{},
-                    Dropout{0.2f},
-                    Conv2D<256, 4, 1, valid, no_bias>{},
-                    Normalization{},
-                    ReLU{},
-                    Flatten{},
-                    Dropout{0.4f},
-                    Dense<10>{},
-                    Softmax{}};
+  return with_convolutions(seed, Conv2D<256, 4, 1, valid, no_bias>{}, BatchNormalization{}, ReLU{},
+                           Flatten{});
 }
 
 // Single models, and all of them together.

@@ -14,34 +14,11 @@
 #include "digitnet/core/samples.hpp"
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/model/sequential.hpp"
+#include "digitnet/train/batch.hpp"
 #include "digitnet/train/gradients.hpp"
 #include "digitnet/train/losses.hpp"
-#include "digitnet/train/sample_transform.hpp"
 
 namespace digitnet {
-
-/// Sums over some samples.
-struct BatchResult {
-  double loss = 0;  ///< sum of weight * loss
-  std::size_t correct = 0;
-  std::size_t samples = 0;
-
-  BatchResult& operator+=(const BatchResult& other) {
-    loss += other.loss;
-    correct += other.correct;
-    samples += other.samples;
-    return *this;
-  }
-};
-
-/// A part of some data, in an order: samples data[indices[i]], each with a weight (none: all 1).
-struct Batch {
-  const DataView& data;
-  std::span<const std::uint32_t> indices;
-  std::span<const float> weights;        ///< of data's samples, or empty
-  SampleTransform* transform = nullptr;  ///< what happens to samples before they are trained on
-  RandomKey transforming{};              ///< belongs to (seed, epoch)
-};
 
 namespace detail {
 
@@ -102,7 +79,7 @@ class GradientEngine {
                                    On::template prepared_bytes<float, Purpose::inference>()) /
                           sizeof(float)),
         prepared_backward_(On::template prepared_bytes<float, Purpose::weight_gradients>() / sizeof(float)),
-        partners_(team.size()) {
+        reader_(Input::size, team.size()) {
     if constexpr (last_with_loss) loss_.from_logits = true;
     for (std::size_t lane = 0; lane < most_lanes; ++lane) {
       gradients_.emplace_back(Model::arena_size);
@@ -284,37 +261,9 @@ class GradientEngine {
     (std::make_index_sequence<On::synchronizations + 1>{});
   }
 
-  // One sample as it is trained on, apart from mixing.
-  static void take(const Batch& batch, std::size_t index, float* to, std::size_t thread) {
-    batch.data.samples.copy(index, to);
-    if (batch.transform) batch.transform->apply(to, batch.transforming.child(index), thread);
-  }
   void gather(const Batch& batch, std::size_t first, std::size_t count, Memory& memory, std::size_t thread) {
-    for (std::size_t i = 0; i < count; ++i) {
-      float* const x = memory.x() + i * Input::size;
-      take(batch, batch.indices[first + i], x, thread);
-      const Mixture mixture = mixture_of(batch, first + i);
-      if (mixture.part == 1) continue;
-      if (partners_[thread].size() == 0) partners_[thread] = Arena<float>(Input::size);
-      float* const other = partners_[thread].data();
-      take(batch, mixture.partner, other, thread);
-      for (std::size_t j = 0; j < Input::size; ++j)
-        x[j] = mixture.part * x[j] + (1 - mixture.part) * other[j];
-    }
+    reader_.read(batch, first, count, memory.x(), thread);
   }
-
-  // How much of a sample is left when it is mixed, and with which one of the data.
-  struct Mixture {
-    float part = 1;
-    std::size_t partner = 0;
-  };
-  static Mixture mixture_of(const Batch& batch, std::size_t position) {
-    if (!batch.transform) return {};
-    const RandomKey key = batch.transforming.child(batch.indices[position]).child(mixing);
-    const float part = batch.transform->part_in_mixture(key);
-    return {part, part == 1 ? 0 : batch.indices[Random(key.child(mixing)).below(batch.indices.size())]};
-  }
-  static constexpr std::uint64_t mixing = 1;
 
   // The loss of a micro-batch, and its gradient.
   BatchResult measure(const Batch& batch, const MicroBatch& here, Memory& memory) const {
@@ -394,9 +343,9 @@ class GradientEngine {
   std::vector<GradientProduct> products_;
   Arena<float> kept_;  // what the products need of the batch
   std::size_t batch_ = 0;
-  float scale_ = 1;                     // of the gradients: one over the samples of a step
-  bool keeps_ = false;                  // whether products are left to the stepper
-  std::vector<Arena<float>> partners_;  // what a sample is mixed with, one a thread
+  float scale_ = 1;     // of the gradients: one over the samples of a step
+  bool keeps_ = false;  // whether products are left to the stepper
+  BatchReader reader_;
   std::array<BatchResult, most_lanes> results_;
   std::vector<MicroBatch> micro_batches_;  // these are used where phases are
   std::vector<Memory> phase_workspaces_;

@@ -1,0 +1,85 @@
+// Batches of samples on their way into a model: in an order, changed and mixed as a transform says.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "digitnet/core/arena.hpp"
+#include "digitnet/core/random.hpp"
+#include "digitnet/core/samples.hpp"
+#include "digitnet/train/sample_transform.hpp"
+
+namespace digitnet {
+
+/// Sums over some samples.
+struct BatchResult {
+  double loss = 0;  ///< sum of weight * loss
+  std::size_t correct = 0;
+  std::size_t samples = 0;
+
+  BatchResult& operator+=(const BatchResult& other) {
+    loss += other.loss;
+    correct += other.correct;
+    samples += other.samples;
+    return *this;
+  }
+};
+
+/// A part of some data, in an order: samples data[indices[i]], each with a weight (none: all 1).
+struct Batch {
+  const DataView& data;
+  std::span<const std::uint32_t> indices;
+  std::span<const float> weights;        ///< of data's samples, or empty
+  SampleTransform* transform = nullptr;  ///< what happens to samples before they are trained on
+  RandomKey transforming{};              ///< belongs to (seed, epoch)
+};
+
+/// How much of a sample is left when it is mixed, and with which one of the data.
+struct Mixture {
+  float part = 1;
+  std::size_t partner = 0;
+};
+
+/// The mixture that the sample at a position of the batch is trained on.
+inline Mixture mixture_of(const Batch& batch, std::size_t position) {
+  if (!batch.transform) return {};
+  constexpr std::uint64_t mixing = 1;
+  const RandomKey key = batch.transforming.child(batch.indices[position]).child(mixing);
+  const float part = batch.transform->part_in_mixture(key);
+  if (part == 1) return {};
+  return {part, batch.indices[Random(key.child(mixing)).below(batch.indices.size())]};
+}
+
+/// Copies samples of batches, as they are trained on.
+class BatchReader {
+ public:
+  BatchReader(std::size_t sample_size, std::size_t threads) : size_(sample_size), partners_(threads) {}
+
+  /// The samples at positions first, first + 1, ... of the batch, one after the other; `thread` is below
+  /// `threads`.
+  void read(const Batch& batch, std::size_t first, std::size_t count, float* to, std::size_t thread) {
+    for (std::size_t i = 0; i < count; ++i) {
+      float* const x = to + i * size_;
+      take(batch, batch.indices[first + i], x, thread);
+      const Mixture mixture = mixture_of(batch, first + i);
+      if (mixture.part == 1) continue;
+      if (partners_[thread].size() == 0) partners_[thread] = Arena<float>(size_);
+      float* const other = partners_[thread].data();
+      take(batch, mixture.partner, other, thread);
+      for (std::size_t j = 0; j < size_; ++j) x[j] = mixture.part * x[j] + (1 - mixture.part) * other[j];
+    }
+  }
+
+ private:
+  // One sample, apart from mixing.
+  static void take(const Batch& batch, std::size_t index, float* to, std::size_t thread) {
+    batch.data.samples.copy(index, to);
+    if (batch.transform) batch.transform->apply(to, batch.transforming.child(index), thread);
+  }
+
+  std::size_t size_;
+  std::vector<Arena<float>> partners_;  // what a sample is mixed with, one a thread
+};
+
+}  // namespace digitnet
