@@ -39,11 +39,18 @@ if(NOT TARGET digitnet_dependencies)
   endif()
 endif()
 
-# Optional components for model files: digitnet::keras (digitnet/io/keras.hpp) and digitnet::onnx (digitnet/io/onnx.hpp).
+# Optional components: digitnet::report (digitnet/report/report.hpp, tensorboard.hpp and png.hpp; Debian: libpng-dev), and
+# for model files digitnet::keras (digitnet/io/keras.hpp) and digitnet::onnx (digitnet/io/onnx.hpp).
 # Debian's names: libhdf5-dev libzip-dev nlohmann-json3-dev; libonnx-dev libprotobuf-dev. By pkg-config, because
 # Debian's CMake files of libzip want its programs too.
 find_package(PkgConfig QUIET)
 find_package(nlohmann_json QUIET)
+find_package(PNG 1.6 QUIET)
+if(PNG_FOUND AND NOT TARGET digitnet::report)
+  add_library(digitnet::report INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(digitnet::report INTERFACE digitnet::digitnet PNG::PNG)
+  target_compile_definitions(digitnet::report INTERFACE DIGITNET_WITH_REPORT)
+endif()
 if(PkgConfig_FOUND)
   pkg_check_modules(DIGITNET_HDF5 QUIET IMPORTED_TARGET GLOBAL hdf5)
   pkg_check_modules(DIGITNET_LIBZIP QUIET IMPORTED_TARGET GLOBAL libzip)

@@ -3,6 +3,7 @@
 // training images, held out (--validate).
 #include <CLI/CLI.hpp>
 #include <digitnet/core/atomic_file.hpp>
+#include <fstream>
 #include <iostream>
 #include <sstream>
 
@@ -53,16 +54,16 @@ std::string kept_path(const Options& options, const Recipe& recipe, std::uint64_
   return options.keep + "/" + recipe.name + "-" + std::to_string(seed) +
          (options.validate ? "-validate" : "") + ".safetensors";
 }
-double kept_seconds(const std::string& path) {
+double kept_seconds(const std::string& path, const std::string& settings) {
+  std::ifstream file(path + ".seconds");
   double seconds = 0;
-  if (std::FILE* const file = path.empty() ? nullptr : std::fopen((path + ".seconds").c_str(), "r")) {
-    if (std::fscanf(file, "%lf", &seconds) != 1) seconds = 0;
-    std::fclose(file);
-  }
+  std::string kept;
+  if (path.empty() || !(file >> seconds) || !std::getline(file >> std::ws, kept) || kept != settings)
+    return 0;
   return seconds;
 }
-void keep_seconds(const std::string& path, double seconds) {
-  const std::string text = std::to_string(seconds) + "\n";
+void keep_seconds(const std::string& path, double seconds, const std::string& settings) {
+  const std::string text = std::to_string(seconds) + "\n" + settings + "\n";
   AtomicFile file(path + ".seconds");
   file.write(text.data(), text.size());
   file.commit();

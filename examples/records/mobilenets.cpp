@@ -9,7 +9,7 @@ void measure_mobilenets(const Options& options, const std::string& wanted, std::
   measure(options, wanted, table,
           {.name = "mobilenet",
            .network = "MobileNet, half as wide, augmentation",
-           .epochs = 20,
+           .epochs = 8,
            .batch_size = 128,
            .learning_rate = 4e-3f,
            .augmentation = digits_vary},

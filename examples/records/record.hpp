@@ -58,10 +58,11 @@ std::string settings_text(const Recipe& recipe);
 /// Percent of right answers.
 double accuracy(const Labels& labels, const Labels& answers);
 
-/// Where a trained model and its seconds are kept; "" for nowhere.
+/// Where a trained model is kept, and beside it its seconds and settings; "" for nowhere.
 std::string kept_path(const Options& options, const Recipe& recipe, std::uint64_t seed);
-double kept_seconds(const std::string& path);
-void keep_seconds(const std::string& path, double seconds);
+/// The seconds that a kept model was trained for; 0 where there is none, or one of other settings.
+double kept_seconds(const std::string& path, const std::string& settings);
+void keep_seconds(const std::string& path, double seconds, const std::string& settings);
 
 template <Method method>
 auto optimizer_of(const Recipe& recipe, std::size_t samples) {
@@ -91,7 +92,7 @@ auto train_all(const Options& options, const Recipe& recipe, const TrainTest& da
     models.push_back(make(Seed{seed}));
     Model& model = models.back();
     const std::string path = kept_path(options, recipe, seed);
-    double seconds = kept_seconds(path);
+    double seconds = kept_seconds(path, line.settings);
     if (seconds > 0) {
       load_safetensors(model, path);
     } else {
@@ -109,7 +110,7 @@ auto train_all(const Options& options, const Recipe& recipe, const TrainTest& da
       if (history.interrupted) fail("Interrupted: what was trained before is kept where --keep is given");
       if (!path.empty()) {
         save_safetensors(model, path);
-        keep_seconds(path, seconds);
+        keep_seconds(path, seconds, line.settings);
       }
     }
     const double found = accuracy(data.test.labels, model.predict_classes(data.test.images));

@@ -1,26 +1,58 @@
 #include "program.hpp"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <cstdlib>
 #include <digitnet/io/checkpoint.hpp>
+#include <filesystem>
 #ifdef DIGITNET_WITH_KERAS
 #include <digitnet/io/keras.hpp>
 #endif
 #ifdef DIGITNET_WITH_ONNX
 #include <digitnet/io/onnx.hpp>
 #endif
+#ifdef DIGITNET_WITH_REPORT
+#include <digitnet/report/report.hpp>
+#include <digitnet/report/tensorboard.hpp>
+#endif
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 namespace program {
 
 using namespace digitnet;
 
+namespace {
+
+bool is_keras(const std::string& path) {
+  return path.ends_with(".keras") || path.ends_with(".h5") || path.ends_with(".hdf5");
+}
+[[noreturn, maybe_unused]] void refuse(const std::string& path, const char* what, const char* packages,
+                                       const char* otherwise = "; .safetensors needs nothing") {
+  fail(path + ": this program was built without " + what + " (Debian: " + packages + ")" + otherwise);
+}
+
+void check_report_folder(const std::string& folder) {
+#ifdef DIGITNET_WITH_REPORT
+  report::make_folder(folder);
+  AtomicFile(folder + "/report.html");
+#else
+  refuse(folder, "reports", "libpng-dev", "");
+#endif
+}
+
+}  // namespace
+
 int run(int argc, char** argv, const std::string& description, const std::vector<std::string>& models,
         const std::function<int(const Settings&)>& main_function) {
   Settings settings{.model = models.front()};
+  for (int i = 0; i < argc; ++i)
+    settings.command +=
+        (i ? " " : "") + (i ? std::string(argv[i]) : std::filesystem::path(argv[0]).filename().string());
   CLI::App app{description};
   app.add_option("--model", settings.model, "the network to train")
       ->check(CLI::IsMember(models))
@@ -49,6 +81,10 @@ int run(int argc, char** argv, const std::string& description, const std::vector
                  "file to write the trained model to: .safetensors, .keras, .h5, .weights.h5 or .onnx");
   app.add_option("--checkpoint", settings.checkpoint_path,
                  "file that keeps the training after each epoch; a run that was killed goes on from it");
+  app.add_option("--report", settings.report_folder,
+                 "folder for a report: report.html, pictures of the training and of mistakes, a model card");
+  app.add_option("--tensorboard", settings.tensorboard_folder,
+                 "folder for TensorBoard's event files, written while the model trains");
   app.add_flag("--quiet", settings.quiet, "print only the results");
   try {
     app.parse(argc, argv);
@@ -58,24 +94,13 @@ int run(int argc, char** argv, const std::string& description, const std::vector
   try {
     // What cannot be written is better known before an hour of training than after it.
     if (!settings.json_path.empty()) AtomicFile(settings.json_path);
+    if (!settings.report_folder.empty()) check_report_folder(settings.report_folder);
     return main_function(settings);
   } catch (const std::exception& error) {
     std::cerr << argv[0] << ": " << error.what() << "\n";
     return 1;
   }
 }
-
-namespace {
-
-bool is_keras(const std::string& path) {
-  return path.ends_with(".keras") || path.ends_with(".h5") || path.ends_with(".hdf5");
-}
-[[noreturn, maybe_unused]] void refuse(const std::string& path, const char* what, const char* packages) {
-  fail(path + ": this program was built without " + what + " files (Debian: " + packages +
-       "); .safetensors needs nothing");
-}
-
-}  // namespace
 
 void load_parameters(const ModelDescription& model, std::span<float> parameters, const std::string& path) {
   if (path.ends_with(".safetensors")) {
@@ -84,7 +109,7 @@ void load_parameters(const ModelDescription& model, std::span<float> parameters,
 #ifdef DIGITNET_WITH_KERAS
     load_keras(model, parameters, path);
 #else
-    refuse(path, "Keras'", "libhdf5-dev libzip-dev nlohmann-json3-dev");
+    refuse(path, "Keras' files", "libhdf5-dev libzip-dev nlohmann-json3-dev");
 #endif
   } else {
     fail(path + " must end with .safetensors, .keras, .h5 or .weights.h5, which say what is read");
@@ -92,16 +117,25 @@ void load_parameters(const ModelDescription& model, std::span<float> parameters,
 }
 
 std::vector<CallbackHandle> callbacks(const Settings& settings) {
-  if (settings.checkpoint_path.empty()) return {};
-  return {BackupAndRestore(settings.checkpoint_path)};
+  std::vector<CallbackHandle> result;
+  if (!settings.checkpoint_path.empty()) result.emplace_back(BackupAndRestore(settings.checkpoint_path));
+  if (!settings.tensorboard_folder.empty()) {
+#ifdef DIGITNET_WITH_REPORT
+    result.emplace_back(
+        TensorBoard({.log_dir = settings.tensorboard_folder, .histogram_freq = 1, .write_images = true}));
+#else
+    refuse(settings.tensorboard_folder, "TensorBoard's files", "libpng-dev", "");
+#endif
+  }
+  return result;
 }
 
 void check_save_path(const std::string& path) {
 #ifndef DIGITNET_WITH_KERAS
-  if (is_keras(path)) refuse(path, "Keras'", "libhdf5-dev libzip-dev nlohmann-json3-dev");
+  if (is_keras(path)) refuse(path, "Keras' files", "libhdf5-dev libzip-dev nlohmann-json3-dev");
 #endif
 #ifndef DIGITNET_WITH_ONNX
-  if (path.ends_with(".onnx")) refuse(path, "ONNX", "libonnx-dev libprotobuf-dev");
+  if (path.ends_with(".onnx")) refuse(path, "ONNX files", "libonnx-dev libprotobuf-dev");
 #endif
   if (!path.ends_with(".safetensors") && !path.ends_with(".onnx") && !is_keras(path))
     fail(path + " must end with .safetensors, .keras, .h5, .weights.h5 or .onnx, which say what is written");
@@ -154,7 +188,7 @@ void write_json(const Settings& settings, const Result& result) {
   getrusage(RUSAGE_SELF, &usage);
   const nlohmann::ordered_json json{{"model", settings.model},
                                     {"dataset", result.dataset},
-                                    {"parameters", result.parameters},
+                                    {"parameters", result.parameters.size()},
                                     {"seed", settings.seed},
                                     {"threads", settings.threads},
                                     {"batch_size", result.batch_size},
@@ -170,14 +204,61 @@ void write_json(const Settings& settings, const Result& result) {
   file.commit();
 }
 
+std::vector<std::string> class_names(const Result& result) {
+  return result.dataset == "fashion-mnist" ? datasets::fashion_mnist_names() : std::vector<std::string>{};
+}
+
+#ifdef DIGITNET_WITH_REPORT
+void write_report(const Settings& settings, const Result& result, const TrainTest& data) {
+  report::Content content{.title = settings.model + " on " + result.dataset,
+                          .dataset = result.dataset,
+                          .command = settings.command,
+                          .settings = {{"model", settings.model},
+                                       {"seed", std::to_string(settings.seed)},
+                                       {"threads", std::to_string(settings.threads)}},
+                          .model = result.model,
+                          .plan = result.plan,
+                          .parameters = result.parameters,
+                          .history = result.history,
+                          .evaluation = result.test,
+                          .train = &data.train,
+                          .test = &data.test,
+                          .scores = result.scores};
+  content.class_names = class_names(result);
+  if (!settings.load_path.empty()) content.settings.emplace_back("began with", settings.load_path);
+  if (!result.history.epochs.empty()) {
+    std::ostringstream rate;
+    rate << result.learning_rate;
+    content.settings.insert(content.settings.end(), {{"epochs", std::to_string(result.epochs)},
+                                                     {"batch size", std::to_string(result.batch_size)},
+                                                     {"highest learning rate", rate.str()}});
+    if (settings.validation_split > 0)
+      content.settings.emplace_back("validation",
+                                    report::percent(settings.validation_split) + " of the training images");
+  }
+  const report::Written written = report::write(settings.report_folder, content);
+  std::cout << "\nReport: " << settings.report_folder << "/report.html\n";
+  for (const std::string& what : written.missing) std::cerr << what << "\n";
+}
+#endif
+
 }  // namespace
 
-int report(const Settings& settings, const Result& result, const Labels& labels, const Labels& predictions) {
-  std::cout << "\nTest: loss " << result.test.loss << ", accuracy " << result.test.accuracy * 100 << " % ("
-            << result.dataset << ", " << labels.size() << " images)\n\n"
-            << classification_report(labels, predictions) << "\n"
-            << confusion_table(confusion_matrix(labels, predictions, 10)) << std::flush;
+int report(const Settings& settings, const Result& result, const TrainTest& data) {
+  const Labels& labels = data.test.labels;
+  const Labels predictions = classes_of(result.scores);
+  std::cout << "\nTest: loss " << result.test.loss << ", accuracy "
+            << percent_with_error(result.test.accuracy, labels.size()) << " (" << result.dataset << ", "
+            << labels.size() << " images)\n\n"
+            << classification_report(labels, predictions, class_names(result)) << "\n";
+  const ConfusionMatrix counts = confusion_matrix(labels, predictions, 10);
+  const std::vector<std::string> names = class_names(result);
+  const bool color = ::isatty(STDOUT_FILENO) && std::getenv("NO_COLOR") == nullptr;
+  std::cout << (color ? terminal_confusion_matrix(counts, names) : confusion_table(counts)) << std::flush;
   if (!settings.json_path.empty()) write_json(settings, result);
+#ifdef DIGITNET_WITH_REPORT
+  if (!settings.report_folder.empty()) write_report(settings, result, data);
+#endif
   constexpr int interrupted = 130;  // what a shell expects of a program that Ctrl-C ended
   return result.history.interrupted ? interrupted : 0;
 }

@@ -24,6 +24,9 @@ struct Settings {
   std::string load_path{};
   std::string save_path{};
   std::string checkpoint_path{};
+  std::string report_folder{};
+  std::string tensorboard_folder{};
+  std::string command{};  // the whole command line
   bool quiet = false;
 };
 
@@ -51,21 +54,25 @@ void save_parameters(const digitnet::ModelDescription& model, std::span<const fl
                      const std::string& path);
 void check_save_path(const std::string& path);
 
-/// What --checkpoint asks for.
+/// What --checkpoint and --tensorboard ask for.
 std::vector<digitnet::CallbackHandle> callbacks(const Settings& settings);
 
 /// What is known after a training.
 struct Result {
   std::string dataset{};
-  std::size_t parameters{};
-  std::size_t batch_size{};
+  std::size_t epochs{}, batch_size{};
+  float learning_rate{};
+  digitnet::ModelDescription model{};
+  std::vector<digitnet::PlannedOperation> plan{};
+  std::span<const float> parameters{};
   digitnet::History history{};
   digitnet::Evaluation test{};
+  digitnet::Matrix scores{};  ///< the model's answers to the test images
 };
 
-/// Prints the classification report and the confusion matrix, and writes --json. Returns the exit status.
-int report(const Settings& settings, const Result& result, const digitnet::Labels& labels,
-           const digitnet::Labels& predictions);
+/// Prints the classification report and the confusion matrix, and writes what --json and --report ask for.
+/// Returns the exit status.
+int report(const Settings& settings, const Result& result, const digitnet::TrainTest& data);
 
 /// Trains a model as the command line asks for and reports; a model that was loaded is trained further only
 /// if
@@ -73,30 +80,35 @@ int report(const Settings& settings, const Result& result, const digitnet::Label
 template <class Model, class MakeOptimizer>
 int train(const Settings& settings, Model model, const Defaults& defaults, MakeOptimizer make_optimizer) {
   using namespace digitnet;
-  Result result{.parameters = Model::parameter_count};
+  Result result;
   if (!settings.load_path.empty()) load_parameters(describe(model), model.parameters(), settings.load_path);
   if (!settings.save_path.empty()) check_save_path(settings.save_path);
-  const auto [train, test] = load(settings, result.dataset);
+  const TrainTest data = load(settings, result.dataset);
   if (!settings.quiet) std::fputs(model.summary(settings.model).c_str(), stdout);
 
-  const std::size_t epochs = settings.epochs.value_or(defaults.epochs);
+  result.epochs = settings.epochs.value_or(defaults.epochs);
   result.batch_size = settings.batch_size.value_or(defaults.batch_size);
+  result.learning_rate = settings.learning_rate.value_or(defaults.learning_rate);
   const std::size_t steps_per_epoch =
-      (train.size() + result.batch_size) / std::max<std::size_t>(1, result.batch_size);
-  Trainer trainer{
-      model,
-      make_optimizer(settings.learning_rate.value_or(defaults.learning_rate), epochs * steps_per_epoch),
-      CategoricalCrossentropy{}, TrainerOptions{.threads = settings.threads, .seed = Seed{settings.seed}}};
+      (data.train.size() + result.batch_size) / std::max<std::size_t>(1, result.batch_size);
+  Trainer trainer{model, make_optimizer(result.learning_rate, result.epochs * steps_per_epoch),
+                  CategoricalCrossentropy{},
+                  TrainerOptions{.threads = settings.threads, .seed = Seed{settings.seed}}};
   if (settings.load_path.empty() || settings.epochs)
-    result.history = trainer.fit(train, {.epochs = epochs,
-                                         .batch_size = result.batch_size,
-                                         .validation_split = settings.validation_split,
-                                         .callbacks = callbacks(settings),
-                                         .verbose = settings.quiet ? Verbose::silent : Verbose::automatic});
-  if (!settings.save_path.empty())
-    save_parameters(describe(model), std::as_const(model).parameters(), settings.save_path);
-  result.test = trainer.evaluate(test);
-  return report(settings, result, test.labels, model.predict_classes(test.images));
+    result.history =
+        trainer.fit(data.train, {.epochs = result.epochs,
+                                 .batch_size = result.batch_size,
+                                 .validation_split = settings.validation_split,
+                                 .callbacks = callbacks(settings),
+                                 .verbose = settings.quiet ? Verbose::silent : Verbose::automatic});
+  result.model = describe(model);
+  result.parameters = std::as_const(model).parameters();
+  // Whatever comes after this, the trained model is kept.
+  if (!settings.save_path.empty()) save_parameters(result.model, result.parameters, settings.save_path);
+  result.plan = model.operations();
+  result.test = trainer.evaluate(data.test);
+  result.scores = model.predict(data.test.images);
+  return report(settings, result, data);
 }
 
 }  // namespace program

@@ -171,4 +171,10 @@ inline TrainTest fashion_mnist(const Source& source = {}) {
       source, false);
 }
 
+/// What Fashion-MNIST's classes are.
+inline std::vector<std::string> fashion_mnist_names() {
+  return {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+          "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
+}
+
 }  // namespace digitnet::datasets

@@ -132,11 +132,16 @@ class Sequential<Input<Extents...>, Layers...> {
   /// training, softmax or sigmoid at the end is computed with the cross-entropy.
   [[gnu::cold]] std::string plan() const {
     using Memory = Workspace<On, InputShape>;
-    std::vector<PlannedOperation> operations;
-    detail::plan_chain<On>("", true, Memory::micro_batch, operations);
-    return plan_table(operations, Memory::micro_batch, Memory::bytes(Memory::micro_batch),
+    return plan_table(operations(), Memory::micro_batch, Memory::bytes(Memory::micro_batch),
                       On::template prepared_bytes<float, Purpose::forward>() +
                           On::template prepared_bytes<float, Purpose::weight_gradients>());
+  }
+
+  /// The operations of the plan.
+  [[gnu::cold]] std::vector<PlannedOperation> operations() const {
+    std::vector<PlannedOperation> operations;
+    detail::plan_chain<On>("", true, Workspace<On, InputShape>::micro_batch, operations);
+    return operations;
   }
 
   /// The model's answer to each sample: (n, outputs). Takes bytes (read as value / 255) or floats, (n,

@@ -1,0 +1,64 @@
+// Whether a classifier's probabilities mean what they say.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include "digitnet/train/metrics.hpp"
+
+namespace digitnet {
+
+/// Answers whose confidence (the probability of the class that was answered) lies in one interval.
+struct ConfidenceBin {
+  double low = 0, high = 0;  ///< the interval (low, high]; the first one contains 0
+  std::size_t count = 0;
+  double confidence = 0;  ///< their mean confidence; 0 where there are none
+  double accuracy = 0;    ///< the part of them that are right; 0 where there are none
+};
+
+/// The answers of a classifier sorted into bins of equal width by their confidence. `scores` are
+/// probabilities, (n, classes) with at least two classes; values beyond 0 to 1 count as 0 or 1.
+inline std::vector<ConfidenceBin> reliability(const Labels& labels, const Matrix& scores,
+                                              std::size_t bins = 10) {
+  detail::check_same_length(labels.size(), scores.shape()[0]);
+  if (bins == 0 || scores.shape()[1] < 2)
+    fail("Reliability needs at least one bin and the probabilities of two classes, but got " +
+         std::to_string(bins) + " and " + std::to_string(scores.shape()[1]));
+  std::vector<ConfidenceBin> result(bins);
+  const auto count = static_cast<double>(bins);
+  for (std::size_t i = 0; i < bins; ++i) {
+    result[i].low = static_cast<double>(i) / count;
+    result[i].high = static_cast<double>(i + 1) / count;
+  }
+  const std::size_t classes = scores.shape()[1];
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const float* const row = scores.data() + i * classes;
+    const auto answer = static_cast<std::size_t>(std::max_element(row, row + classes) - row);
+    const double confidence = std::isfinite(row[answer]) ? std::clamp(double{row[answer]}, 0.0, 1.0) : 0.0;
+    const double place = std::ceil(confidence * count) - 1;
+    ConfidenceBin& bin = result[static_cast<std::size_t>(std::max(0.0, place))];
+    ++bin.count;
+    bin.confidence += confidence;
+    bin.accuracy += answer == labels(i);
+  }
+  for (ConfidenceBin& bin : result) {
+    if (bin.count == 0) continue;
+    bin.confidence /= static_cast<double>(bin.count);
+    bin.accuracy /= static_cast<double>(bin.count);
+  }
+  return result;
+}
+
+/// The mean distance between confidence and accuracy, bins weighted by their answers (Naeini et al. 2015;
+/// Guo et al., "On calibration of modern neural networks", 2017). 0 is perfect.
+inline double expected_calibration_error(const std::vector<ConfidenceBin>& bins) {
+  double sum = 0, count = 0;
+  for (const ConfidenceBin& bin : bins) {
+    sum += static_cast<double>(bin.count) * std::abs(bin.confidence - bin.accuracy);
+    count += static_cast<double>(bin.count);
+  }
+  return count == 0 ? 0 : sum / count;
+}
+
+}  // namespace digitnet

@@ -1,0 +1,89 @@
+// What a report is made from.
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "digitnet/core/error.hpp"
+#include "digitnet/core/tensor.hpp"
+#include "digitnet/data/dataset.hpp"
+#include "digitnet/model/describe.hpp"
+#include "digitnet/model/plan.hpp"
+#include "digitnet/report/calibration.hpp"
+#include "digitnet/train/history.hpp"
+#include "digitnet/train/metrics.hpp"
+
+namespace digitnet::report {
+
+/// A classifier of images, how it was trained, and what it answers to test images. What is left empty is left
+/// out of the report. Nothing that is pointed to is copied.
+struct Content {
+  std::string title = "Training report";
+  std::string dataset{};                                        ///< its name
+  std::string command{};                                        ///< that made this report
+  std::vector<std::pair<std::string, std::string>> settings{};  ///< names and values, in order
+  std::vector<std::string> class_names{};                       ///< empty: 0, 1, ...
+  ModelDescription model{};
+  std::vector<PlannedOperation> plan{};
+  std::span<const float> parameters{};
+  History history{};
+  Evaluation evaluation{};
+  const Dataset* train = nullptr;
+  const Dataset* test = nullptr;
+  Matrix scores{};  ///< the model's answers to the test images, (n, classes)
+};
+
+/// The part of a report's content that the model and the test set decide.
+template <class Model>
+[[gnu::cold]] Content content_of(const Model& model, const Dataset& test) {
+  Content content;
+  content.model = describe(model);
+  content.plan = model.operations();
+  content.parameters = model.parameters();
+  content.test = &test;
+  content.scores = model.predict(test.images);
+  return content;
+}
+
+/// What follows from the model's answers.
+struct Answers {
+  Labels classes{};                  ///< (n)
+  std::vector<float> confidences{};  ///< probability of the answer, (n)
+  ConfusionMatrix counts{};
+  std::vector<ConfidenceBin> bins{};
+  std::vector<std::size_t> mistakes{};  ///< samples, the most confident mistake first
+};
+
+/// Throws an Error where labels and answers do not fit together.
+[[gnu::cold]] inline Answers answers_of(const Content& content) {
+  if (!content.test) fail("A report needs test images: set Content::test");
+  const Labels& labels = content.test->labels;
+  digitnet::detail::check_same_length(labels.size(), content.scores.shape()[0]);
+  const std::size_t classes = content.scores.shape()[1];
+  Answers answers{.classes = Labels::from_shape({labels.size()})};
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const float* const row = content.scores.data() + i * classes;
+    const auto best = static_cast<std::size_t>(std::max_element(row, row + classes) - row);
+    answers.classes(i) = static_cast<std::uint8_t>(best);
+    answers.confidences.push_back(row[best]);
+    if (best != labels(i)) answers.mistakes.push_back(i);
+  }
+  std::stable_sort(answers.mistakes.begin(), answers.mistakes.end(), [&](std::size_t a, std::size_t b) {
+    return answers.confidences[a] > answers.confidences[b];
+  });
+  answers.counts = confusion_matrix(labels, answers.classes, classes);
+  answers.bins = reliability(labels, content.scores);
+  return answers;
+}
+
+/// The name of a class.
+inline std::string class_name(const Content& content, std::size_t index) {
+  return index < content.class_names.size() ? content.class_names[index] : std::to_string(index);
+}
+
+}  // namespace digitnet::report

@@ -1,0 +1,102 @@
+// A callback that writes what TensorBoard shows. Needs libpng (CMake target digitnet::report).
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "digitnet/report/event_file.hpp"
+#include "digitnet/report/first_layer.hpp"
+#include "digitnet/report/png.hpp"
+#include "digitnet/train/callbacks.hpp"
+
+namespace digitnet {
+
+/// Writes event files while a model trains, under Keras' names: `log_dir`/train and `log_dir`/validation
+/// with epoch_loss, epoch_accuracy and epoch_learning_rate, and, if asked for, histograms and pictures of the
+/// weights. What cannot be written is said once on standard error; the training goes on.
+///   tensorboard --logdir logs
+class TensorBoard : public Callback {
+ public:
+  struct Options {
+    std::string log_dir = "logs";
+    std::size_t histogram_freq = 0;  ///< epochs between histograms of the weights; 0: none
+    bool write_images = false;       ///< with each histogram, the kernels as pictures
+    std::size_t update_freq = 0;     ///< steps between batch_loss and batch_accuracy; 0: only epochs
+  };
+  explicit TensorBoard(Options options) : options_(std::move(options)) {}
+  TensorBoard() : TensorBoard(Options{}) {}
+
+  void on_train_begin(TrainingControl& control) override {
+    steps_ = 0;
+    attempt([&] {
+      train_ = std::make_shared<EventFile>(options_.log_dir + "/train");
+      validation_.reset();
+      if (options_.histogram_freq > 0) model_ = control.description();
+    });
+  }
+  void on_batch_end(TrainingControl&, std::size_t, const EpochLogs& logs) override {
+    ++steps_;
+    if (options_.update_freq == 0 || steps_ % options_.update_freq != 0) return;
+    attempt([&] {
+      const auto step = static_cast<std::int64_t>(steps_);
+      train_->add_scalar("batch_loss", step, logs.loss);
+      if (logs.has_accuracy) train_->add_scalar("batch_accuracy", step, logs.accuracy);
+    });
+  }
+  void on_epoch_end(TrainingControl& control, const EpochLogs& logs) override {
+    attempt([&] {
+      const auto step = static_cast<std::int64_t>(logs.epoch) - 1;  // counted from 0, as in Keras
+      for (const auto& [name, value] : logs.measured()) {
+        if (!name.starts_with("val_")) {
+          train_->add_scalar("epoch_" + std::string(name), step, value);
+          continue;
+        }
+        if (!validation_) validation_ = std::make_shared<EventFile>(options_.log_dir + "/validation");
+        validation_->add_scalar("epoch_" + std::string(name.substr(4)), step, value);
+      }
+      train_->add_scalar("epoch_learning_rate", step, logs.learning_rate);
+      if (options_.histogram_freq > 0 && logs.epoch % options_.histogram_freq == 0)
+        write_weights(control.parameters(), step);
+    });
+  }
+  void on_train_end(TrainingControl&, const History&) override {
+    train_.reset();
+    validation_.reset();
+  }
+
+ private:
+  void write_weights(std::span<const float> parameters, std::int64_t step) {
+    for (const LayerDescription& layer : model_.layers)
+      for (const WeightDescription& weight : layer.weights) {
+        const std::string name = layer.name + "/" + weight.name;
+        const auto values = parameters.subspan(weight.offset, weight.size());
+        train_->add_histogram(name + "/histogram", step, values);
+        if (!options_.write_images || !weight.name.ends_with("kernel")) continue;
+        if (const auto picture = filter_picture(weight.shape, values))
+          train_->add_image(name + "/image", step, picture->width(), picture->height(), png_bytes(*picture));
+      }
+  }
+  // A training is worth more than its log.
+  void attempt(const std::function<void()>& write) {
+    if (failed_) return;
+    try {
+      write();
+    } catch (const Error& error) {
+      failed_ = true;
+      std::fprintf(stderr, "TensorBoard: %s: the training goes on without it\n", error.what());
+    }
+  }
+
+  Options options_;
+  std::shared_ptr<EventFile> train_, validation_;
+  ModelDescription model_;
+  std::size_t steps_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace digitnet
