@@ -103,6 +103,8 @@ int main(int argc, char** argv) {
                "train on all but the last 5,000 training images and measure on these");
   app.add_option("--keep", options.keep, "folder for the trained models; what is there is not trained again")
       ->check(CLI::ExistingDirectory);
+  app.add_option("--report", options.report,
+                 "folder for a report of each network's first seed (as mnist_cnn --report)");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

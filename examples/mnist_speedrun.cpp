@@ -2,23 +2,56 @@
 // images, with Adam and a learning rate that rises and falls once. The settings were chosen on the last
 // 10,000 training images
 // (--validate measures them there); the clock runs from the first step to the last.
-//   mnist_speedrun [--validate] [SEEDS]
+//   mnist_speedrun [--validate] [--report FOLDER] [SEEDS]
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <digitnet/digitnet.hpp>
+#ifdef DIGITNET_WITH_REPORT
+#include <digitnet/report/report.hpp>
+#endif
 
 using namespace digitnet;
 
 using Cnn = Sequential<Input<28, 28, 1>, Conv2D<32, 3>, ReLU, MaxPooling2D<2>, Conv2D<64, 3>, ReLU,
                        MaxPooling2D<2>, Flatten, Dense<64>, ReLU, Dense<10>, Softmax>;
 
+namespace {
+
+// Of the first seed.
+void write_report(const std::string& folder, const Cnn& model, const Dataset& test, const History& history,
+                  const Evaluation& evaluation) {
+#ifdef DIGITNET_WITH_REPORT
+  report::Content content = report::content_of(model, test);
+  content.title = "One epoch on MNIST";
+  content.dataset = "MNIST";
+  content.command = "mnist_speedrun --report " + folder;
+  content.settings = {{"seed", "1"}, {"batch size", "32"}, {"highest learning rate", "0.005"}};
+  content.history = history;
+  content.evaluation = evaluation;
+  report::write(folder, content);
+#else
+  (void)model, (void)test, (void)history, (void)evaluation;
+  fail(folder + ": this program was built without reports (Debian: libpng-dev)");
+#endif
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   try {
-    const bool validate = argc > 1 && std::strcmp(argv[1], "--validate") == 0;
-    const unsigned long seeds = argc > 1 + validate ? std::strtoul(argv[1 + validate], nullptr, 10) : 5;
-    if (seeds == 0) fail("usage: mnist_speedrun [--validate] [SEEDS]");
+    bool validate = false;
+    std::string folder;
+    unsigned long seeds = 5;
+    for (int i = 1; i < argc; ++i) {
+      if (std::strcmp(argv[i], "--validate") == 0)
+        validate = true;
+      else if (std::strcmp(argv[i], "--report") == 0 && i + 1 < argc)
+        folder = argv[++i];
+      else if (seeds = std::strtoul(argv[i], nullptr, 10); seeds == 0)
+        fail("usage: mnist_speedrun [--validate] [--report FOLDER] [SEEDS]");
+    }
     const TrainTest mnist = datasets::mnist();
     const Dataset train = validate ? slice(mnist.train, 0, 50000) : mnist.train;
     const Dataset test = validate ? slice(mnist.train, 50000, 10000) : mnist.test;
@@ -34,7 +67,9 @@ int main(int argc, char** argv) {
                           .linear = true};
       Trainer trainer{model, Adam{.learning_rate = rate}, CategoricalCrossentropy{}, {.seed = Seed{seed}}};
       const History history = trainer.fit(train, {.batch_size = batch, .verbose = Verbose::silent});
-      const double accuracy = 100 * trainer.evaluate(test).accuracy;
+      const Evaluation evaluation = trainer.evaluate(test);
+      const double accuracy = 100 * evaluation.accuracy;
+      if (!folder.empty() && seed == 1) write_report(folder, model, test, history, evaluation);
       std::printf("seed %lu: %.2f %% of %zu images after %.2f s\n", seed, accuracy, test.size(),
                   history.train_seconds());
       sum += accuracy;

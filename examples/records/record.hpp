@@ -4,6 +4,9 @@
 #include <cmath>
 #include <cstdio>
 #include <digitnet/digitnet.hpp>
+#ifdef DIGITNET_WITH_REPORT
+#include <digitnet/report/report.hpp>
+#endif
 #include <string>
 #include <vector>
 
@@ -17,6 +20,7 @@ struct Options {
   std::size_t threads = hardware_threads();
   bool validate = false;  ///< train on all but the last 5,000 training images, and measure on these
   std::string keep{};     ///< folder that keeps trained models, so that a run that was ended goes on
+  std::string report{};   ///< folder for a report of each network's first seed, in a folder of its name
 };
 
 /// How a network is trained: with Adam, a rate that rises over a tenth of the steps and falls to zero, and
@@ -78,6 +82,26 @@ auto optimizer_of(const Recipe& recipe, std::size_t samples) {
   }
 }
 
+/// A report of a model that was just trained.
+template <class Model>
+void write_report(const std::string& folder, const Recipe& recipe, const Model& model, const Dataset& test,
+                  const History& history, const Evaluation& evaluation, std::uint64_t seed) {
+#ifdef DIGITNET_WITH_REPORT
+  report::Content content = report::content_of(model, test);
+  content.title = recipe.network;
+  content.dataset = recipe.dataset;
+  content.command = "mnist_records --only " + recipe.name;
+  content.settings = {{"seed", std::to_string(seed)}, {"settings", settings_text(recipe)}};
+  if (recipe.dataset == "fashion-mnist") content.class_names = datasets::fashion_mnist_names();
+  content.history = history;
+  content.evaluation = evaluation;
+  report::write(folder + "/" + recipe.name, content);
+#else
+  (void)recipe, (void)model, (void)test, (void)history, (void)evaluation, (void)seed;
+  fail(folder + ": this program was built without reports (Debian: libpng-dev)");
+#endif
+}
+
 /// Trains (or finds kept) a model of each seed, and measures it. `make` gives a model of a seed.
 template <Method method = Method::averaged, class Make>
 auto train_all(const Options& options, const Recipe& recipe, const TrainTest& data, const Make& make,
@@ -93,6 +117,11 @@ auto train_all(const Options& options, const Recipe& recipe, const TrainTest& da
     Model& model = models.back();
     const std::string path = kept_path(options, recipe, seed);
     double seconds = kept_seconds(path, line.settings);
+    Trainer trainer{model,
+                    optimizer_of<method>(recipe, data.train.size()),
+                    CategoricalCrossentropy{.label_smoothing = recipe.label_smoothing},
+                    {.threads = options.threads, .seed = Seed{seed}}};
+    History history;
     if (seconds > 0) {
       load_safetensors(model, path);
     } else {
@@ -100,12 +129,8 @@ auto train_all(const Options& options, const Recipe& recipe, const TrainTest& da
       if (recipe.augmentation != Augmentation{}) fit.augmentation = recipe.augmentation;
       if (method == Method::averaged)
         fit.callbacks = {ExponentialMovingAverage{{.momentum = recipe.average, .every = 4}}};
-      Trainer trainer{model,
-                      optimizer_of<method>(recipe, data.train.size()),
-                      CategoricalCrossentropy{.label_smoothing = recipe.label_smoothing},
-                      {.threads = options.threads, .seed = Seed{seed}}};
       const auto begin = std::chrono::steady_clock::now();
-      const History history = trainer.fit(data.train, fit);
+      history = trainer.fit(data.train, fit);
       seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
       if (history.interrupted) fail("Interrupted: what was trained before is kept where --keep is given");
       if (!path.empty()) {
@@ -113,7 +138,10 @@ auto train_all(const Options& options, const Recipe& recipe, const TrainTest& da
         keep_seconds(path, seconds, line.settings);
       }
     }
-    const double found = accuracy(data.test.labels, model.predict_classes(data.test.images));
+    const Evaluation evaluation = trainer.evaluate(data.test);
+    const double found = 100 * evaluation.accuracy;
+    if (!options.report.empty() && seed == options.seeds.front())
+      write_report(options.report, recipe, model, data.test, history, evaluation, seed);
     std::printf("%s, seed %llu: %.2f %% after %.0f s\n", recipe.name.c_str(),
                 static_cast<unsigned long long>(seed), found, seconds);
     std::fflush(stdout);

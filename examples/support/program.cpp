@@ -57,8 +57,9 @@ int run(int argc, char** argv, const std::string& description, const std::vector
   app.add_option("--model", settings.model, "the network to train")
       ->check(CLI::IsMember(models))
       ->capture_default_str();
-  app.add_option("--dataset", settings.dataset, "what to learn")
-      ->check(CLI::IsMember({"mnist", "fashion-mnist", "synthetic"}))
+  app.add_option("--dataset", settings.dataset,
+                 "what to learn; synthetic-to-mnist learns from drawn digits and is tested on MNIST")
+      ->check(CLI::IsMember({"mnist", "fashion-mnist", "synthetic", "synthetic-to-mnist"}))
       ->capture_default_str();
   app.add_option("--data", settings.data_directory,
                  "folder of the dataset's four files (default: $DIGITNET_DATA, the user's cache, system "
@@ -157,6 +158,8 @@ TrainTest load(const Settings& settings, std::string& dataset) {
   dataset = settings.dataset;
   const datasets::Source source{.directory = settings.data_directory};
   if (dataset == "fashion-mnist") return datasets::fashion_mnist(source);
+  if (dataset == "synthetic-to-mnist")
+    return {synthetic_digits(60000, Seed{1}), datasets::mnist(source).test};
   if (dataset == "mnist") {
     try {
       return datasets::mnist(source);

@@ -29,7 +29,7 @@ refused() {
 refused "at least 1 epoch, but 0" "$ann" --dataset synthetic --epochs 0
 refused "The batch size must be at least 1, but is 0" "$ann" --dataset synthetic --batch-size 0
 refused "The batch size is 70000, but there are only 60000 samples" "$ann" --dataset synthetic --batch-size 70000
-refused "--dataset: kmnist not in {mnist,fashion-mnist,synthetic}" "$ann" --dataset kmnist
+refused "--dataset: kmnist not in {mnist,fashion-mnist,synthetic,synthetic-to-mnist}" "$ann" --dataset kmnist
 refused "--model: resnet not in" "$cnn" --model resnet
 refused "--colour" "$ann" --colour red
 refused "--epochs" "$ann" --epochs many
