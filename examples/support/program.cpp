@@ -19,6 +19,7 @@
 #include <digitnet/report/tensorboard.hpp>
 #endif
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -213,8 +214,13 @@ std::vector<std::string> class_names(const Result& result) {
 
 #ifdef DIGITNET_WITH_REPORT
 void write_report(const Settings& settings, const Result& result, const TrainTest& data) {
-  report::Content content{.title = settings.model + " on " + result.dataset,
-                          .dataset = result.dataset,
+  const std::map<std::string, std::string> names{{"mnist", "MNIST"},
+                                                 {"fashion-mnist", "Fashion-MNIST"},
+                                                 {"synthetic", "synthetic digits"},
+                                                 {"synthetic-to-mnist", "synthetic digits, tested on MNIST"}};
+  const std::string& dataset = names.at(result.dataset);
+  report::Content content{.title = settings.model + " on " + dataset,
+                          .dataset = dataset,
                           .command = settings.command,
                           .settings = {{"model", settings.model},
                                        {"seed", std::to_string(settings.seed)},

@@ -122,12 +122,12 @@ TEST_CASE("the callback writes what the history says, and changes nothing") {
                               .callbacks = std::move(callbacks),
                               .verbose = Verbose::silent});
   };
-  Net model{Seed{2}}, same{Seed{2}};
+  Net model{Seed{2}}, undisturbed{Seed{2}};
   const std::string logs = folder / "logs";
   const History history = train(
       model, {TensorBoard{{.log_dir = logs, .histogram_freq = 2, .write_images = true, .update_freq = 4}}});
-  train(same, {});
-  CHECK(std::ranges::equal(model.parameters(), same.parameters()));
+  train(undisturbed, {});
+  CHECK(std::ranges::equal(model.parameters(), undisturbed.parameters()));
 
   std::string training, validation;
   const auto training_records = records(only_file(logs + "/train"));

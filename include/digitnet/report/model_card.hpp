@@ -2,6 +2,7 @@
 // and others: Model Cards for Model Reporting (2019).
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <string>
 #include <vector>

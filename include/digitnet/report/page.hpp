@@ -1,8 +1,10 @@
 // The page of a report: one file of HTML that needs nothing else.
 #pragma once
+#include <cctype>
 #include <cstddef>
 #include <ctime>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,7 +57,8 @@ figure { margin: 1rem 0; } figure img { display: block; width: 100%; height: aut
 .digits .right img { border-color: var(--right); } .digits .wrong img { border-color: var(--wrong); }
 .right { color: var(--right); } .wrong { color: var(--wrong); }
 summary { cursor: pointer; padding: 0.25rem 0; }
-@media (max-width: 30rem) { th, td { padding: 0.25rem 0.4rem; } }
+@media (max-width: 30rem) { table { font-size: 0.875rem; } th, td { padding: 0.25rem 0.4rem; }
+  th[scope="row"] { white-space: normal; } }
 )";
 
 inline std::string heading(const char* title) {

@@ -222,7 +222,8 @@ inline std::string themed(const PlotTheme& theme) {
   return detail::themed(theme) + data + "END\nset xrange [0:1]\nset boxwidth " +
          number_text(0.92 / static_cast<double>(bins.size())) +
          "\nset style fill solid 0.75 noborder\nset lmargin 10\nset rmargin 3\nset multiplot\n"
-         "set size 1, 0.68\nset origin 0, 0.32\nset yrange [0:1.05]\nset key left top\n"
+         "set size 1, 0.68\nset origin 0, 0.32\nset yrange [0:1.05]\nset key horizontal outside top center "
+         "font ',12' samplen 2\n"
          "set title 'Expected calibration error " +
          rounded(100 * expected_calibration_error(bins), 2) +
          " %'\nset ylabel 'accuracy'\nplot $bins using 1:2 with boxes lc rgb '" + theme.first +
