@@ -8,9 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <digitnet/digitnet.hpp>
-#ifdef DIGITNET_WITH_REPORT
-#include <digitnet/report/report.hpp>
-#endif
+
+#include "support/program.hpp"
 
 using namespace digitnet;
 
@@ -20,21 +19,21 @@ using Cnn = Sequential<Input<28, 28, 1>, Conv2D<32, 3>, ReLU, MaxPooling2D<2>, C
 namespace {
 
 // Of the first seed.
-void write_report(const std::string& folder, const Cnn& model, const Dataset& test, const History& history,
+void write_report(const std::string& folder, const Cnn& model, const TrainTest& data, const History& history,
                   const Evaluation& evaluation) {
-#ifdef DIGITNET_WITH_REPORT
-  report::Content content = report::content_of(model, test);
-  content.title = "One epoch on MNIST";
-  content.dataset = "MNIST";
-  content.command = "mnist_speedrun --report " + folder;
-  content.settings = {{"seed", "1"}, {"batch size", "32"}, {"highest learning rate", "0.005"}};
-  content.history = history;
-  content.evaluation = evaluation;
-  report::write(folder, content);
-#else
-  (void)model, (void)test, (void)history, (void)evaluation;
-  fail(folder + ": this program was built without reports (Debian: libpng-dev)");
-#endif
+  program::report(
+      {.model = "cnn", .seed = 1, .report_folder = folder, .command = "mnist_speedrun --report " + folder},
+      {.dataset = "mnist",
+       .epochs = 1,
+       .batch_size = 32,
+       .learning_rate = 5e-3f,
+       .model = describe(model),
+       .plan = model.operations(),
+       .parameters = model.parameters(),
+       .history = history,
+       .test = evaluation,
+       .scores = model.predict(data.test.images)},
+      data);
 }
 
 }  // namespace
@@ -69,7 +68,7 @@ int main(int argc, char** argv) {
       const History history = trainer.fit(train, {.batch_size = batch, .verbose = Verbose::silent});
       const Evaluation evaluation = trainer.evaluate(test);
       const double accuracy = 100 * evaluation.accuracy;
-      if (!folder.empty() && seed == 1) write_report(folder, model, test, history, evaluation);
+      if (!folder.empty() && seed == 1) write_report(folder, model, {train, test}, history, evaluation);
       std::printf("seed %lu: %.2f %% of %zu images after %.2f s\n", seed, accuracy, test.size(),
                   history.train_seconds());
       sum += accuracy;

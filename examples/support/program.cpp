@@ -192,7 +192,7 @@ void write_json(const Settings& settings, const Result& result) {
   getrusage(RUSAGE_SELF, &usage);
   const nlohmann::ordered_json json{{"model", settings.model},
                                     {"dataset", result.dataset},
-                                    {"parameters", result.parameters.size()},
+                                    {"parameters", result.model.parameter_count()},
                                     {"seed", settings.seed},
                                     {"threads", settings.threads},
                                     {"batch_size", result.batch_size},

@@ -92,6 +92,13 @@ struct ModelDescription {
   std::vector<std::size_t> input;
   std::vector<LayerDescription> layers;
 
+  /// Elements of all weights.
+  std::size_t parameter_count() const {
+    std::size_t count = 0;
+    for (const LayerDescription& layer : layers)
+      for (const WeightDescription& weight : layer.weights) count += weight.size();
+    return count;
+  }
   /// What layer `index` (from 0) gets; see LayerDescription.
   std::vector<std::size_t> sources(std::size_t index) const {
     return layers[index].sources.empty() ? std::vector<std::size_t>{index} : layers[index].sources;

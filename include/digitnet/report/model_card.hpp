@@ -70,17 +70,15 @@ inline std::string cell(std::string text) {
 
 /// The card as Markdown.
 [[gnu::cold]] inline std::string model_card(const Content& content, const Answers& answers) {
-  std::size_t parameters = 0;
   std::string layers;
   for (const LayerDescription& layer : content.model.layers) {
     layers += "| " + detail::cell(layer.name) + " | " + detail::cell(layer.text()) + " | " +
               detail::shape_words(layer.output) + " |\n";
-    for (const WeightDescription& weight : layer.weights) parameters += weight.size();
   }
   std::string text =
       "# " + content.title + "\n\n## Model\n\nA classifier of images of " +
       detail::shape_words(content.model.input) + " values, with " +
-      digitnet::detail::with_thousands(parameters) +
+      digitnet::detail::with_thousands(content.model.parameter_count()) +
       " parameters, trained with digitnet.\n\n| layer | what it is | output |\n|---|---|---|\n" + layers +
       "\n## Data\n\n";
   if (!content.dataset.empty()) text += "- Dataset: " + content.dataset + "\n";

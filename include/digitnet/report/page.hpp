@@ -132,9 +132,6 @@ struct PagePictures {
   using digitnet::detail::with_thousands;
   using html::escaped;
   const std::size_t count = content.test->size();
-  std::size_t parameters = 0;
-  for (const LayerDescription& layer : content.model.layers)
-    for (const WeightDescription& weight : layer.weights) parameters += weight.size();
   const auto data = [](double value, const std::string& shown) {
     char exact[32];
     std::snprintf(exact, sizeof exact, "%.17g", value);
@@ -160,7 +157,7 @@ struct PagePictures {
           detail::card("test loss", data(content.evaluation.loss, rounded(content.evaluation.loss, 4))) +
           detail::card("mistakes", "<span>" + with_thousands(answers.mistakes.size()) + " of " +
                                        with_thousands(count) + "</span>") +
-          detail::card("parameters", "<span>" + with_thousands(parameters) + "</span>");
+          detail::card("parameters", "<span>" + with_thousands(content.model.parameter_count()) + "</span>");
   if (!content.history.epochs.empty())
     text += detail::card("training", data(content.history.train_seconds(),
                                           rounded(content.history.train_seconds(), 1) + " s")) +
