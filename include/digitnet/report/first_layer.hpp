@@ -18,10 +18,11 @@ namespace digitnet {
 
 /// The filters of a kernel as a grid, red for positive weights and blue for negative ones, all on one scale.
 /// Shapes (height, width, channels, filters), of which the first channel is shown, and (height * width,
-/// units) of a square image are known; others give nothing. At most `most` filters are drawn.
+/// units) of a square image are known; others give nothing. At most `most` filters are drawn, each at most
+/// about `tile` pixels large.
 [[gnu::cold]] inline std::optional<Picture> filter_picture(const std::vector<std::size_t>& shape,
                                                            std::span<const float> kernel,
-                                                           std::size_t most = 32) {
+                                                           std::size_t most = 32, std::size_t tile = 96) {
   std::size_t height = 0, width = 0;
   if (shape.size() == 4) {
     height = shape[0];
@@ -40,7 +41,7 @@ namespace digitnet {
   std::vector<GridCell> cells;
   for (std::size_t filter = 0; filter < std::min(filters, most); ++filter)
     cells.push_back({.picture = picture_of_weights(kernel.data() + filter, height, width, step, largest)});
-  const std::size_t scale = std::clamp<std::size_t>(96 / std::max(height, width), 1, 24);
+  const std::size_t scale = std::clamp<std::size_t>(tile / std::max(height, width), 1, 24);
   return image_grid(cells, {.columns = 8, .scale = scale, .gap = 8, .frame = 0});
 }
 

@@ -25,7 +25,7 @@ class TensorBoard : public Callback {
   struct Options {
     std::string log_dir = "logs";
     std::size_t histogram_freq = 0;  ///< epochs between histograms of the weights; 0: none
-    bool write_images = false;       ///< with each histogram, the kernels as pictures
+    bool write_images = false;       ///< with each histogram, filters of convolutions and of the first layer
     std::size_t update_freq = 0;     ///< steps between batch_loss and batch_accuracy; 0: only epochs
   };
   explicit TensorBoard(Options options) : options_(std::move(options)) {}
@@ -76,8 +76,11 @@ class TensorBoard : public Callback {
         const std::string name = layer.name + "/" + weight.name;
         const auto values = parameters.subspan(weight.offset, weight.size());
         train_->add_histogram(name + "/histogram", step, values);
-        if (!options_.write_images || !weight.name.ends_with("kernel")) continue;
-        if (const auto picture = filter_picture(weight.shape, values))
+        // What a later Dense layer gets is no image.
+        if (!options_.write_images || !(weight.shape.size() == 4 || &weight == first_kernel(model_)))
+          continue;
+        // Small ones: the training waits.
+        if (const auto picture = filter_picture(weight.shape, values, 32, 24))
           train_->add_image(name + "/image", step, picture->width(), picture->height(), png_bytes(*picture));
       }
   }
