@@ -214,7 +214,6 @@ struct PagePictures {
   add("weighted average", weighted_average(scores));
   text += html::table("Classification report", {"class", "precision", "recall", "F1", "images"}, rows);
   text += "<div class=\"plots\">\n";
-  std::string confusions;
   text += plot("confusion",
                "Confusion matrix: " + std::to_string(count - answers.mistakes.size()) + " of " +
                    std::to_string(count) + " images on the diagonal",

@@ -205,8 +205,8 @@ inline std::string themed(const PlotTheme& theme) {
     }
   for (std::string& data : boxes) commands += data + "END\n";
   const std::string box = " using 1:2:(0.48):(0.48):3 with boxxyerror lc rgb variable";
-  return commands + texts + "END\nplot $right" + box + ", $wrong" + box +
-         ", $texts using 1:2:3 with labels tc rgb '" + theme.text + "'\n";
+  return commands + texts + "END\nplot $right" + box + ", $wrong" + box + ", $texts using 1:2:3 with labels" +
+         std::string(long_names ? " font ',10'" : "") + " tc rgb '" + theme.text + "'\n";
 }
 
 /// Reliability diagram: the accuracy of each bin of confidence, and how many answers lie in it.
