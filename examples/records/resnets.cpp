@@ -10,10 +10,10 @@ void measure_resnets(const Options& options, const std::string& wanted, std::vec
   measure(options, wanted, table,
           {.name = "resnet",
            .network = "ResNet-20, augmentation",
-           .epochs = 12,
+           .epochs = 8,
            .batch_size = 128,
            .learning_rate = 4e-3f,
-           .augmentation = digits_vary},
+           .augmentation = digits_move},
           make);
   measure(options, wanted, table,
           {.name = "fashion-resnet",
