@@ -1,6 +1,7 @@
 // Trains a convolutional network on MNIST.
 #include <digitnet/digitnet.hpp>
 
+#include "support/pretrained_cnn.hpp"
 #include "support/program.hpp"
 
 using namespace digitnet;
@@ -20,10 +21,7 @@ int main(int argc, char** argv) {
                                 [](float rate, std::size_t) { return Adam{.learning_rate = rate}; });
 
         // The same, with dropout against overfitting and a rate that rises and falls.
-        auto cnn = Sequential{Seed{settings.seed}, Input<28, 28, 1>{}, Conv2D<32, 3>{}, ReLU{},
-                              MaxPooling2D<2>{},   Conv2D<64, 3>{},    ReLU{},          MaxPooling2D<2>{},
-                              Dropout{0.25f},      Flatten{},          Dense<128>{},    ReLU{},
-                              Dropout{0.5f},       Dense<10>{},        Softmax{}};
+        auto cnn = program::cnn_with_dropout<128>(Seed{settings.seed}, 0.5f);
         return program::train(settings, std::move(cnn),
                               {.epochs = 12, .batch_size = 64, .learning_rate = 3e-3f},
                               [](float rate, std::size_t steps) {

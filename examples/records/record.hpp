@@ -169,7 +169,8 @@ void measure(const Options& options, const std::string& wanted, std::vector<Line
   table.push_back(line);
 }
 
-/// How MNIST's digits are varied for dense networks, and for convolutions, which elastic distortion makes worse.
+/// How MNIST's digits are varied for dense networks, and for convolutions, which elastic distortion makes
+/// worse.
 inline constexpr Augmentation digits_vary{
     .rotation = 8, .shift = 1.5f, .scale = 0.1f, .shear = 5, .elastic_alpha = 36, .elastic_sigma = 5};
 inline constexpr Augmentation digits_move{.rotation = 10, .shift = 2, .scale = 0.1f, .shear = 5};

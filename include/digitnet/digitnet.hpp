@@ -31,6 +31,7 @@
 #include "digitnet/layers/reshape.hpp"
 #include "digitnet/layers/softmax.hpp"
 #include "digitnet/layers/zero_padding.hpp"
+#include "digitnet/model/batching_predictor.hpp"
 #include "digitnet/model/ensemble.hpp"
 #include "digitnet/model/parallel.hpp"
 #include "digitnet/model/predictor.hpp"

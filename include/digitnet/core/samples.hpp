@@ -51,6 +51,12 @@ class Samples {
     if (extents_.empty()) fail("Samples need a first axis that counts them, but a single number was given");
   }
 
+  /// `count` samples of these extents, floats, which must outlive this.
+  Samples(const float* values, std::size_t count, std::span<const std::size_t> extents)
+      : extents_{count}, floats_(values) {
+    extents_.insert(extents_.end(), extents.begin(), extents.end());
+  }
+
   std::size_t count() const { return extents_.empty() ? 0 : extents_[0]; }
   /// Numbers in one sample.
   std::size_t size() const {

@@ -1,0 +1,83 @@
+#include "digit_model.hpp"
+
+#include <digitnet/model/describe.hpp>
+#include <digitnet/train/losses.hpp>
+#include <digitnet/train/optimizers.hpp>
+#include <digitnet/train/trainer.hpp>
+#include <optional>
+#include <utility>
+
+#include "../support/pretrained_cnn.hpp"
+#include "../support/program.hpp"
+
+namespace draw {
+
+using namespace digitnet;
+
+namespace {
+
+template <class Model>
+class ModelOf : public DigitModel {
+ public:
+  ModelOf(Model model, const std::string& path) : model_(std::move(model)), description_(describe(model_)) {
+    program::load_parameters(description_, model_.parameters(), path);
+    predictor_.emplace(model_);
+  }
+
+  void predict(const float* images, std::size_t count, float* probabilities) override {
+    predictor_->predict(images, count, probabilities);
+  }
+  BatchingCounts counts() const override { return predictor_->counts(); }
+  const ModelDescription& description() const override { return description_; }
+  std::span<const float> parameters() const override { return model_.parameters(); }
+  double accuracy(const Dataset& data) const override {
+    const Labels found = model_.predict_classes(data.images);
+    std::size_t right = 0;
+    for (std::size_t i = 0; i < data.size(); ++i) right += found(i) == data.labels(i);
+    return 100 * static_cast<double>(right) / static_cast<double>(data.size());
+  }
+  void finetune(const Dataset& data, const FinetuneOptions& options) override {
+    predictor_.reset();
+    constexpr std::size_t batch_size = 64;
+    const std::size_t steps = (data.size() + batch_size - 1) / batch_size * options.epochs;
+    Trainer trainer{model_,
+                    Adam{.learning_rate = OneCycle{.peak = options.learning_rate, .total_steps = steps}},
+                    CategoricalCrossentropy{},
+                    {.threads = options.threads, .seed = options.seed}};
+    trainer.fit(data, {.epochs = options.epochs,
+                       .batch_size = batch_size,
+                       .augmentation = Augmentation{.rotation = 8, .shift = 1, .scale = 0.1f, .shear = 5}});
+    predictor_.emplace(model_);
+  }
+
+ private:
+  Model model_;
+  ModelDescription description_;
+  std::optional<BatchingPredictor<Model>> predictor_{};
+};
+
+template <class Model>
+std::unique_ptr<DigitModel> model_of(Model model, const std::string& path) {
+  return std::make_unique<ModelOf<Model>>(std::move(model), path);
+}
+
+}  // namespace
+
+std::unique_ptr<DigitModel> load_model(const std::string& path) {
+  std::string problem;
+  try {
+    return model_of(program::cnn_with_dropout<64>(Seed{}), path);
+  } catch (const Error& error) {
+    problem = error.what();
+  }
+  try {
+    return model_of(program::cnn_with_dropout<128>(Seed{}), path);
+  } catch (const Error&) {
+    fail(problem +
+         "\nThis program reads digits with the networks of pretrained_cnn and of mnist_cnn (cnn or seed): "
+         "save "
+         "one with their --save");
+  }
+}
+
+}  // namespace draw
