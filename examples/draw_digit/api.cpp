@@ -68,6 +68,9 @@ void answer(httplib::Response& response, const json& value) {
   response.set_content(value.dump() + "\n", "application/json");
 }
 
+// Enough digits for a bar, and short.
+double rounded(float probability) { return std::round(double{probability} * 1e6) / 1e6; }
+
 // A handler that answers what is wrong with a request with status 400.
 template <class Function>
 CallHandler checked(Function function) {
@@ -134,9 +137,11 @@ void Api::predict_picture(const Call& call, httplib::Response& response) {
     const auto share = [](std::size_t part, std::size_t whole) {
       return static_cast<double>(part) / static_cast<double>(whole);
     };
+    json probabilities_of_all = json::array();
+    for (const float probability : row) probabilities_of_all.push_back(rounded(probability));
     digits.push_back({{"digit", best},
-                      {"probability", row[best]},
-                      {"probabilities", std::vector<float>(row.begin(), row.end())},
+                      {"probability", rounded(row[best])},
+                      {"probabilities", std::move(probabilities_of_all)},
                       {"box",
                        {{"left", share(boxes[i].left, ink.width)},
                         {"top", share(boxes[i].top, ink.height)},

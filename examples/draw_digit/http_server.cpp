@@ -55,7 +55,8 @@ std::pair<int, std::string> body_problem(const httplib::Request& request) {
   const std::string length = request.get_header_value("Content-Length");
   const bool chunked = request.has_header("Transfer-Encoding");
   if (!has_body(request))
-    return {411, "A POST needs Content-Length: send the body's size, or none with Content-Length: 0"};
+    return {411, "A " + request.method +
+                     " needs Content-Length: send the body's size, or none with Content-Length: 0"};
   if (request.get_header_value_count("Content-Length") > 1 || (chunked && !length.empty()))
     return {400, "The request announces its body's length twice"};
   if (chunked && ::strcasecmp(request.get_header_value("Transfer-Encoding").c_str(), "chunked") != 0)
@@ -136,7 +137,7 @@ void HttpServer::handle(const httplib::Request& request, httplib::Response& resp
   const auto path = routes_.find(request.path);
   const auto answer = [&] {
     Call call{request, {}};
-    if (!content) {
+    if (!content || (request.method == "DELETE" && !has_body(request))) {
       // Such a body is not read, and would be taken for the next request.
       if (has_body(request)) current->last = true;
     } else {

@@ -2,6 +2,9 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
+#include <atomic>
+#include <cstdio>
 #include <digitnet/core/error.hpp>
 #include <digitnet/data/datasets.hpp>
 #include <digitnet/io/safetensors.hpp>
@@ -9,7 +12,6 @@
 #include <iostream>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "../support/program.hpp"
 #include "api.hpp"
@@ -49,30 +51,34 @@ void finetune(const Settings& settings, draw::DigitModel& model, const draw::Cor
   std::printf("%s: serve it with --model\n", path.c_str());
 }
 
-// Stops the server at SIGINT and SIGTERM, which all threads must have blocked.
-class StopAtSignal {
+std::atomic<draw::HttpServer*> served = nullptr;
+static_assert(std::atomic<draw::HttpServer*>::is_always_lock_free);
+
+// Makes SIGINT and SIGTERM stop a server, while this lives.
+class StopAtSignals {
  public:
-  StopAtSignal(const sigset_t& signals, draw::HttpServer& server)
-      : thread_([&signals, &server] {
-          int signal = 0;
-          sigwait(&signals, &signal);
-          server.stop();
-        }) {}
-  ~StopAtSignal() {
-    pthread_kill(thread_.native_handle(), SIGTERM);
-    thread_.join();
+  explicit StopAtSignals(draw::HttpServer& server) {
+    served = &server;
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      if (draw::HttpServer* const running = served) running->stop();
+    };
+    action.sa_flags = SA_RESTART;
+    for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &action, &before_[i]);
   }
+  ~StopAtSignals() {
+    for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &before_[i], nullptr);
+    served = nullptr;
+  }
+  StopAtSignals(const StopAtSignals&) = delete;
+  StopAtSignals& operator=(const StopAtSignals&) = delete;
 
  private:
-  std::thread thread_;
+  static constexpr std::array<int, 2> signals{SIGINT, SIGTERM};
+  std::array<struct sigaction, 2> before_{};
 };
 
 void serve(const Settings& settings, draw::DigitModel& model, draw::Corrections* corrections) {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   draw::HttpServer server(settings.limits);
   const draw::Api api(server, model, corrections);
   const int port = server.bind(settings.host, settings.port);
@@ -80,10 +86,10 @@ void serve(const Settings& settings, draw::DigitModel& model, draw::Corrections*
   if (local) server.hosts = {"127.0.0.1", "localhost", "[::1]"};
   const std::string host =
       settings.host.find(':') == std::string::npos ? settings.host : "[" + settings.host + "]";
+  const StopAtSignals stop(server);
   std::printf("Draw a digit at http://%s:%d/ (Ctrl-C ends)\n", host.c_str(), port);
   if (!local) std::printf("Everyone who reaches this machine can use it.\n");
   std::fflush(stdout);
-  const StopAtSignal stop(signals, server);
   server.serve();
   std::printf("Stopped; every request was answered.\n");
 }

@@ -113,6 +113,37 @@ TEST_CASE("the ink is found on light, dark, colored and noisy sheets") {
   CHECK_ERROR("at least one pixel", find_ink(&pixel, 0, 1, 1));
 }
 
+TEST_CASE("photos under uneven light are read like clean drawings") {
+  const Dataset data = synthetic_digits(20, Seed{8});
+  Random random(Seed{9});
+  constexpr std::size_t height = 240, width = 320;
+  // Paper whose light falls from 220 to 120, with noise.
+  const auto photo = [&](const Sheet& sheet, double contrast) {
+    std::vector<std::uint8_t> bytes(height * width);
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      const double x = static_cast<double>(i % width) / width, y = static_cast<double>(i / width) / height;
+      const double paper = 220 - 70 * x - 30 * y * y;
+      const double ink = contrast * static_cast<double>(sheet.bytes[i]) / 255;
+      bytes[i] = static_cast<std::uint8_t>(std::clamp(paper * (1 - ink) + 3 * random.normal(), 0.0, 255.0));
+    }
+    return find_ink(bytes.data(), height, width, 1);
+  };
+  double worst = 0;
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    Sheet sheet(height, width, 0);
+    sheet.draw(&data.images(i, 0, 0, 0), 20 + i, 30 + 5 * i, 5, false);
+    const InkImage ink = photo(sheet, 0.7);
+    CHECK(split_digits(ink).size() == split_digits(sheet.ink()).size());
+    const auto found = normalize_digit(ink), wanted = normalize_digit(sheet.ink());
+    double error = 0;
+    for (std::size_t p = 0; p < 784; ++p) error += std::abs(double{found[p] - wanted[p]}) / 784;
+    worst = std::max(worst, error);
+  }
+  MESSAGE("largest mean error ", worst, " of 1");
+  CHECK(worst < 0.06);
+  CHECK(box_of_ink(photo(Sheet(height, width, 0), 0.7)).empty());
+}
+
 TEST_CASE("extreme shapes stay inside") {
   for (const auto& [height, width] : {std::pair<std::size_t, std::size_t>{400, 3}, {2, 500}, {1, 1}}) {
     Sheet sheet(420, 520, 255);

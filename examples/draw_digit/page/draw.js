@@ -5,7 +5,7 @@ const sheet = find('sheet');
 const pen = find('pen');
 // What is sent: the same strokes on a smaller sheet, of which pixels are read often.
 const copy = document.createElement('canvas');
-const longestCopy = 480, longestPhoto = 640;
+const longestCopy = 320, longestPhoto = 640;
 
 let strokes = [];        // [{points: [{x, y, width}]}], in the page's pixels from the sheet's corner
 let photo = null;        // an ImageBitmap that lies on the sheet instead
@@ -28,9 +28,11 @@ function context(canvas, scale, color) {
   return drawing;
 }
 
-function contexts() {
+let drawings = [];  // the contexts of both, ready to draw strokes
+
+function prepareContexts() {
   const ink = getComputedStyle(sheet).getPropertyValue('--ink');
-  return [context(sheet, sheet.width / size().width, ink), context(copy, copyScale(), '#000')];
+  drawings = [context(sheet, sheet.width / size().width, ink), context(copy, copyScale(), '#000')];
 }
 
 function drawSegment(drawing, from, to) {
@@ -56,14 +58,14 @@ function drawAll() {
   sheet.height = Math.round(height * sharpness);
   copy.width = Math.max(1, Math.round(width * copyScale()));
   copy.height = Math.max(1, Math.round(height * copyScale()));
-  const [visible, small] = contexts();
+  prepareContexts();
   if (photo) {
     const place = photoPlace();
-    visible.drawImage(photo, place.x, place.y, place.width, place.height);
+    drawings[0].drawImage(photo, place.x, place.y, place.width, place.height);
   }
   for (const stroke of strokes)
     stroke.points.forEach((point, i) => {
-      for (const drawing of [visible, small]) drawSegment(drawing, stroke.points[Math.max(0, i - 1)], point);
+      for (const drawing of drawings) drawSegment(drawing, stroke.points[Math.max(0, i - 1)], point);
     });
   find('hint').hidden = strokes.length > 0 || photo !== null;
 }
@@ -87,7 +89,6 @@ function beginStroke(point) {
 
 function continueStroke(points) {
   const stroke = strokes[strokes.length - 1];
-  const drawings = contexts();
   for (const point of points) {
     const last = stroke.points[stroke.points.length - 1] || point;
     for (const drawing of drawings) drawSegment(drawing, last, point);
@@ -135,9 +136,7 @@ sheet.addEventListener('pointermove', (event) => {
 });
 for (const end of ['pointerup', 'pointercancel'])
   sheet.addEventListener(end, (event) => {
-    if (event.pointerId !== pointer) return;
-    pointer = null;
-    changed();
+    if (event.pointerId === pointer) pointer = null;
   });
 
 // ---- Keyboard
@@ -264,7 +263,7 @@ function picture() {
       }
     const x = Math.floor(left * scale) - margin, y = Math.floor(top * scale) - margin;
     const width = Math.ceil(right * scale) + margin - x, height = Math.ceil(bottom * scale) + margin - y;
-    pixels = context(copy, scale, '#000').getImageData(x, y, width, height);
+    pixels = drawings[1].getImageData(x, y, width, height);
     value = (data, i) => 255 - data[i + 3];
     place = {x: x / scale, y: y / scale, width: width / scale, height: height / scale};
   }
@@ -275,41 +274,63 @@ function picture() {
   return {file, place};
 }
 
-let asking = false;
 let changedAt = 0;  // when what is on the sheet became other than what was last asked about; 0: it is not
+let asking = 0;     // questions that are not answered yet
+let asked = 0, shown = 0;  // numbers of the last question, and of the one whose answer is shown
+let rest = 0;       // the timer for what can wait until nothing changes
 
+// Two questions at a time: the second need not wait for the first, and more would only queue up.
 function changed() {
   if (changedAt === 0) changedAt = performance.now();
-  ask();
+  if (asking < 2) ask();
 }
 
-// One question at a time; when its answer is there, the next, if something has changed meanwhile.
+async function post(path, sent) {
+  const response = await fetch(path, {
+    method: 'POST',
+    headers: {'Content-Type': 'image/x-portable-graymap'},
+    body: sent.file,
+  });
+  const result = await response.json();
+  if (!response.ok) throw new Error(result.error);
+  return {result, timing: response.headers.get('Server-Timing')};
+}
+
 async function ask() {
-  if (asking || changedAt === 0) return;
-  asking = true;
-  while (changedAt !== 0) {
-    const since = changedAt;
-    changedAt = 0;
-    const sent = picture();
-    if (!sent) {
-      show(null, null);
-      continue;
-    }
-    try {
-      const response = await fetch(`predict?feature_maps=${selected}`, {
-        method: 'POST',
-        headers: {'Content-Type': 'image/x-portable-graymap'},
-        body: sent.file,
-      });
-      const result = await response.json();
-      if (!response.ok) throw new Error(result.error);
-      show(result, sent.place);
-      showLatency(performance.now() - since, response.headers.get('Server-Timing'));
-    } catch (error) {
-      showProblem(error instanceof TypeError ? 'The server does not answer: is it still running?' : error.message);
-    }
+  const since = changedAt, number = ++asked;
+  changedAt = 0;
+  clearTimeout(rest);
+  const sent = picture();
+  if (!sent) {
+    shown = number;
+    show(null, null);
+    return;
   }
-  asking = false;
+  ++asking;
+  try {
+    const {result, timing} = await post('predict', sent);
+    if (number > shown) {
+      shown = number;
+      show(result, sent.place);
+      showLatency(performance.now() - since, timing);
+    }
+  } catch (error) {
+    if (number > shown) showProblem(error instanceof TypeError ? 'The server does not answer: is it still running?' : error.message);
+  }
+  --asking;
+  if (changedAt !== 0) ask();
+  else if (number === asked && answer?.digits.length > 0) rest = setTimeout(() => askForMaps(sent), 60);
+}
+
+// Feature maps are large, and nobody looks at them while drawing.
+async function askForMaps(sent) {
+  const number = asked;
+  try {
+    const {result} = await post(`predict?feature_maps=${selected}`, sent);
+    if (number === asked) drawMaps(result.feature_maps);
+  } catch {
+    // The next prediction says what is wrong.
+  }
 }
 
 // ---- Showing the answer
@@ -323,9 +344,12 @@ const bars = Array.from({length: 10}, (_, digit) => {
 
 const bytesOf = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 
+// A pixel of ImageData as one number; every machine that browsers run on is little-endian.
+const gray = (value) => (0xff000000 | value << 16 | value << 8 | value) >>> 0;
+
 function drawBytes(canvas, bytes) {
   const pixels = new ImageData(28, 28);
-  bytes.forEach((value, i) => pixels.data.set([value, value, value, 255], 4 * i));
+  new Uint32Array(pixels.data.buffer).set(Uint32Array.from(bytes, gray));
   canvas.getContext('2d').putImageData(pixels, 0, 0);
 }
 
@@ -337,14 +361,13 @@ function drawMaps(maps) {
   const columns = Math.min(8, maps.channels), rows = Math.ceil(maps.channels / columns);
   const values = bytesOf(maps.values);
   const pixels = new ImageData(columns * (maps.width + 1) - 1, rows * (maps.height + 1) - 1);
-  for (let channel = 0; channel < maps.channels; ++channel)
+  const words = new Uint32Array(pixels.data.buffer);
+  for (let channel = 0; channel < maps.channels; ++channel) {
+    const corner = Math.floor(channel / columns) * (maps.height + 1) * pixels.width + (channel % columns) * (maps.width + 1);
     for (let y = 0; y < maps.height; ++y)
-      for (let x = 0; x < maps.width; ++x) {
-        const value = values[(y * maps.width + x) * maps.channels + channel];
-        const row = Math.floor(channel / columns) * (maps.height + 1) + y;
-        const column = (channel % columns) * (maps.width + 1) + x;
-        pixels.data.set([value, value, value, 255], 4 * (row * pixels.width + column));
-      }
+      for (let x = 0; x < maps.width; ++x)
+        words[corner + y * pixels.width + x] = gray(values[(y * maps.width + x) * maps.channels + channel]);
+  }
   canvas.width = pixels.width;
   canvas.height = pixels.height;
   canvas.getContext('2d').putImageData(pixels, 0, 0);
@@ -361,7 +384,6 @@ function showDetails() {
   });
   drawBytes(find('seen'), digit ? bytesOf(digit.image) : new Uint8Array(784));
   if (!digit) drawMaps(null);
-  else if (answer.feature_maps !== undefined) drawMaps(answer.feature_maps);
 }
 
 // A button for each of several digits, and a frame around it on the sheet.
@@ -378,6 +400,9 @@ function showDigits(place) {
     button.append(image);
     button.addEventListener('click', () => {
       selected = i;
+      showDigits(place);
+      showDetails();
+      find('digits').children[i].focus();
       changed();
     });
     return button;
@@ -397,10 +422,7 @@ function showDigits(place) {
 
 function show(result, place) {
   answer = result;
-  if (selected >= (result?.digits.length || 1)) {
-    selected = 0;
-    if (result) changed();
-  }
+  if (selected >= (result?.digits.length || 1)) selected = 0;
   find('problem').hidden = true;
   find('number').textContent = result?.number || '–';
   find('thanks').textContent = '';
