@@ -94,8 +94,8 @@ int main(int argc, char** argv) {
   CLI::App app{"Trains the networks of the accuracy table and prints it."};
   app.add_option("--only", wanted, "one line of the table, by its name")
       ->check(CLI::IsMember({"linear", "seed-ann", "seed-cnn", "ann", "ann-augmented", "small-cnn",
-                             "cnn-augmented", "ensemble", "resnet", "mobilenet", "fashion-cnn",
-                             "fashion-resnet"}));
+                             "cnn-augmented", "cnn-views", "ensemble", "ensemble-views", "resnet",
+                             "mobilenet", "fashion-cnn", "fashion-resnet"}));
   app.add_option("--seeds", options.seeds, "of initial weights and all other randomness")->delimiter(',');
   app.add_option("--threads", options.threads, "threads to train on; the results do not depend on it")
       ->capture_default_str();

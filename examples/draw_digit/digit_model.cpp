@@ -1,5 +1,6 @@
 #include "digit_model.hpp"
 
+#include <digitnet/data/augment.hpp>
 #include <digitnet/model/describe.hpp>
 #include <digitnet/train/losses.hpp>
 #include <digitnet/train/optimizers.hpp>
@@ -7,8 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "../support/parameter_files.hpp"
 #include "../support/pretrained_cnn.hpp"
-#include "../support/program.hpp"
 
 namespace draw {
 

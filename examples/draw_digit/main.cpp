@@ -13,7 +13,7 @@
 #include <memory>
 #include <string>
 
-#include "../support/program.hpp"
+#include "../support/parameter_files.hpp"
 #include "api.hpp"
 #include "corrections.hpp"
 #include "digit_model.hpp"

@@ -21,36 +21,29 @@ void raise_to(prometheus::Counter& counter, std::size_t total) {
   if (more > 0) counter.Increment(more);
 }
 
+template <class Builder>
+auto& family(Builder builder, const char* name, const char* help, prometheus::Registry& registry) {
+  return builder.Name(name).Help(help).Register(registry);
+}
+
 }  // namespace
 
 ServerMetrics::ServerMetrics()
-    : requests_(prometheus::BuildCounter()
-                    .Name("digitnet_requests_total")
-                    .Help("Requests that were answered")
-                    .Register(registry_)),
-      seconds_(prometheus::BuildHistogram()
-                   .Name("digitnet_request_seconds")
-                   .Help("Time from a request's header to its answer")
-                   .Register(registry_)),
-      predictions_(prometheus::BuildCounter()
-                       .Name("digitnet_predictions_total")
-                       .Help("Images that the model has read")
-                       .Register(registry_)
+    : requests_(family(prometheus::BuildCounter(), "digitnet_requests_total", "Requests that were answered",
+                       registry_)),
+      seconds_(family(prometheus::BuildHistogram(), "digitnet_request_seconds",
+                      "Time from a request's header to its answer", registry_)),
+      predictions_(family(prometheus::BuildCounter(), "digitnet_predictions_total",
+                          "Images that the model has read", registry_)
                        .Add({})),
-      batches_(prometheus::BuildCounter()
-                   .Name("digitnet_batches_total")
-                   .Help("Batches that it has read them in")
-                   .Register(registry_)
+      batches_(family(prometheus::BuildCounter(), "digitnet_batches_total",
+                      "Batches that it has read them in", registry_)
                    .Add({})),
-      connections_(prometheus::BuildGauge()
-                       .Name("digitnet_connections")
-                       .Help("Connections that are open")
-                       .Register(registry_)
-                       .Add({})),
-      memory_(prometheus::BuildGauge()
-                  .Name("process_resident_memory_bytes")
-                  .Help("Resident memory of this process")
-                  .Register(registry_)
+      connections_(
+          family(prometheus::BuildGauge(), "digitnet_connections", "Connections that are open", registry_)
+              .Add({})),
+      memory_(family(prometheus::BuildGauge(), "process_resident_memory_bytes",
+                     "Resident memory of this process", registry_)
                   .Add({})) {}
 
 void ServerMetrics::count(const Answered& answered) {

@@ -8,12 +8,6 @@
 #include <cstdlib>
 #include <digitnet/io/checkpoint.hpp>
 #include <filesystem>
-#ifdef DIGITNET_WITH_KERAS
-#include <digitnet/io/keras.hpp>
-#endif
-#ifdef DIGITNET_WITH_ONNX
-#include <digitnet/io/onnx.hpp>
-#endif
 #ifdef DIGITNET_WITH_REPORT
 #include <digitnet/report/report.hpp>
 #include <digitnet/report/tensorboard.hpp>
@@ -29,20 +23,12 @@ using namespace digitnet;
 
 namespace {
 
-bool is_keras(const std::string& path) {
-  return path.ends_with(".keras") || path.ends_with(".h5") || path.ends_with(".hdf5");
-}
-[[noreturn, maybe_unused]] void refuse(const std::string& path, const char* what, const char* packages,
-                                       const char* otherwise = "; .safetensors needs nothing") {
-  fail(path + ": this program was built without " + what + " (Debian: " + packages + ")" + otherwise);
-}
-
 void check_report_folder(const std::string& folder) {
 #ifdef DIGITNET_WITH_REPORT
   report::make_folder(folder);
   AtomicFile(folder + "/report.html");
 #else
-  refuse(folder, "reports", "libpng-dev", "");
+  fail(folder + ": this program was built without reports (Debian: libpng-dev)");
 #endif
 }
 
@@ -104,20 +90,6 @@ int run(int argc, char** argv, const std::string& description, const std::vector
   }
 }
 
-void load_parameters(const ModelDescription& model, std::span<float> parameters, const std::string& path) {
-  if (path.ends_with(".safetensors")) {
-    load_safetensors(model, parameters, path);
-  } else if (is_keras(path)) {
-#ifdef DIGITNET_WITH_KERAS
-    load_keras(model, parameters, path);
-#else
-    refuse(path, "Keras' files", "libhdf5-dev libzip-dev nlohmann-json3-dev");
-#endif
-  } else {
-    fail(path + " must end with .safetensors, .keras, .h5 or .weights.h5, which say what is read");
-  }
-}
-
 std::vector<CallbackHandle> callbacks(const Settings& settings) {
   std::vector<CallbackHandle> result;
   if (!settings.checkpoint_path.empty()) result.emplace_back(BackupAndRestore(settings.checkpoint_path));
@@ -126,33 +98,11 @@ std::vector<CallbackHandle> callbacks(const Settings& settings) {
     result.emplace_back(
         TensorBoard({.log_dir = settings.tensorboard_folder, .histogram_freq = 1, .write_images = true}));
 #else
-    refuse(settings.tensorboard_folder, "TensorBoard's files", "libpng-dev", "");
+    fail(settings.tensorboard_folder +
+         ": this program was built without TensorBoard's files (Debian: libpng-dev)");
 #endif
   }
   return result;
-}
-
-void check_save_path(const std::string& path) {
-#ifndef DIGITNET_WITH_KERAS
-  if (is_keras(path)) refuse(path, "Keras' files", "libhdf5-dev libzip-dev nlohmann-json3-dev");
-#endif
-#ifndef DIGITNET_WITH_ONNX
-  if (path.ends_with(".onnx")) refuse(path, "ONNX files", "libonnx-dev libprotobuf-dev");
-#endif
-  if (!path.ends_with(".safetensors") && !path.ends_with(".onnx") && !is_keras(path))
-    fail(path + " must end with .safetensors, .keras, .h5, .weights.h5 or .onnx, which say what is written");
-  AtomicFile{path};  // better known before an hour of training than after it
-}
-
-void save_parameters(const ModelDescription& model, std::span<const float> parameters,
-                     const std::string& path) {
-#ifdef DIGITNET_WITH_KERAS
-  if (is_keras(path)) save_keras(model, parameters, path);
-#endif
-#ifdef DIGITNET_WITH_ONNX
-  if (path.ends_with(".onnx")) save_onnx(model, parameters, path);
-#endif
-  if (path.ends_with(".safetensors")) save_safetensors(model, parameters, path);
 }
 
 TrainTest load(const Settings& settings, std::string& dataset) {

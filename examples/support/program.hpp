@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "parameter_files.hpp"
+
 namespace program {
 
 /// The command line. Without a value a model's own default holds.
@@ -44,15 +46,6 @@ int run(int argc, char** argv, const std::string& description, const std::vector
 /// The chosen dataset. Falls back to synthetic digits, and says so, where MNIST can be neither found nor
 /// fetched; `dataset` then becomes "synthetic".
 digitnet::TrainTest load(const Settings& settings, std::string& dataset);
-
-/// Fills a model's parameters from a file, or writes them, in the format that its ending says: .safetensors,
-/// or, in a program built with them, .keras, .h5 and .weights.h5, and .onnx (written only). `check_save_path`
-/// refuses other endings, and places that cannot be written.
-void load_parameters(const digitnet::ModelDescription& model, std::span<float> parameters,
-                     const std::string& path);
-void save_parameters(const digitnet::ModelDescription& model, std::span<const float> parameters,
-                     const std::string& path);
-void check_save_path(const std::string& path);
 
 /// What --checkpoint and --tensorboard ask for.
 std::vector<digitnet::CallbackHandle> callbacks(const Settings& settings);
