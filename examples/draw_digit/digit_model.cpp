@@ -37,7 +37,7 @@ class ModelOf : public DigitModel {
     for (std::size_t i = 0; i < data.size(); ++i) right += found(i) == data.labels(i);
     return 100 * static_cast<double>(right) / static_cast<double>(data.size());
   }
-  void finetune(const Dataset& data, const FinetuneOptions& options) override {
+  bool finetune(const Dataset& data, const FinetuneOptions& options) override {
     predictor_.reset();
     constexpr std::size_t batch_size = 64;
     const std::size_t steps = (data.size() + batch_size - 1) / batch_size * options.epochs;
@@ -45,10 +45,12 @@ class ModelOf : public DigitModel {
                     Adam{.learning_rate = OneCycle{.peak = options.learning_rate, .total_steps = steps}},
                     CategoricalCrossentropy{},
                     {.threads = options.threads, .seed = options.seed}};
-    trainer.fit(data, {.epochs = options.epochs,
-                       .batch_size = batch_size,
-                       .augmentation = Augmentation{.rotation = 8, .shift = 1, .scale = 0.1f, .shear = 5}});
+    const History history = trainer.fit(
+        data, {.epochs = options.epochs,
+               .batch_size = batch_size,
+               .augmentation = Augmentation{.rotation = 8, .shift = 1, .scale = 0.1f, .shear = 5}});
     predictor_.emplace(model_);
+    return !history.interrupted;
   }
 
  private:

@@ -31,8 +31,8 @@ class DigitModel {
   virtual std::span<const float> parameters() const = 0;
   /// Right answers, in percent.
   virtual double accuracy(const digitnet::Dataset& data) const = 0;
-  /// Trains further. Nobody may predict meanwhile.
-  virtual void finetune(const digitnet::Dataset& data, const FinetuneOptions& options) = 0;
+  /// Trains further; false if Ctrl-C ended it. Nobody may predict meanwhile.
+  virtual bool finetune(const digitnet::Dataset& data, const FinetuneOptions& options) = 0;
 };
 
 /// The model of a file: .safetensors, and .keras or .h5 in a program built with them. Throws an Error that

@@ -44,7 +44,7 @@ void finetune(const Settings& settings, draw::DigitModel& model, const draw::Cor
   const Dataset corrected = corrections.data();
   const Dataset train = draw::with_corrections(data.train, corrected);
   print_accuracies("Before", model, data.test, corrected);
-  model.finetune(train, settings.training);
+  if (!model.finetune(train, settings.training)) fail("Interrupted: nothing was written");
   print_accuracies("After", model, data.test, corrected);
   const std::string path = settings.corrections + "/finetuned.safetensors";
   program::save_parameters(model.description(), model.parameters(), path);
