@@ -10,7 +10,7 @@ import {Server, written} from '../../tests/examples/draw_digit/server.mjs';
 const [program, chromium, turns = '10'] = process.argv.slice(2);
 const server = await Server.start(program);
 const profile = mkdtempSync(`${tmpdir()}/digitnet-latency-`);
-const browser = spawn(chromium, ['--headless=new', '--no-sandbox', '--disable-gpu', '--remote-debugging-pipe', '--window-size=1280,860',
+const browser = spawn(chromium, ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--remote-debugging-pipe', '--window-size=1280,860',
                                  `--user-data-dir=${profile}`, 'about:blank'], {stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe']});
 
 const waiting = new Map();

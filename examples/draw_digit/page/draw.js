@@ -283,6 +283,12 @@ let rest = 0;       // the timer for what can wait until nothing changes
 function changed() {
   if (changedAt === 0) changedAt = performance.now();
   if (asking < 2) ask();
+  showBusy();
+}
+
+// Readers of the screen wait until there is nothing more to ask.
+function showBusy() {
+  document.querySelector('.answer').setAttribute('aria-busy', String(asking > 0 || changedAt !== 0));
 }
 
 async function post(path, sent) {
@@ -321,6 +327,7 @@ async function ask() {
   --asking;
   if (changedAt !== 0) ask();
   else if (number === asked && answer?.digits.length > 0) rest = setTimeout(() => askForMaps(sent), 60);
+  showBusy();
 }
 
 // Feature maps are large, and nobody looks at them while drawing.
