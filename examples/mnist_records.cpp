@@ -43,12 +43,6 @@ std::string settings_text(const Recipe& recipe) {
   return text.str();
 }
 
-double accuracy(const Labels& labels, const Labels& answers) {
-  std::size_t right = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i) right += labels(i) == answers(i);
-  return 100 * static_cast<double>(right) / static_cast<double>(labels.size());
-}
-
 std::string kept_path(const Options& options, const Recipe& recipe, std::uint64_t seed) {
   if (options.keep.empty()) return "";
   return options.keep + "/" + recipe.name + "-" + std::to_string(seed) +

@@ -3,6 +3,7 @@
 #include <digitnet/data/augment.hpp>
 #include <digitnet/model/describe.hpp>
 #include <digitnet/train/losses.hpp>
+#include <digitnet/train/metrics.hpp>
 #include <digitnet/train/optimizers.hpp>
 #include <digitnet/train/trainer.hpp>
 #include <optional>
@@ -32,10 +33,7 @@ class ModelOf : public DigitModel {
   const ModelDescription& description() const override { return description_; }
   std::span<const float> parameters() const override { return model_.parameters(); }
   double accuracy(const Dataset& data) const override {
-    const Labels found = model_.predict_classes(data.images);
-    std::size_t right = 0;
-    for (std::size_t i = 0; i < data.size(); ++i) right += found(i) == data.labels(i);
-    return 100 * static_cast<double>(right) / static_cast<double>(data.size());
+    return 100 * digitnet::accuracy(data.labels, model_.predict_classes(data.images));
   }
   bool finetune(const Dataset& data, const FinetuneOptions& options) override {
     predictor_.reset();

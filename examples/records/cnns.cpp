@@ -56,7 +56,7 @@ void measure_ensemble(const Options& options, const std::string& wanted, std::ve
     return;
   const TrainTest data = data_for(options, recipe);
   const auto measured = [&](const Matrix& answers) {
-    return accuracy(data.test.labels, classes_of(answers));
+    return 100 * accuracy(data.test.labels, classes_of(answers));
   };
   const auto of_views = [&](const auto& model) {
     return measured(predict_augmented(model, data.test.images, views, view_count));

@@ -59,8 +59,6 @@ inline double deviation(const std::vector<double>& values) {
 TrainTest data_for(const Options& options, const Recipe& recipe);
 /// "20 epochs, batch 64, rate 0.003, ..."
 std::string settings_text(const Recipe& recipe);
-/// Percent of right answers.
-double accuracy(const Labels& labels, const Labels& answers);
 
 /// Where a trained model is kept, and beside it its seconds and settings; "" for nowhere.
 std::string kept_path(const Options& options, const Recipe& recipe, std::uint64_t seed);
