@@ -200,14 +200,8 @@ void Api::add_page() {
                   });
   }
   server_.route("GET", "/settings.json", [this](const Call&, httplib::Response& response) {
-    std::size_t parameters = 0;
-    for (const LayerDescription& layer : model_.description().layers)
-      for (const WeightDescription& weight : layer.weights) {
-        std::size_t size = 1;
-        for (const std::size_t extent : weight.shape) size *= extent;
-        parameters += size;
-      }
-    answer(response, {{"corrections", corrections_ != nullptr}, {"parameters", parameters}});
+    answer(response, {{"corrections", corrections_ != nullptr},
+                      {"parameters", model_.description().parameter_count()}});
   });
 }
 

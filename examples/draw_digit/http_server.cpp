@@ -60,7 +60,7 @@ std::pair<int, std::string> body_problem(const httplib::Request& request) {
   if (request.get_header_value_count("Content-Length") > 1 || (chunked && !length.empty()))
     return {400, "The request announces its body's length twice"};
   if (chunked && ::strcasecmp(request.get_header_value("Transfer-Encoding").c_str(), "chunked") != 0)
-    return {501, "Of transfer encodings only chunked is known"};
+    return {400, "Of transfer encodings only chunked is known"};
   if (!chunked && (length.empty() || length.size() > 18 ||
                    !std::all_of(length.begin(), length.end(), [](char c) { return c >= '0' && c <= '9'; })))
     return {400, "Content-Length is \"" + length + "\", but must be a number of bytes"};

@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <digitnet/core/error.hpp>
 #include <digitnet/data/datasets.hpp>
-#include <digitnet/io/safetensors.hpp>
 #include <exception>
 #include <iostream>
 #include <memory>

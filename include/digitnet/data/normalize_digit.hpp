@@ -35,10 +35,6 @@ inline float median(std::vector<float> values) {
   return *middle;
 }
 
-}  // namespace detail
-
-namespace detail {
-
 // What the sheet's brightness would be without ink: a polynomial of second degree in row and column, which
 // follows uneven light but no stroke.
 class SheetSurface {
@@ -116,8 +112,8 @@ class SheetSurface {
 // Ink of a photo: paper under uneven light, with noise.
 [[gnu::cold]] inline void find_ink_of_photo(InkImage& image) {
   const SheetSurface sheet(image);
-  double darker = 0,
-         lighter = 0;  // the largest differences, of squares of pixels, because single ones are noise
+  // The largest differences, of squares of pixels, because single ones are noise.
+  double darker = 0, lighter = 0;
   std::vector<float> differences(image.ink.size());
   for (std::size_t row = 0; row < image.height; ++row)
     for (std::size_t column = 0; column < image.width; ++column) {

@@ -175,6 +175,7 @@ for (const [what, answer, pattern] of [
   ['no length', raw(`POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n\r\n`), /^HTTP\/1\.1 411[^]*"error"/],
   ['a strange length', raw(`POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n`), /^HTTP\/1\.1 400[^]*"error"/],
   ['two lengths', raw(`POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`), /^HTTP\/1\.1 400[^]*twice/],
+  ['an unknown encoding', raw(`POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n`), /^HTTP\/1\.1 400[^]*only chunked/],
   ['a body that ends too early', raw(`POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 900\r\n\r\nabc`, 'end'), /^HTTP\/1\.1 400[^]*too early/],
   ['a broken chunk', raw(`POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`, 'end'), /^HTTP\/1\.1 4\d\d[^]*"error"/],
   ['half-closed after a whole request', raw(`${get}\r\n`, 'end'), /^HTTP\/1\.1 200[^]*ok\n$/],

@@ -8,6 +8,8 @@ export class Server {
   static async start(program, ...options) {
     const server = new Server();
     server.process = spawn(program, ['--port', '0', ...options], {stdio: ['ignore', 'pipe', 'pipe']});
+    // However this test ends.
+    process.on('exit', () => server.process.kill('SIGKILL'));
     server.output = '';
     server.exited = once(server.process, 'exit');
     const address = await new Promise((resolve, reject) => {
