@@ -113,7 +113,7 @@ void measure_cnns(const Options& options, const std::string& wanted, std::vector
           {.name = "fashion-cnn",
            .network = "Fashion-MNIST: the CNN, augmentation",
            .dataset = "fashion-mnist",
-           .epochs = 40,
+           .epochs = 25,
            .learning_rate = 3e-3f,
            .augmentation = clothes_vary},
           cnn);

@@ -10,7 +10,7 @@ void measure_resnets(const Options& options, const std::string& wanted, std::vec
   measure(options, wanted, table,
           {.name = "resnet",
            .network = "ResNet-20, augmentation",
-           .epochs = 8,
+           .epochs = 12,
            .batch_size = 128,
            .learning_rate = 4e-3f,
            .augmentation = digits_move},

@@ -117,46 +117,78 @@ TEST_CASE("a walk in segments and steps reads what it says") {
 
 namespace {
 
-// Winograd's way against the direct one, and its gradient by the adjoint identity <dy, conv x> = <dx, x>.
+// Winograd's way against the direct one, and the gradients by the adjoint identities <dy, conv x> = <dx, x> =
+// <d_kernel, kernel>. Scratch holds no number before.
 template <Conv2DExtents E, class T>
-void check_winograd(double tolerance) {
-  static_assert(winograd_pays(E));
+void check_convolution(double tolerance) {
   constexpr std::size_t samples = 3;
   const auto x = random_arena<T>(samples * E.input_size(), 1),
              kernel = random_arena<T>(E.kernel_rows() * E.filters, 2), bias = random_arena<T>(E.filters, 3),
              dy = random_arena<T>(samples * E.output_size(), 4);
-  Arena<T> direct(samples * E.output_size()), winograd(samples * E.output_size()), dx(x.size()),
-      scratch(conv2d_scratch<E>()), forward(conv2d_prepared_forward<E>()),
-      backward(conv2d_prepared_backward<E>());
-  scratch.fill(std::numeric_limits<T>::quiet_NaN());
+  Arena<T> direct(samples * E.output_size()), y(samples * E.output_size()), dx(x.size()),
+      d_kernel(kernel.size()), d_bias(E.filters), scratch(conv2d_scratch<E>()),
+      forward(conv2d_prepared_forward<E>()), backward(conv2d_prepared_backward<E>());
+  const auto forget = [&] {
+    scratch.fill(std::numeric_limits<T>::quiet_NaN());
+    return scratch.data();
+  };
   conv2d_forward<E>(samples, x.data(), kernel.data(), bias.data(), static_cast<const T*>(nullptr),
-                    direct.data(), scratch.data());
+                    direct.data(), forget());
   conv2d_prepare_forward<E>(kernel.data(), forward.data());
-  scratch.fill(std::numeric_limits<T>::quiet_NaN());
   conv2d_forward<E>(samples, x.data(), kernel.data(), bias.data(), static_cast<const T*>(forward.data()),
-                    winograd.data(), scratch.data());
-  support::check_close(winograd.span(), direct.span(), tolerance);
+                    y.data(), forget());
+  support::check_close(y.span(), direct.span(), tolerance);
   conv2d_prepare_backward<E>(kernel.data(), backward.data());
-  scratch.fill(std::numeric_limits<T>::quiet_NaN());
-  conv2d_backward_input<E>(samples, dy.data(), static_cast<const T*>(backward.data()), dx.data(),
-                           scratch.data());
-  double by_y = 0, by_x = 0, norm = 0;
+  dx.fill(std::numeric_limits<T>::quiet_NaN());
+  conv2d_backward_input<E>(samples, dy.data(), static_cast<const T*>(backward.data()), dx.data(), forget());
+  conv2d_backward_weights<E>(samples, x.data(), dy.data(), d_kernel.data(), d_bias.data(), forget());
+  const auto inner = [](const Arena<T>& a, const Arena<T>& b) {
+    double sum = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) sum += double{a.data()[i]} * b.data()[i];
+    return sum;
+  };
+  double by_y = 0, norm = 0;
   for (std::size_t i = 0; i < dy.size(); ++i) {
     by_y += double{dy.data()[i]} * (direct.data()[i] - bias.data()[i % E.filters]);
     norm += std::abs(double{dy.data()[i]} * direct.data()[i]);
   }
-  for (std::size_t i = 0; i < x.size(); ++i) by_x += double{dx.data()[i]} * x.data()[i];
-  CHECK(std::abs(by_x - by_y) < tolerance * norm);
+  CHECK(std::abs(inner(dx, x) - by_y) < tolerance * norm);
+  CHECK(std::abs(inner(d_kernel, kernel) - by_y) < tolerance * norm);
+  for (std::size_t filter = 0; filter < E.filters; ++filter) {
+    double sum = 0;
+    for (std::size_t i = filter; i < dy.size(); i += E.filters) sum += double{dy.data()[i]};
+    CHECK(std::abs(sum - double{d_bias.data()[filter]}) < tolerance * norm);
+  }
 }
+
+// For tiles of so many outputs, in y, d_kernel and dx.
+template <std::size_t y, std::size_t d_kernel, std::size_t dx, Conv2DExtents E>
+constexpr bool has_tiles = kernels::detail::forward_outputs(E) == y&& kernels::detail::weights_outputs(E) ==
+                           d_kernel&& kernels::detail::input_outputs(E) == dx;
 
 }  // namespace
 
-TEST_CASE("Winograd's transform equals the direct convolution, on odd shapes too") {
-  check_winograd<Conv2DExtents(14, 14, 32, 32, 3, 1, same), float>(1e-5);
-  check_winograd<Conv2DExtents(13, 13, 32, 64, 3, 1, valid), float>(1e-5);
-  check_winograd<Conv2DExtents(13, 17, 25, 27, 3, 1, same), float>(1e-5);
-  check_winograd<Conv2DExtents(15, 12, 33, 24, 3, 1, valid), float>(1e-5);
-  check_winograd<Conv2DExtents(28, 28, 24, 40, 3, 1, same), double>(1e-12);
+TEST_CASE("Winograd's transforms equal the direct convolution, on odd shapes too") {
+  check_convolution<Conv2DExtents(14, 14, 32, 32, 3, 1, same), float>(3e-5);
+  check_convolution<Conv2DExtents(13, 13, 32, 64, 3, 1, valid), float>(3e-5);
+  check_convolution<Conv2DExtents(13, 17, 25, 27, 3, 1, same), float>(3e-5);
+  check_convolution<Conv2DExtents(15, 12, 33, 24, 3, 1, valid), float>(3e-5);
+  check_convolution<Conv2DExtents(28, 28, 24, 40, 3, 1, same), double>(1e-12);
+  check_convolution<Conv2DExtents(7, 5, 64, 48, 3, 1, same), double>(1e-12);
+  check_convolution<Conv2DExtents(8, 8, 64, 64, 3, 1, valid), float>(3e-5);
+  static_assert(has_tiles<4, 4, 4, Conv2DExtents(28, 28, 24, 40, 3, 1, same)>);
+  static_assert(has_tiles<2, 2, 4, Conv2DExtents(8, 8, 64, 64, 3, 1, valid)>);
+  static_assert(has_tiles<0, 0, 0, Conv2DExtents(28, 28, 1, 32, 3, 1, same)>);
+}
+
+TEST_CASE("Gradients of strided convolutions are adjoint to them, whatever stride, kernel and border") {
+  check_convolution<Conv2DExtents(28, 28, 16, 32, 3, 2, same), float>(3e-5);
+  check_convolution<Conv2DExtents(28, 28, 16, 32, 1, 2, same), float>(3e-5);
+  check_convolution<Conv2DExtents(13, 10, 5, 7, 3, 2, valid), double>(1e-12);
+  check_convolution<Conv2DExtents(13, 10, 5, 7, Extent{2, 5}, Extent{3, 2}, same), double>(1e-12);
+  check_convolution<Conv2DExtents(11, 12, 3, 20, Extent{4, 1}, Extent{2, 3}, valid), double>(1e-12);
+  check_convolution<Conv2DExtents(5, 1, 2, 3, Extent{2, 1}, Extent{4, 2}, valid), double>(1e-12);
+  check_convolution<Conv2DExtents(9, 9, 6, 4, 5, 1, same), double>(1e-12);
 }
 
 namespace {

@@ -4,32 +4,50 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <string_view>
 
 #include "digitnet/kernels/conv2d_extents.hpp"
+#include "digitnet/kernels/conv2d_input_gradient.hpp"
 #include "digitnet/kernels/gather_gemm.hpp"
 #include "digitnet/kernels/reduce.hpp"
 #include "digitnet/kernels/winograd.hpp"
 
 namespace digitnet::kernels {
 
-/// The rule: whether Winograd's transform is faster. It saves 5/9 of the multiplications, but its transforms
-/// cost as much as some 16 to 24 channels, and tiles that hang over an odd edge are computed in vain.
-/// Measured on one thread, GFLOP/s of the direct method, direct / Winograd (./run bench). Zen 3 (AVX2):
-/// 28x28x16 88 / 83, 28x28x32 88 / 131, 28x28x64 76 / 138, 14x14x16 73 / 81, 14x14x32 87 / 148, 14x14x64 77 /
-/// 133, 7x7x32 82 / 71, 7x7x64 89 / 70, 11x11 outputs of 32 to 64 channels 75 / 113. Zen 5 (AVX-512):
-/// 28x28x16 189 / 222, 28x28x32 204 / 311, 28x28x64 208 / 392, 14x14x16 187 / 225, 14x14x32 208 / 310,
-/// 14x14x64 208 / 383, 7x7x16 167 / 180, 7x7x32 197 / 231, 7x7x64 203 / 201 (a transformed kernel that leaves
-/// the first-level cache).
-constexpr bool winograd_pays(const Conv2DExtents& e) {
-  constexpr bool wide = simd::registers<> >= 32;
-  constexpr std::size_t fewest = wide ? 16 : 24;
-  const std::size_t tiles = ((e.out_height + 1) / 2) * ((e.out_width + 1) / 2);
-  const std::size_t waste = wide && e.channels * e.filters < 64 * 64 ? 6 : 5;
-  return e.kernel == Extent{3} && e.stride == Extent{1} && e.channels >= fewest && e.filters >= fewest &&
-         16 * tiles <= waste * e.positions();
-}
-
 namespace detail {
+
+// What a 3x3 convolution costs in tiles of so many outputs (0: directly), in multiplications, to which the
+// transforms' work is reckoned. `uses` is how often each sample has the whole transformed kernel pass by, as
+// it is summed up for its gradient. Measured on one thread on a Zen 5, GFLOP/s of the direct method, direct /
+// F(2x2) / F(4x4), forward. AVX-512: 28x28x16 184 / 217 / 311, 24x24x32 204 / 303 / 475, 8x8x64 155 / 395 /
+// 552, 6x6x32 195 / 319 / 284, 5x5x64 200 / 283 / 219, 28x28x8 80 / 60 / 77. AVX2: 92 / 167 / 220, 102 / 205
+// / 298, 91 / 216 / 306, 100 / 208 / 160, 95 / 156 / 115, 84 / 90 / 126. Gradient of the kernel, AVX-512:
+// 28x28x16 179 / 253 / 335, 5x5x64 195 / 211 / 132, 3x3x64 177 / 138 / 115.
+constexpr std::size_t convolution_cost(std::size_t outputs, Extent out, std::size_t channels,
+                                       std::size_t filters, std::size_t uses) {
+  constexpr std::size_t width = simd::width<float>;
+  const std::size_t all_channels = round_up(channels, width), all_filters = round_up(filters, width);
+  if (outputs == 0) return 9 * out.height * out.width * channels * all_filters;
+  const std::size_t tiles = ((out.height + outputs - 1) / outputs) * ((out.width + outputs - 1) / outputs);
+  const std::size_t points = (outputs + 2) * (outputs + 2);
+  const std::size_t transforms = outputs == 4 && width >= 16 ? 8 : 5;
+  return points * (tiles * (channels * all_filters + transforms * (all_channels + all_filters)) +
+                   uses * channels * all_filters);
+}
+constexpr bool has_winograd(const Conv2DExtents& e) {
+  return e.kernel == Extent{3} && e.stride == Extent{1} && e.channels >= 8 && e.filters >= 8;
+}
+// The outputs, down as across, of the tiles that make a convolution fastest; 0: none, the direct way.
+constexpr std::size_t winograd_outputs(const Conv2DExtents& e, Extent out, std::size_t channels,
+                                       std::size_t filters, std::size_t uses = 0) {
+  if (!has_winograd(e)) return 0;
+  std::size_t best = 0;
+  for (const std::size_t outputs : {2, 4})
+    if (convolution_cost(outputs, out, channels, filters, uses) <
+        convolution_cost(best, out, channels, filters, uses))
+      best = outputs;
+  return best;
+}
 
 // A 3x3 convolution over (height, width, channels) that yields (rows, columns, filters).
 struct WinogradConvolution {
@@ -37,23 +55,47 @@ struct WinogradConvolution {
   WinogradExtents tiles;
   Extent out;
 };
-constexpr WinogradConvolution winograd_convolution(Extent image, std::size_t channels, Extent before,
-                                                   Extent out, std::size_t filters) {
-  const std::size_t rows = (out.height + 1) / 2, columns = (out.width + 1) / 2;
-  const Extent outer{std::max(2 * rows + 2, image.height + before.height),
-                     std::max(2 * columns + 2, image.width + before.width)};
-  return {{image, channels, before, outer}, {rows, columns, channels, filters, outer.width}, out};
+constexpr WinogradConvolution winograd_convolution(std::size_t outputs, Extent image, std::size_t channels,
+                                                   Extent before, Extent out, std::size_t filters) {
+  const std::size_t rows = (out.height + outputs - 1) / outputs,
+                    columns = (out.width + outputs - 1) / outputs;
+  const Extent outer{std::max(outputs * rows + 2, image.height + before.height),
+                     std::max(outputs * columns + 2, image.width + before.width)};
+  return {{image, channels, before, outer}, {outputs, rows, columns, channels, filters, outer.width}, out};
 }
-constexpr WinogradConvolution winograd_forward(const Conv2DExtents& e) {
-  return winograd_convolution({e.height, e.width}, e.channels, e.before, {e.out_height, e.out_width},
+constexpr std::size_t forward_outputs(const Conv2DExtents& e) {
+  return winograd_outputs(e, {e.out_height, e.out_width}, e.channels, e.filters);
+}
+constexpr std::size_t weights_outputs(const Conv2DExtents& e) {
+  return winograd_outputs(e, {e.out_height, e.out_width}, e.channels, e.filters, 3);
+}
+constexpr std::size_t input_outputs(const Conv2DExtents& e) {
+  return winograd_outputs(e, {e.height, e.width}, e.filters, e.channels);
+}
+// The convolution that yields y, or as much of one as the kernel's gradient needs, and that which yields dx.
+constexpr WinogradConvolution winograd_forward(const Conv2DExtents& e, std::size_t outputs) {
+  return winograd_convolution(outputs, {e.height, e.width}, e.channels, e.before, {e.out_height, e.out_width},
                               e.filters);
 }
-constexpr WinogradConvolution winograd_backward(const Conv2DExtents& e) {
-  return winograd_convolution({e.out_height, e.out_width}, e.filters,
+constexpr WinogradConvolution winograd_input(const Conv2DExtents& e) {
+  return winograd_convolution(input_outputs(e), {e.out_height, e.out_width}, e.filters,
                               {2 - e.before.height, 2 - e.before.width}, {e.height, e.width}, e.channels);
 }
+constexpr std::size_t winograd_frame(const WinogradConvolution& c) {
+  return round_up(c.frame.size(), alignment_elements);
+}
 constexpr std::size_t winograd_scratch(const WinogradConvolution& c) {
-  return round_up(c.frame.size(), alignment_elements) + c.tiles.scratch();
+  return winograd_frame(c) + c.tiles.scratch();
+}
+// The output's gradient, with zeros beyond it up to the end of the tiles.
+constexpr Frame winograd_gradient_frame(const WinogradConvolution& c) {
+  return {c.out,
+          c.tiles.filters,
+          {0, 0},
+          {c.tiles.tile_rows * c.tiles.outputs, c.tiles.tile_columns * c.tiles.outputs}};
+}
+constexpr std::size_t winograd_gradient_frame_size(const WinogradConvolution& c) {
+  return round_up(winograd_gradient_frame(c).size(), alignment_elements);
 }
 
 template <WinogradConvolution C, class Arch, class Activation, class T>
@@ -61,75 +103,93 @@ void winograd_convolve(std::size_t samples, const T* x, const T* weights, const 
   using Vector = simd::Vector<T, Arch>;
   constexpr std::size_t width = simd::width<T, Arch>, filters = C.tiles.filters;
   clear_frame<C.frame>(scratch);
-  for (std::size_t i = 0; i < samples; ++i) {
-    const T* const image =
-        put_in_frame<C.frame>(x + i * C.frame.inner.height * C.frame.inner.width * C.frame.channels, scratch);
-    T* const out = y + i * C.out.height * C.out.width * filters;
-    winograd<C.tiles, Arch>(
-        image, weights, scratch + round_up(C.frame.size(), alignment_elements),
-        [&](std::size_t tile, std::size_t filter, const Vector(&outputs)[4]) __attribute__((always_inline)) {
-          const std::size_t row = tile / C.tiles.tile_columns * 2, column = tile % C.tiles.tile_columns * 2;
-          const std::size_t lanes = std::min(width, filters - filter);
-          for (std::size_t place = 0; place < 4; ++place) {
-            const std::size_t r = row + place / 2, c = column + place % 2;
-            if (r >= C.out.height || c >= C.out.width) continue;
-            Vector value = outputs[place];
-            T* const to = out + (r * C.out.width + c) * filters + filter;
-            if (filters % width == 0 || lanes == width) {
-              if (bias) value += simd::read<Arch>(bias + filter);
-              simd::write<Arch>(to, Activation::value(value));
-            } else {
-              if (bias) value += simd::read_part<Arch>(bias + filter, lanes);
-              simd::write_part<Arch>(to, Activation::value(value), lanes);
-            }
+  winograd<C.tiles, Arch>(
+      samples,
+      [&](std::size_t sample) {
+        return put_in_frame<C.frame>(
+            x + sample * C.frame.inner.height * C.frame.inner.width * C.frame.channels, scratch);
+      },
+      weights, scratch + winograd_frame(C),
+      [&](std::size_t sample, std::size_t tile, std::size_t filter,
+          const Vector(&outputs)[C.tiles.outputs * C.tiles.outputs]) __attribute__((always_inline)) {
+        const std::size_t row = tile / C.tiles.tile_columns * C.tiles.outputs,
+                          column = tile % C.tiles.tile_columns * C.tiles.outputs;
+        const std::size_t lanes = std::min(width, filters - filter);
+        T* const out = y + sample * C.out.height * C.out.width * filters;
+        DIGITNET_UNROLL
+        for (std::size_t place = 0; place < C.tiles.outputs * C.tiles.outputs; ++place) {
+          const std::size_t r = row + place / C.tiles.outputs, c = column + place % C.tiles.outputs;
+          if (r >= C.out.height || c >= C.out.width) continue;
+          Vector value = outputs[place];
+          T* const to = out + (r * C.out.width + c) * filters + filter;
+          if (filters % width == 0 || lanes == width) {
+            if (bias) value += simd::read<Arch>(bias + filter);
+            simd::write<Arch>(to, Activation::value(value));
+          } else {
+            if (bias) value += simd::read_part<Arch>(bias + filter, lanes);
+            simd::write_part<Arch>(to, Activation::value(value), lanes);
           }
-        });
-  }
+        }
+      });
 }
 
-// The kernel turned by 180 degrees, with channels and filters exchanged: it maps dy to dx.
-template <Conv2DExtents E, class T>
-void turn_kernel(const T* kernel, T* turned) {
-  constexpr std::size_t taps = E.kernel.height * E.kernel.width;
-  for (std::size_t tap = 0; tap < taps; ++tap)
-    transpose(E.channels, E.filters, kernel + tap * E.channels * E.filters,
-              turned + (taps - 1 - tap) * E.channels * E.filters);
-}
+// Computed once: networks ask for it again and again while they are laid out.
+template <Conv2DExtents E>
+inline constexpr std::size_t scratch_of_conv2d = [] {
+  std::size_t most = std::max(E.frame().size(), conv2d_input_gradient_scratch<E>());
+  if constexpr (forward_outputs(E) > 0)
+    most = std::max(most, winograd_scratch(winograd_forward(E, forward_outputs(E))));
+  if constexpr (input_outputs(E) > 0) most = std::max(most, winograd_scratch(winograd_input(E)));
+  if constexpr (weights_outputs(E) > 0) {
+    constexpr WinogradConvolution c = winograd_forward(E, weights_outputs(E));
+    most = std::max(
+        most, winograd_frame(c) + winograd_gradient_frame_size(c) + winograd_gradients_scratch<c.tiles>());
+  }
+  return most;
+}();
 
 }  // namespace detail
+
+/// How the forward pass is computed.
+constexpr std::string_view conv2d_method(const Conv2DExtents& e) {
+  const std::size_t outputs = detail::forward_outputs(e);
+  return outputs == 4 ? "Winograd F(4x4, 3x3)" : outputs == 2 ? "Winograd F(2x2, 3x3)" : "register tiles";
+}
 
 /// Elements of scratch that each function below may overwrite.
 template <Conv2DExtents E>
 constexpr std::size_t conv2d_scratch() {
-  const std::size_t direct = std::max(E.frame().size(), E.spread_size());
-  if constexpr (winograd_pays(E))
-    return std::max({direct, detail::winograd_scratch(detail::winograd_forward(E)),
-                     detail::winograd_scratch(detail::winograd_backward(E))});
-  return direct;
+  return detail::scratch_of_conv2d<E>;
 }
 
 /// Elements that conv2d_prepare_forward makes of a kernel; 0: nothing is needed.
 template <Conv2DExtents E>
 constexpr std::size_t conv2d_prepared_forward() {
-  return winograd_pays(E) ? round_up(detail::winograd_forward(E).tiles.weights(), alignment_elements) : 0;
+  if constexpr (detail::forward_outputs(E) > 0)
+    return round_up(detail::winograd_forward(E, detail::forward_outputs(E)).tiles.weights(),
+                    alignment_elements);
+  return 0;
 }
 template <Conv2DExtents E, class Arch = DefaultArch, class T>
 void conv2d_prepare_forward(const T* kernel, T* prepared) {
-  if constexpr (winograd_pays(E)) winograd_weights<Arch>(E.channels, E.filters, kernel, prepared);
+  if constexpr (detail::forward_outputs(E) > 0)
+    winograd_weights<detail::forward_outputs(E), Arch>(E.channels, E.filters, kernel, prepared);
 }
 
 /// Elements that conv2d_prepare_backward makes of a kernel.
 template <Conv2DExtents E>
 constexpr std::size_t conv2d_prepared_backward() {
   const std::size_t turned = round_up(E.kernel_rows() * E.filters, alignment_elements);
-  return turned + (winograd_pays(E) ? detail::winograd_backward(E).tiles.weights() : 0);
+  if constexpr (detail::input_outputs(E) > 0) return turned + detail::winograd_input(E).tiles.weights();
+  return turned;
 }
 template <Conv2DExtents E, class Arch = DefaultArch, class T>
 void conv2d_prepare_backward(const T* kernel, T* prepared) {
   detail::turn_kernel<E>(kernel, prepared);
-  if constexpr (winograd_pays(E))
-    winograd_weights<Arch>(E.filters, E.channels, static_cast<const T*>(prepared),
-                           prepared + round_up(E.kernel_rows() * E.filters, alignment_elements));
+  if constexpr (detail::input_outputs(E) > 0)
+    winograd_weights<detail::input_outputs(E), Arch>(
+        E.filters, E.channels, static_cast<const T*>(prepared),
+        prepared + round_up(E.kernel_rows() * E.filters, alignment_elements));
 }
 
 /// y = activation(x * kernel + bias) for n samples. Assigns y (n, out_height, out_width, filters); bias may
@@ -137,10 +197,10 @@ void conv2d_prepare_backward(const T* kernel, T* prepared) {
 template <Conv2DExtents E, class Activation = Identity, class Arch = DefaultArch, class T>
 void conv2d_forward(std::size_t samples, const T* x, const T* kernel, const T* bias, const T* prepared, T* y,
                     T* scratch) {
-  if constexpr (winograd_pays(E)) {
+  if constexpr (detail::forward_outputs(E) > 0) {
     if (prepared) {
-      detail::winograd_convolve<detail::winograd_forward(E), Arch, Activation>(samples, x, prepared, bias, y,
-                                                                               scratch);
+      constexpr auto convolution = detail::winograd_forward(E, detail::forward_outputs(E));
+      detail::winograd_convolve<convolution, Arch, Activation>(samples, x, prepared, bias, y, scratch);
       return;
     }
   }
@@ -163,6 +223,24 @@ void conv2d_forward(std::size_t samples, const T* x, const T* kernel, const T* b
 template <Conv2DExtents E, class Arch = DefaultArch, class T>
 void conv2d_backward_weights(std::size_t samples, const T* x, const T* dy, T* d_kernel, T* d_bias,
                              T* scratch) {
+  if constexpr (detail::weights_outputs(E) > 0) {
+    constexpr auto convolution = detail::winograd_forward(E, detail::weights_outputs(E));
+    constexpr Frame gradient_frame = detail::winograd_gradient_frame(convolution);
+    T* const gradients = scratch + detail::winograd_frame(convolution);
+    clear_frame<convolution.frame>(scratch);
+    clear_frame<gradient_frame>(gradients);
+    winograd_weight_gradients<convolution.tiles, Arch>(
+        samples,
+        [&](std::size_t sample) {
+          return put_in_frame<convolution.frame>(x + sample * E.input_size(), scratch);
+        },
+        [&](std::size_t sample) {
+          return put_in_frame<gradient_frame>(dy + sample * E.output_size(), gradients);
+        },
+        d_kernel, gradients + detail::winograd_gradient_frame_size(convolution));
+    if (d_bias) add_column_sums<Arch>(samples * E.positions(), E.filters, dy, d_bias);
+    return;
+  }
   // Some rows of dy at a time: as many as stay in the first-level cache with what they meet of x, while all
   // of d_kernel passes by.
   constexpr std::size_t rows_together = std::max<std::size_t>(1, 8 * 1024 / (E.out_width * 64));
@@ -191,24 +269,13 @@ void conv2d_backward_weights(std::size_t samples, const T* x, const T* dy, T* d_
 /// made of the kernel.
 template <Conv2DExtents E, class Arch = DefaultArch, class T>
 void conv2d_backward_input(std::size_t samples, const T* dy, const T* prepared, T* dx, T* scratch) {
-  if constexpr (winograd_pays(E)) {
-    detail::winograd_convolve<detail::winograd_backward(E), Arch, Identity>(
+  if constexpr (detail::input_outputs(E) > 0) {
+    detail::winograd_convolve<detail::winograd_input(E), Arch, Identity>(
         samples, dy, prepared + round_up(E.kernel_rows() * E.filters, alignment_elements),
         static_cast<const T*>(nullptr), dx, scratch);
     return;
   }
-  clear_spread<E>(scratch);
-  constexpr auto walk = walk_of<Walk{.segments = E.kernel.height,
-                                     .length = E.kernel.width * E.filters,
-                                     .segment_stride = E.spread_width() * E.filters}>();
-  for (std::size_t i = 0; i < samples; ++i) {
-    const T* const spread = spread_gradient<E>(dy + i * E.output_size(), scratch);
-    T* const out = dx + i * E.input_size();
-    line_gemm<Lines{E.width, E.filters, E.channels}, E.channels, Arch>(
-        E.height, walk, [spread](std::size_t row) { return spread + row * E.spread_width() * E.filters; },
-        prepared, static_cast<const T*>(nullptr),
-        [out](std::size_t row) { return out + row * E.width * E.channels; });
-  }
+  conv2d_input_gradient<E, Arch>(samples, dy, prepared, dx, scratch);
 }
 
 }  // namespace digitnet::kernels

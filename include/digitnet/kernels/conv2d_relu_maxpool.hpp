@@ -29,9 +29,14 @@ struct ConvPoolExtents {
     return (row * conv.stride.height * conv.padded.width + column * conv.stride.width) * conv.channels;
   }
   /// Whether a window is a tile of Winograd's transform, and that is faster.
-  constexpr bool uses_winograd() const { return winograd_pays(conv) && window == Extent{2}; }
+  constexpr bool uses_winograd() const {
+    const Extent out{conv.out_height, conv.out_width};
+    return window == Extent{2} && detail::has_winograd(conv) &&
+           detail::convolution_cost(2, out, conv.channels, conv.filters, 0) <
+               detail::convolution_cost(0, out, conv.channels, conv.filters, 0);
+  }
   constexpr WinogradExtents winograd() const {
-    return {out_height(), out_width(), conv.channels, conv.filters, conv.padded.width};
+    return {2, out_height(), out_width(), conv.channels, conv.filters, conv.padded.width};
   }
   /// Few inputs reach an output, so that its whole kernel row fits the registers beside the filters.
   constexpr bool is_shallow() const { return conv.kernel_rows() <= 12; }
@@ -125,16 +130,22 @@ constexpr std::size_t conv_pool_frame() {
   return round_up(E.conv.frame().size(), alignment_elements);
 }
 
-}  // namespace detail
-
-/// Elements of scratch that conv_pool_forward and conv_pool_backward may overwrite.
+// Computed once.
 template <ConvPoolExtents E>
-constexpr std::size_t conv_pool_scratch() {
+inline constexpr std::size_t scratch_of_conv_pool = [] {
   const std::size_t gradients =
       E.is_shallow() ? 0 : round_up(E.conv.kernel_rows() * E.conv.filters, alignment_elements);
   const std::size_t winograd = E.uses_winograd() ? E.winograd().scratch() : 0;
   const std::size_t frame = detail::conv_pool_frame<E>();
   return frame + std::max(frame + gradients, winograd);
+}();
+
+}  // namespace detail
+
+/// Elements of scratch that conv_pool_forward and conv_pool_backward may overwrite.
+template <ConvPoolExtents E>
+constexpr std::size_t conv_pool_scratch() {
+  return detail::scratch_of_conv_pool<E>;
 }
 
 /// Elements that conv_pool_prepare_forward makes of a kernel; 0: nothing is needed.
@@ -144,7 +155,8 @@ constexpr std::size_t conv_pool_prepared_forward() {
 }
 template <ConvPoolExtents E, class Arch = DefaultArch, class T>
 void conv_pool_prepare_forward(const T* kernel, T* prepared) {
-  if constexpr (E.uses_winograd()) winograd_weights<Arch>(E.conv.channels, E.conv.filters, kernel, prepared);
+  if constexpr (E.uses_winograd())
+    winograd_weights<2, Arch>(E.conv.channels, E.conv.filters, kernel, prepared);
 }
 
 /// y = max over each window of relu(x * kernel + bias), for n samples. Assigns y (n, out_height, out_width,
@@ -158,24 +170,27 @@ void conv_pool_forward(std::size_t samples, const T* x, const T* kernel, const T
   constexpr std::size_t most = detail::tile_vectors<Arch> * width;
   constexpr std::size_t filters = E.conv.filters;
   clear_frame<E.conv.frame()>(scratch);
+  const auto image_of = [&](std::size_t sample) {
+    return put_in_frame<E.conv.frame()>(x + sample * E.conv.input_size(), scratch);
+  };
+  if constexpr (E.uses_winograd()) {
+    if (prepared) {
+      winograd<E.winograd(), Arch>(
+          samples, image_of, prepared, scratch + detail::conv_pool_frame<E>(),
+          [&](std::size_t sample, std::size_t tile, std::size_t filter, const simd::Vector<T, Arch>(&sums)[4])
+              __attribute__((always_inline)) {
+                const std::size_t at = sample * E.output_size() + tile * filters + filter;
+                detail::keep_largest<Arch>(sums, bias ? bias + filter : nullptr, y + at,
+                                           winner ? winner + at : nullptr,
+                                           filters % width == 0 ? width : std::min(width, filters - filter));
+              });
+      return;
+    }
+  }
   for (std::size_t i = 0; i < samples; ++i) {
-    const T* const image = put_in_frame<E.conv.frame()>(x + i * E.conv.input_size(), scratch);
+    const T* const image = image_of(i);
     T* const out = y + i * E.output_size();
     std::uint8_t* const winners = winner ? winner + i * E.output_size() : nullptr;
-    if constexpr (E.uses_winograd()) {
-      if (prepared) {
-        winograd<E.winograd(), Arch>(
-            image, prepared, scratch + detail::conv_pool_frame<E>(),
-            [&](std::size_t tile, std::size_t filter, const simd::Vector<T, Arch>(&sums)[4])
-                __attribute__((always_inline)) {
-                  const std::size_t at = tile * filters + filter;
-                  detail::keep_largest<Arch>(
-                      sums, bias ? bias + filter : nullptr, out + at, winners ? winners + at : nullptr,
-                      filters % width == 0 ? width : std::min(width, filters - filter));
-                });
-        continue;
-      }
-    }
     constexpr std::size_t whole = filters / most * most;
     for (std::size_t column = 0; column < whole; column += most)
       detail::conv_pool_columns<E, Arch, most / width>(image, kernel, bias, out, winners, column);

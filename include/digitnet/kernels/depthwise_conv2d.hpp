@@ -40,7 +40,24 @@ struct Slide {
 constexpr Slide slide_forward(const DepthwiseExtents& e) {
   return {{e.height, e.width}, {e.out_height, e.out_width}, e.kernel, e.stride, e.before, e.channels};
 }
-// Over the output gradient, or, where the stride has spread it, over that.
+// The output's gradient where a stride has spread it: among zeros, over which the turned kernel slides.
+constexpr Extent spread_extent(const DepthwiseExtents& e) {
+  return {e.height + e.kernel.height - 1, e.width + e.kernel.width - 1};
+}
+constexpr std::size_t spread_size(const DepthwiseExtents& e) {
+  return e.stride == Extent{1} ? 0 : spread_extent(e).height * spread_extent(e).width * e.channels;
+}
+template <DepthwiseExtents E, class T>
+void spread_gradient(const T* gradient, T* spread) {
+  for (std::size_t row = 0; row < E.out_height; ++row)
+    for (std::size_t column = 0; column < E.out_width; ++column)
+      std::copy_n(
+          gradient + (row * E.out_width + column) * E.channels, E.channels,
+          spread + ((row * E.stride.height + E.kernel.height - 1 - E.before.height) * spread_extent(E).width +
+                    column * E.stride.width + E.kernel.width - 1 - E.before.width) *
+                       E.channels);
+}
+// Over the output's gradient, or, where the stride has spread it, over that.
 constexpr Slide slide_backward(const DepthwiseExtents& e) {
   if (e.stride == Extent{1})
     return {{e.out_height, e.out_width},
@@ -49,7 +66,7 @@ constexpr Slide slide_backward(const DepthwiseExtents& e) {
             e.stride,
             {e.kernel.height - 1 - e.before.height, e.kernel.width - 1 - e.before.width},
             e.channels};
-  return {{e.spread_height(), e.spread_width()}, {e.height, e.width}, e.kernel, 1, 0, e.channels};
+  return {spread_extent(e), {e.height, e.width}, e.kernel, 1, 0, e.channels};
 }
 
 // The image's rows under a row of windows; `zeros` stands for those beyond the border.
@@ -189,9 +206,8 @@ template <Slide S, std::size_t first, std::size_t count, class Arch, class T>
 template <DepthwiseExtents E>
 constexpr std::size_t depthwise_scratch() {
   const std::size_t zeros = std::max(detail::slide_forward(E).line(), detail::slide_backward(E).line());
-  const std::size_t spread = E.stride == Extent{1} ? 0 : E.spread_size();
   const std::size_t sums = (E.kernel.height * E.kernel.width + 1) * round_up(E.channels, alignment_elements);
-  return round_up(zeros, alignment_elements) + std::max(spread, sums);
+  return round_up(zeros, alignment_elements) + std::max(detail::spread_size(E), sums);
 }
 
 /// y = activation(x * kernel + bias) for n samples, channel by channel. Assigns y (n, out_height, out_width,
@@ -247,10 +263,13 @@ void depthwise_backward_input(std::size_t samples, const T* dy, const T* kernel,
   const T* const zeros = scratch;
   T* const spread = scratch + round_up(slide.line(), alignment_elements);
   std::fill_n(scratch, slide.line(), T{0});
-  if constexpr (E.stride != Extent{1}) clear_spread<E>(spread);
+  std::fill_n(spread, detail::spread_size(E), T{0});
   for (std::size_t i = 0; i < samples; ++i) {
     const T* image = dy + i * E.output_size();
-    if constexpr (E.stride != Extent{1}) image = spread_gradient<E>(image, spread);
+    if constexpr (E.stride != Extent{1}) {
+      detail::spread_gradient<E>(image, spread);
+      image = spread;
+    }
     detail::depthwise_slide<slide, true, Arch, Identity>(image, zeros, kernel, static_cast<const T*>(nullptr),
                                                          dx + i * E.input_size());
   }

@@ -1,35 +1,36 @@
-// Winograd's minimal filtering F(2x2, 3x3): four outputs of a 3x3 convolution with 16 multiplications instead
-// of
-// 36. Patches of 4x4 and the kernel are transformed, multiplied point by point (a matrix product over the
-// channels at each of the 16 points), and transformed back. Lavin, Gray: Fast Algorithms for Convolutional
-// Neural Networks (2015).
+// Winograd's minimal filtering: tiles of 2x2 or 4x4 outputs of a 3x3 convolution with 16 or 36
+// multiplications instead of 36 or 144. Patches and the kernel are transformed, multiplied point by point (a
+// matrix product over the channels at each point), and transformed back. Lavin, Gray: Fast Algorithms for
+// Convolutional Neural Networks (2015).
 #pragma once
 #include <algorithm>
 #include <cstddef>
 
 #include "digitnet/core/arena.hpp"
-#include "digitnet/kernels/frame.hpp"
 #include "digitnet/kernels/gather_gemm.hpp"
+#include "digitnet/kernels/winograd_transform.hpp"
 
 namespace digitnet::kernels {
 
-/// A 3x3 convolution with stride 1, cut into tiles of 2x2 outputs. The image is framed so that every tile's
-/// patch lies inside.
+/// 3x3 convolutions with stride 1 of several images, cut into tiles of outputs. The images are framed so that
+/// every tile's patch lies inside.
 struct WinogradExtents {
+  std::size_t outputs;  ///< of a tile, down as across: 2 or 4
   std::size_t tile_rows, tile_columns, channels, filters;
   std::size_t image_width;  ///< of the framed image, in positions
 
-  static constexpr std::size_t points = 16;
+  constexpr std::size_t side() const { return outputs + 2; }
+  constexpr std::size_t points() const { return side() * side(); }
   constexpr std::size_t tiles() const { return tile_rows * tile_columns; }
   constexpr std::size_t patch(std::size_t tile) const {
-    return (tile / tile_columns * 2 * image_width + tile % tile_columns * 2) * channels;
+    return (tile / tile_columns * image_width + tile % tile_columns) * outputs * channels;
   }
   constexpr std::size_t channel_stride() const { return round_up(channels, alignment_elements); }
   constexpr std::size_t filter_stride() const { return round_up(filters, alignment_elements); }
   /// Elements of the transformed kernel.
-  constexpr std::size_t weights() const { return points * channels * filters; }
+  constexpr std::size_t weights() const { return points() * channels * filters; }
   /// Tiles in a line of the products: no more than a register tile has rows, with enough sums to hide the
-  /// multiplications' latency, and as many as make all lines cost least.
+  /// multiplications' latency, and as many as make a tile cost least.
   constexpr std::size_t product_rows() const {
     constexpr std::size_t fewest = 4, sums = 16;
     const std::size_t widest = detail::line_tile<DefaultArch, float>(fewest, filters).vectors;
@@ -37,132 +38,119 @@ struct WinogradExtents {
     for (std::size_t rows = fewest; rows <= std::max(sums / widest, std::size_t{6}); ++rows) {
       const detail::TileShape shape = detail::line_tile<DefaultArch, float>(rows, filters);
       if (shape.rows < rows || shape.vectors < widest) continue;
-      const std::size_t cost =
-          (tiles() + rows - 1) / rows * detail::line_cost<DefaultArch, float>(shape, rows, filters);
-      if (best_cost > 0 && cost >= best_cost) continue;
+      const std::size_t cost = detail::line_cost<DefaultArch, float>(shape, rows, filters);
+      if (best_cost > 0 && cost * best >= best_cost * rows) continue;
       best = rows;
       best_cost = cost;
     }
     return best;
   }
-  /// Tiles that are transformed and multiplied together: what stays in the second-level cache beside the
-  /// kernel.
+  /// Tiles, of one image or several, that are transformed and multiplied together: what stays in the
+  /// second-level cache, and enough for each load of the kernel.
   constexpr std::size_t block() const {
-    constexpr std::size_t room = 48 * 1024;  // elements
-    const std::size_t fit = room / (points * (channel_stride() + filter_stride()));
+    const std::size_t room = (outputs == 2 ? 48 : 64) * 1024, fewest = 24;  // elements; tiles
+    const std::size_t fit = room / (points() * (channel_stride() + filter_stride()));
     const std::size_t rows = product_rows();
-    return std::max(rows, std::min(round_up(tiles(), rows), fit / rows * rows));
+    return std::max(fit, fewest) / rows * rows;
   }
-  constexpr std::size_t scratch() const { return points * block() * (channel_stride() + filter_stride()); }
+  /// Elements between the points of patches and of products: not a power of two, for then all points of a
+  /// tile would fall into the same lines of the first-level cache.
+  constexpr std::size_t patch_points() const { return apart(block() * channel_stride()); }
+  constexpr std::size_t product_points() const { return apart(block() * filter_stride()); }
+  constexpr std::size_t scratch() const { return points() * (patch_points() + product_points()); }
+
+ private:
+  static constexpr std::size_t apart(std::size_t elements) {
+    return elements / alignment_elements % 2 == 0 ? elements + alignment_elements : elements;
+  }
 };
 
-/// transformed = G g G^T of each channel and filter of a kernel (3, 3, channels, filters), as (16, channels,
-/// filters).
-template <class Arch = DefaultArch, class T>
-void winograd_weights(std::size_t channels, std::size_t filters, const T* kernel, T* transformed) {
-  using Vector = simd::Vector<T, Arch>;
-  const std::size_t size = channels * filters;
-  const Vector half(static_cast<T>(0.5));
-  const auto column = [&](const Vector& a, const Vector& b, const Vector& c, Vector(&to)[4]) {
-    to[0] = a;
-    to[1] = half * (a + b + c);
-    to[2] = half * (a - b + c);
-    to[3] = c;
-  };
-  const auto transform = [&](std::size_t i, auto read, auto write) {
-    Vector rows[3][4];
-    for (std::size_t y = 0; y < 3; ++y) {
-      const T* const from = kernel + y * 3 * size + i;
-      column(read(from), read(from + size), read(from + 2 * size), rows[y]);
-    }
-    for (std::size_t x = 0; x < 4; ++x) {
-      Vector points[4];
-      column(rows[0][x], rows[1][x], rows[2][x], points);
-      for (std::size_t y = 0; y < 4; ++y) write(transformed + (y * 4 + x) * size + i, points[y]);
-    }
-  };
+namespace detail {
+
+// Calls transform(i, whole) for every vector of `size` elements from i on; the last may not be whole.
+template <class Arch, class T, class Transform>
+[[gnu::always_inline]] inline void for_each_vector(std::size_t size, const Transform& transform) {
   constexpr std::size_t width = simd::width<T, Arch>;
+  const auto read = [](const T* from) __attribute__((always_inline)) { return simd::read<Arch>(from); };
+  const auto write = [](T * to, const auto& v) __attribute__((always_inline)) { simd::write<Arch>(to, v); };
   std::size_t i = 0;
-  for (; i + width <= size; i += width)
-    transform(
-        i, [](const T* from) { return simd::read<Arch>(from); },
-        [](T* to, const Vector& v) { simd::write<Arch>(to, v); });
+  for (; i + width <= size; i += width) transform(i, read, write);
   if (i < size)
     transform(
         i, [&](const T* from) { return simd::read_part<Arch>(from, size - i); },
-        [&](T* to, const Vector& v) { simd::write_part<Arch>(to, v, size - i); });
+        [&](T* to, const auto& v) { simd::write_part<Arch>(to, v, size - i); });
+}
+
+}  // namespace detail
+
+/// transformed = G g G^T of each channel and filter of a kernel (3, 3, channels, filters), as (points,
+/// channels, filters).
+template <std::size_t Outputs, class Arch = DefaultArch, class T>
+void winograd_weights(std::size_t channels, std::size_t filters, const T* kernel, T* transformed) {
+  using Vector = simd::Vector<T, Arch>;
+  constexpr std::size_t side = Outputs + 2;
+  const std::size_t size = channels * filters;
+  detail::for_each_vector<Arch, T>(size, [&](std::size_t i, const auto& read, const auto& write) {
+    detail::transform_square<3, side, Vector>(
+        [](const auto& from, auto& to) { WinogradTransform<Outputs>::kernel(from, to); },
+        [&](std::size_t y, std::size_t x) { return read(kernel + (y * 3 + x) * size + i); },
+        [&](std::size_t y, std::size_t x, const Vector& v) {
+          write(transformed + (y * side + x) * size + i, v);
+        });
+  });
 }
 
 namespace detail {
 
-// B^T d B of one patch, all channels: patches[point * stride of points + channel].
+// B^T d B of one patch, all channels.
 template <WinogradExtents E, class Arch, class T>
 [[gnu::always_inline]] inline void winograd_patch(const T* patch, T* to) {
-  using Vector = simd::Vector<T, Arch>;
-  constexpr std::size_t point_stride = E.block() * E.channel_stride();
-  for (std::size_t channel = 0; channel < E.channels; channel += simd::width<T, Arch>) {
-    Vector rows[4][4];
-    DIGITNET_UNROLL
-    for (std::size_t x = 0; x < 4; ++x) {
-      Vector d[4];
-      DIGITNET_UNROLL
-      for (std::size_t y = 0; y < 4; ++y)
-        d[y] = simd::read<Arch>(patch + (y * E.image_width + x) * E.channels + channel);
-      rows[0][x] = d[0] - d[2];
-      rows[1][x] = d[1] + d[2];
-      rows[2][x] = d[2] - d[1];
-      rows[3][x] = d[1] - d[3];
-    }
-    DIGITNET_UNROLL
-    for (std::size_t y = 0; y < 4; ++y) {
-      T* const point = to + y * 4 * point_stride + channel;
-      simd::write<Arch>(point, rows[y][0] - rows[y][2]);
-      simd::write<Arch>(point + point_stride, rows[y][1] + rows[y][2]);
-      simd::write<Arch>(point + 2 * point_stride, rows[y][2] - rows[y][1]);
-      simd::write<Arch>(point + 3 * point_stride, rows[y][1] - rows[y][3]);
-    }
-  }
+  for (std::size_t channel = 0; channel < E.channels; channel += simd::width<T, Arch>)
+    transform_square<E.side(), E.side(), simd::Vector<T, Arch>>(
+        [](const auto& from, auto& points)
+            __attribute__((always_inline)) { WinogradTransform<E.outputs>::data(from, points); },
+        [&](std::size_t y, std::size_t x) __attribute__((always_inline)) {
+          return simd::read<Arch>(patch + (y * E.image_width + x) * E.channels + channel);
+        },
+        [&](std::size_t y, std::size_t x, const auto& v) __attribute__((always_inline)) {
+          simd::write<Arch>(to + (y * E.side() + x) * E.patch_points() + channel, v);
+        });
 }
 
-// A^T m A of one tile and one vector of filters.
-template <WinogradExtents E, class Arch, class T>
-[[gnu::always_inline]] inline void winograd_outputs(const T* products, simd::Vector<T, Arch> (&outputs)[4]) {
-  using Vector = simd::Vector<T, Arch>;
-  constexpr std::size_t point_stride = E.block() * E.filter_stride();
-  Vector sums[2][4];
-  DIGITNET_UNROLL
-  for (std::size_t x = 0; x < 4; ++x) {
-    Vector m[4];
-    DIGITNET_UNROLL
-    for (std::size_t y = 0; y < 4; ++y) m[y] = simd::read<Arch>(products + (y * 4 + x) * point_stride);
-    sums[0][x] = m[0] + m[1] + m[2];
-    sums[1][x] = m[1] - m[2] - m[3];
-  }
-  DIGITNET_UNROLL
-  for (std::size_t y = 0; y < 2; ++y) {
-    outputs[2 * y] = sums[y][0] + sums[y][1] + sums[y][2];
-    outputs[2 * y + 1] = sums[y][1] - sums[y][2] - sums[y][3];
+// The patches of `count` tiles from tile `first` of all images on. image_of(sample) is called when a sample's
+// first tile comes, and gives its framed image, which stays in `image` until the next one's.
+template <WinogradExtents E, class Arch, class T, class ImageOf>
+[[gnu::noinline]] void winograd_patches(std::size_t first, std::size_t count, const ImageOf& image_of,
+                                        const T*& image, T* patches) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t tile = (first + i) % E.tiles();
+    if (tile == 0) image = image_of((first + i) / E.tiles());
+    winograd_patch<E, Arch>(image + E.patch(tile), patches + i * E.channel_stride());
   }
 }
 
 }  // namespace detail
 
-/// Calls store(tile, filter, outputs) for every tile and every vector of filters from `filter` on (lanes
-/// beyond the last filter hold anything), with the four sums, without bias, of the tile's outputs, row by
-/// row. `image` is framed, `weights` transformed.
-template <WinogradExtents E, class Arch = DefaultArch, class T, class Store>
-void winograd(const T* image, const T* weights, T* scratch, const Store& store) {
+/// Calls store(sample, tile, filter, outputs) for every tile of every sample and every vector of filters from
+/// `filter` on (lanes beyond the last filter hold anything), with the sums, without bias, of the tile's
+/// outputs, row by row. image_of(sample) gives a framed image, which must last until the next one is asked
+/// for; `weights` are transformed.
+template <WinogradExtents E, class Arch = DefaultArch, class T, class ImageOf, class Store>
+void winograd(std::size_t samples, const ImageOf& image_of, const T* weights, T* scratch,
+              const Store& store) {
+  using Vector = simd::Vector<T, Arch>;
   constexpr std::size_t block = E.block(), rows = E.product_rows();
   constexpr auto walk = walk_of<Walk{.length = E.channels}>();
   T* const patches = scratch;
-  T* const products = scratch + WinogradExtents::points * block * E.channel_stride();
-  for (std::size_t first = 0; first < E.tiles(); first += block) {
-    const std::size_t count = std::min(block, E.tiles() - first);
-    for (std::size_t i = 0; i < count; ++i)
-      detail::winograd_patch<E, Arch>(image + E.patch(first + i), patches + i * E.channel_stride());
-    for (std::size_t point = 0; point < WinogradExtents::points; ++point) {
-      const T* const a = patches + point * block * E.channel_stride();
-      T* const c = products + point * block * E.filter_stride();
+  T* const products = scratch + E.points() * E.patch_points();
+  const std::size_t tiles = samples * E.tiles();
+  const T* image = nullptr;
+  for (std::size_t first = 0; first < tiles; first += block) {
+    const std::size_t count = std::min(block, tiles - first);
+    detail::winograd_patches<E, Arch>(first, count, image_of, image, patches);
+    for (std::size_t point = 0; point < E.points(); ++point) {
+      const T* const a = patches + point * E.patch_points();
+      T* const c = products + point * E.product_points();
       // Rows beyond `count`, up to the end of a register tile, are computed in vain.
       line_gemm<Lines{rows, E.channel_stride(), E.filter_stride()}, E.filters, Arch>(
           (count + rows - 1) / rows, walk,
@@ -172,11 +160,83 @@ void winograd(const T* image, const T* weights, T* scratch, const Store& store) 
     }
     for (std::size_t i = 0; i < count; ++i)
       for (std::size_t filter = 0; filter < E.filters; filter += simd::width<T, Arch>) {
-        simd::Vector<T, Arch> outputs[4];
-        detail::winograd_outputs<E, Arch>(products + i * E.filter_stride() + filter, outputs);
-        store(first + i, filter, outputs);
+        const T* const from = products + i * E.filter_stride() + filter;
+        Vector outputs[E.outputs * E.outputs];
+        detail::transform_square<E.side(), E.outputs, Vector>(
+            [](const auto& points, auto& y)
+                __attribute__((always_inline)) { WinogradTransform<E.outputs>::outputs(points, y); },
+            [&](std::size_t y, std::size_t x) __attribute__((always_inline)) {
+              return simd::read<Arch>(from + (y * E.side() + x) * E.product_points());
+            },
+            [&](std::size_t y, std::size_t x, const Vector& v)
+                __attribute__((always_inline)) { outputs[y * E.outputs + x] = v; });
+        store((first + i) / E.tiles(), (first + i) % E.tiles(), filter, outputs);
       }
   }
+}
+
+/// Elements of scratch that winograd_weight_gradients needs.
+template <WinogradExtents E>
+constexpr std::size_t winograd_gradients_scratch() {
+  return E.scratch() + round_up(E.weights(), alignment_elements);
+}
+
+/// d_kernel += the gradient of a kernel (3, 3, channels, filters), of all samples: G^T of the sums over all
+/// tiles of (A dy A^T) * (B^T d B). image_of(sample) gives a framed image and gradient_of(sample) its
+/// output's gradient (tile_rows * outputs, tile_columns * outputs, filters), zero beyond the outputs; both
+/// must last until the next ones are asked for.
+template <WinogradExtents E, class Arch = DefaultArch, class T, class ImageOf, class GradientOf>
+void winograd_weight_gradients(std::size_t samples, const ImageOf& image_of, const GradientOf& gradient_of,
+                               T* d_kernel, T* scratch) {
+  using Vector = simd::Vector<T, Arch>;
+  constexpr std::size_t block = E.block(), width = simd::width<T, Arch>, size = E.channels * E.filters;
+  T* const patches = scratch;
+  T* const gradients = patches + E.points() * E.patch_points();
+  T* const sums = gradients + E.points() * E.product_points();
+  std::fill_n(sums, E.weights(), T{0});
+  const std::size_t tiles = samples * E.tiles();
+  const T *image = nullptr, *gradient = nullptr;
+  for (std::size_t first = 0; first < tiles; first += block) {
+    const std::size_t count = std::min(block, tiles - first);
+    detail::winograd_patches<E, Arch>(first, count, image_of, image, patches);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t tile = (first + i) % E.tiles();
+      if (tile == 0) gradient = gradient_of((first + i) / E.tiles());
+      const std::size_t row = tile / E.tile_columns * E.outputs, column = tile % E.tile_columns * E.outputs;
+      constexpr std::size_t line = E.tile_columns * E.outputs;
+      const T* const from = gradient + (row * line + column) * E.filters;
+      // Lanes beyond the last filter spill into the next tile's place, which is written after.
+      for (std::size_t filter = 0; filter < E.filters; filter += width)
+        detail::transform_square<E.outputs, E.side(), Vector>(
+            [](const auto& dy, auto& points) __attribute__((always_inline)) {
+              WinogradTransform<E.outputs>::outputs_gradient(dy, points);
+            },
+            [&](std::size_t y, std::size_t x) __attribute__((always_inline)) {
+              return simd::read<Arch>(from + (y * line + x) * E.filters + filter);
+            },
+            [&](std::size_t y, std::size_t x, const Vector& v) __attribute__((always_inline)) {
+              simd::write<Arch>(gradients + (y * E.side() + x) * E.product_points() + i * E.filters + filter,
+                                v);
+            });
+    }
+    const Walk walk{.length = count, .step = E.channel_stride()};
+    for (std::size_t point = 0; point < E.points(); ++point) {
+      const T* const a = patches + point * E.patch_points();
+      T* const c = sums + point * size;
+      line_gemm<Lines{E.channels, 1, E.filters}, E.filters, Arch, Result::add>(
+          1, walk, [a](std::size_t) { return a; }, gradients + point * E.product_points(),
+          static_cast<const T*>(nullptr), [c](std::size_t) { return c; });
+    }
+  }
+  detail::for_each_vector<Arch, T>(size, [&](std::size_t i, const auto& read, const auto& write) {
+    detail::transform_square<E.side(), 3, Vector>(
+        [](const auto& points, auto& dg) { WinogradTransform<E.outputs>::kernel_gradient(points, dg); },
+        [&](std::size_t y, std::size_t x) { return read(sums + (y * E.side() + x) * size + i); },
+        [&](std::size_t y, std::size_t x, const Vector& v) {
+          T* const to = d_kernel + (y * 3 + x) * size + i;
+          write(to, read(to) + v);
+        });
+  });
 }
 
 }  // namespace digitnet::kernels

@@ -43,8 +43,7 @@ struct Conv2D {
     using Parameters = std::conditional_t<UseBias, ParameterList<Kernel, Bias>, ParameterList<Kernel>>;
     static constexpr bool backward_reads_y = false;
     static constexpr std::size_t multiply_adds = extents.multiply_adds();
-    static constexpr std::string_view method =
-        kernels::winograd_pays(extents) ? "Winograd F(2x2, 3x3)" : "register tiles";
+    static constexpr std::string_view method = kernels::conv2d_method(extents);
 
     template <class T>
     static constexpr std::size_t scratch_bytes(std::size_t) {

@@ -12,6 +12,11 @@ inline constexpr std::size_t cache_budget_bytes = 896 * 1024;
 /// Samples beyond which a larger micro-batch gains nothing.
 inline constexpr std::size_t largest_micro_batch = 64;
 
+/// Samples that at least run together in models that synchronize: these pass all their samples through one
+/// phase after the other, so that only what a phase touches need stay in the cache, and what a layer prepares
+/// for a call is shared. Measured: ResNet-20 trains 1.25 times as fast as with one sample.
+inline constexpr std::size_t phase_micro_batch = 8;
+
 /// Activations, gradients and scratch for up to `micro_batch` samples of On, a chain of layers on an input
 /// shape.
 template <class On, class Input, class T = float>
@@ -21,10 +26,12 @@ class Workspace {
     return vector_bytes(samples * Input::size) + 2 * vector_bytes(samples * On::Output::size) +
            On::Cache::template bytes<T>(samples) + On::template scratch_bytes<T>(samples);
   }
-  /// The largest number of samples whose activations stay in the cache budget, at least 1.
+  /// The largest number of samples whose activations stay in the cache budget, and at least 1, or
+  /// phase_micro_batch.
   static constexpr std::size_t micro_batch = [] {
     std::size_t samples = largest_micro_batch;
-    while (samples > 1 && bytes(samples) > cache_budget_bytes) --samples;
+    constexpr std::size_t fewest = On::synchronizations > 0 ? phase_micro_batch : 1;
+    while (samples > fewest && bytes(samples) > cache_budget_bytes) --samples;
     return samples;
   }();
 
