@@ -173,6 +173,6 @@ inline constexpr Augmentation digits_vary{
     .rotation = 8, .shift = 1.5f, .scale = 0.1f, .shear = 5, .elastic_alpha = 36, .elastic_sigma = 5};
 inline constexpr Augmentation digits_move{.rotation = 10, .shift = 2, .scale = 0.1f, .shear = 5};
 /// And Fashion-MNIST's clothes.
-inline constexpr Augmentation clothes_vary{.shift = 2, .horizontal_flip = true, .erasing = 0.25f};
+inline constexpr Augmentation clothes_vary{.shift = 1, .horizontal_flip = true};
 
 }  // namespace records
