@@ -131,7 +131,7 @@ class Sequential<Input<Extents...>, Layers...> {
   /// How the model runs: operations (several layers may be one), methods, multiply-adds, and memory. In
   /// training, softmax or sigmoid at the end is computed with the cross-entropy.
   [[gnu::cold]] std::string plan() const {
-    using Memory = Workspace<On, InputShape>;
+    using Memory = TrainingWorkspace<On, InputShape>;
     return plan_table(operations(), Memory::micro_batch, Memory::bytes(Memory::micro_batch),
                       On::template prepared_bytes<float, Purpose::forward>() +
                           On::template prepared_bytes<float, Purpose::weight_gradients>());
@@ -140,7 +140,7 @@ class Sequential<Input<Extents...>, Layers...> {
   /// The operations of the plan.
   [[gnu::cold]] std::vector<PlannedOperation> operations() const {
     std::vector<PlannedOperation> operations;
-    detail::plan_chain<On>("", true, Workspace<On, InputShape>::micro_batch, operations);
+    detail::plan_chain<On>("", true, TrainingWorkspace<On, InputShape>::micro_batch, operations);
     return operations;
   }
 

@@ -57,6 +57,7 @@ class GradientEngine {
   using Body = typename First::Type;
   using On = typename Body::template On<Input>;
   using Memory = Workspace<On, Input>;
+  using PhaseMemory = TrainingWorkspace<On, Input>;
   static constexpr std::size_t outputs = On::Output::size;
 
   /// Lanes of a full batch: the more, the better threads share the work, but each one's gradients must be
@@ -175,7 +176,7 @@ class GradientEngine {
     std::size_t lane, first, count;
   };
 
-  auto forward_io(Memory& memory, std::size_t count, Mode mode, RandomKey key, std::size_t first,
+  auto forward_io(auto& memory, std::size_t count, Mode mode, RandomKey key, std::size_t first,
                   BatchStatistics statistics = {}) const {
     return ForwardIo<float, Body, Input>{.layer = body_,
                                          .x = {memory.x(), count},
@@ -189,7 +190,7 @@ class GradientEngine {
                                          .first_sample = first,
                                          .statistics = statistics};
   }
-  auto backward_io(Memory& memory, const MicroBatch& here, BatchStatistics statistics = {}) {
+  auto backward_io(auto& memory, const MicroBatch& here, BatchStatistics statistics = {}) {
     return BackwardIo<float, Body, Input, false>{
         .layer = body_,
         .x = {memory.x(), here.count},
@@ -214,8 +215,8 @@ class GradientEngine {
     std::array<std::size_t, most_lanes + 1> first_of_lane{};
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       const std::size_t end = (lane + 1) * batch_ / lanes;
-      for (std::size_t first = lane * batch_ / lanes; first < end; first += Memory::micro_batch)
-        micro_batches_.push_back({lane, first, std::min(Memory::micro_batch, end - first)});
+      for (std::size_t first = lane * batch_ / lanes; first < end; first += PhaseMemory::micro_batch)
+        micro_batches_.push_back({lane, first, std::min(PhaseMemory::micro_batch, end - first)});
       first_of_lane[lane + 1] = micro_batches_.size();
     }
     while (phase_workspaces_.size() < micro_batches_.size()) phase_workspaces_.emplace_back().reserve();
@@ -237,7 +238,7 @@ class GradientEngine {
             run(micro_batches_[i], phase_workspaces_[i], i, thread);
           });
       };
-      each_in_turn([&](const MicroBatch& here, Memory& memory, std::size_t i, std::size_t thread) {
+      each_in_turn([&](const MicroBatch& here, PhaseMemory& memory, std::size_t i, std::size_t thread) {
         if (phase == 0) gather(batch, here.first, here.count, memory, thread);
         On::template forward_phase<phase>(forward_io(memory, here.count, Mode::training, key, here.first,
                                                      forward_statistics_.of(i, batch_)));
@@ -250,7 +251,7 @@ class GradientEngine {
     };
     const auto backward = [&]<std::size_t phase>() {
       backward_statistics_.add_up(micro_batches_.size());
-      each([&](const MicroBatch& here, Memory& memory, std::size_t i, std::size_t) {
+      each([&](const MicroBatch& here, PhaseMemory& memory, std::size_t i, std::size_t) {
         On::template backward_phase<phase>(backward_io(memory, here, backward_statistics_.of(i, batch_)));
       });
     };
@@ -261,12 +262,12 @@ class GradientEngine {
     (std::make_index_sequence<On::synchronizations + 1>{});
   }
 
-  void gather(const Batch& batch, std::size_t first, std::size_t count, Memory& memory, std::size_t thread) {
+  void gather(const Batch& batch, std::size_t first, std::size_t count, auto& memory, std::size_t thread) {
     reader_.read(batch, first, count, memory.x(), thread);
   }
 
   // The loss of a micro-batch, and its gradient.
-  BatchResult measure(const Batch& batch, const MicroBatch& here, Memory& memory) const {
+  BatchResult measure(const Batch& batch, const MicroBatch& here, auto& memory) const {
     BatchResult result{.samples = here.count};
     for (std::size_t i = 0; i < here.count; ++i) {
       const std::size_t index = batch.indices[here.first + i];
@@ -348,7 +349,7 @@ class GradientEngine {
   BatchReader reader_;
   std::array<BatchResult, most_lanes> results_;
   std::vector<MicroBatch> micro_batches_;  // these are used where phases are
-  std::vector<Memory> phase_workspaces_;
+  std::vector<PhaseMemory> phase_workspaces_;
   Statistics forward_statistics_, backward_statistics_;
 };
 
