@@ -1,6 +1,5 @@
 // Two-dimensional convolution, forward and both gradients, as gathered matrix products: no im2col copy is
-// made. 3x3 kernels with stride 1 and enough channels go through Winograd's transform, where their kernels
-// have been prepared.
+// made. 3x3 kernels with stride 1 and enough channels go through Winograd's transforms.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -102,14 +101,8 @@ template <WinogradConvolution C, class Arch, class Activation, class T>
 void winograd_convolve(std::size_t samples, const T* x, const T* weights, const T* bias, T* y, T* scratch) {
   using Vector = simd::Vector<T, Arch>;
   constexpr std::size_t width = simd::width<T, Arch>, filters = C.tiles.filters;
-  clear_frame<C.frame>(scratch);
   winograd<C.tiles, Arch>(
-      samples,
-      [&](std::size_t sample) {
-        return put_in_frame<C.frame>(
-            x + sample * C.frame.inner.height * C.frame.inner.width * C.frame.channels, scratch);
-      },
-      weights, scratch + winograd_frame(C),
+      samples, FramedImages<C.frame, T>(x, scratch), weights, scratch + winograd_frame(C),
       [&](std::size_t sample, std::size_t tile, std::size_t filter,
           const Vector(&outputs)[C.tiles.outputs * C.tiles.outputs]) __attribute__((always_inline)) {
         const std::size_t row = tile / C.tiles.tile_columns * C.tiles.outputs,
@@ -207,9 +200,9 @@ void conv2d_forward(std::size_t samples, const T* x, const T* kernel, const T* b
   constexpr auto walk = walk_of<Walk{.segments = E.kernel.height,
                                      .length = E.kernel.width * E.channels,
                                      .segment_stride = E.padded.width * E.channels}>();
-  clear_frame<E.frame()>(scratch);
+  const FramedImages<E.frame(), T> images(x, scratch);
   for (std::size_t i = 0; i < samples; ++i) {
-    const T* const image = put_in_frame<E.frame()>(x + i * E.input_size(), scratch);
+    const T* const image = images(i);
     T* const out = y + i * E.output_size();
     line_gemm<Lines{E.out_width, E.stride.width * E.channels, E.filters}, E.filters, Arch, Result::assign,
               Activation>(
@@ -227,26 +220,19 @@ void conv2d_backward_weights(std::size_t samples, const T* x, const T* dy, T* d_
     constexpr auto convolution = detail::winograd_forward(E, detail::weights_outputs(E));
     constexpr Frame gradient_frame = detail::winograd_gradient_frame(convolution);
     T* const gradients = scratch + detail::winograd_frame(convolution);
-    clear_frame<convolution.frame>(scratch);
-    clear_frame<gradient_frame>(gradients);
     winograd_weight_gradients<convolution.tiles, Arch>(
-        samples,
-        [&](std::size_t sample) {
-          return put_in_frame<convolution.frame>(x + sample * E.input_size(), scratch);
-        },
-        [&](std::size_t sample) {
-          return put_in_frame<gradient_frame>(dy + sample * E.output_size(), gradients);
-        },
-        d_kernel, gradients + detail::winograd_gradient_frame_size(convolution));
+        samples, FramedImages<convolution.frame, T>(x, scratch),
+        FramedImages<gradient_frame, T>(dy, gradients), d_kernel,
+        gradients + detail::winograd_gradient_frame_size(convolution));
     if (d_bias) add_column_sums<Arch>(samples * E.positions(), E.filters, dy, d_bias);
     return;
   }
   // Some rows of dy at a time: as many as stay in the first-level cache with what they meet of x, while all
   // of d_kernel passes by.
   constexpr std::size_t rows_together = std::max<std::size_t>(1, 8 * 1024 / (E.out_width * 64));
-  clear_frame<E.frame()>(scratch);
+  const FramedImages<E.frame(), T> images(x, scratch);
   for (std::size_t i = 0; i < samples; ++i) {
-    const T* const image = put_in_frame<E.frame()>(x + i * E.input_size(), scratch);
+    const T* const image = images(i);
     const T* const gradient = dy + i * E.output_size();
     for (std::size_t first = 0; first < E.out_height; first += rows_together) {
       const Walk walk{.segments = std::min(rows_together, E.out_height - first),

@@ -60,7 +60,8 @@ constexpr Frame gradient_frame(const Conv2DExtents& e) {
   return {{e.out_height, e.out_width}, e.filters, {rows.before, columns.before}, {rows.outer, columns.outer}};
 }
 
-// Calls visit(rows, columns, elements of the kernel before this class's) for every class.
+// Calls visit(first row, first column, rows, columns, elements of the turned kernel before this class's) for
+// every class.
 template <class Visit>
 constexpr void for_each_class(const Conv2DExtents& e, const Visit& visit) {
   std::size_t before = 0;
@@ -109,7 +110,7 @@ template <Conv2DExtents E, std::size_t length, class Arch, class T>
 
 }  // namespace detail
 
-/// Elements of scratch that conv2d_input_gradient may overwrite, and of the kernel that it needs turned.
+/// Elements of scratch that conv2d_input_gradient may overwrite.
 template <Conv2DExtents E>
 constexpr std::size_t conv2d_input_gradient_scratch() {
   return detail::gradient_frame(E).size();
@@ -120,15 +121,15 @@ template <Conv2DExtents E, class Arch, class T>
 void conv2d_input_gradient(std::size_t samples, const T* dy, const T* turned, T* dx, T* scratch) {
   constexpr Frame frame = detail::gradient_frame(E);
   constexpr std::size_t widest = detail::column_class(E, 0).count;
-  clear_frame<frame>(scratch);
+  const FramedImages<frame, T> gradients(dy, scratch);
   for (std::size_t i = 0; i < samples; ++i) {
-    const T* const framed = put_in_frame<frame>(dy + i * E.output_size(), scratch);
+    const T* const framed = gradients(i);
     T* const out = dx + i * E.input_size();
     detail::for_each_class(E, [&](std::size_t row, std::size_t column, const detail::PositionClass& rows,
                                   const detail::PositionClass& columns, std::size_t before) {
       T* const first = out + (row * E.width + column) * E.channels;
       if (rows.count == 0 || columns.count == 0) return;
-      if (rows.taps == 0 || columns.taps == 0) {
+      if (rows.is_empty() || columns.is_empty()) {
         // No window meets these positions.
         for (std::size_t r = 0; r < rows.count; ++r)
           for (std::size_t c = 0; c < columns.count; ++c)

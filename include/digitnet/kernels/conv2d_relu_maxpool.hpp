@@ -169,14 +169,11 @@ void conv_pool_forward(std::size_t samples, const T* x, const T* kernel, const T
   constexpr std::size_t width = simd::width<T, Arch>;
   constexpr std::size_t most = detail::tile_vectors<Arch> * width;
   constexpr std::size_t filters = E.conv.filters;
-  clear_frame<E.conv.frame()>(scratch);
-  const auto image_of = [&](std::size_t sample) {
-    return put_in_frame<E.conv.frame()>(x + sample * E.conv.input_size(), scratch);
-  };
+  const FramedImages<E.conv.frame(), T> images(x, scratch);
   if constexpr (E.uses_winograd()) {
     if (prepared) {
       winograd<E.winograd(), Arch>(
-          samples, image_of, prepared, scratch + detail::conv_pool_frame<E>(),
+          samples, images, prepared, scratch + detail::conv_pool_frame<E>(),
           [&](std::size_t sample, std::size_t tile, std::size_t filter, const simd::Vector<T, Arch>(&sums)[4])
               __attribute__((always_inline)) {
                 const std::size_t at = sample * E.output_size() + tile * filters + filter;
@@ -188,7 +185,7 @@ void conv_pool_forward(std::size_t samples, const T* x, const T* kernel, const T
     }
   }
   for (std::size_t i = 0; i < samples; ++i) {
-    const T* const image = image_of(i);
+    const T* const image = images(i);
     T* const out = y + i * E.output_size();
     std::uint8_t* const winners = winner ? winner + i * E.output_size() : nullptr;
     constexpr std::size_t whole = filters / most * most;

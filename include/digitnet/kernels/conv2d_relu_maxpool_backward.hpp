@@ -185,9 +185,9 @@ void conv_pool_backward(std::size_t samples, const T* x, const T* dy, const std:
   if constexpr (!E.is_shallow()) std::fill_n(kernel_gradients, kernel_size * filters, T{0});
   std::array<std::uint32_t, E.windows() + 1> patches;
   std::array<T, E.windows() + 1> gradients;
-  clear_frame<frame>(scratch);
+  const FramedImages<frame, T> images(x, scratch);
   for (std::size_t i = 0; i < samples; ++i) {
-    const T* const image = put_in_frame<frame>(x + i * E.conv.input_size(), scratch);
+    const T* const image = images(i);
     const T* const gradient = dy + i * E.output_size();
     const std::uint8_t* const places = winner + i * E.output_size();
     T* const dx_here = frame.is_empty() ? dx + (dx ? i * E.conv.input_size() : 0) : framed_dx;

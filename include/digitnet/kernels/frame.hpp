@@ -44,6 +44,20 @@ const T* put_in_frame(const T* image, T* scratch) {
   return scratch;
 }
 
+/// Images that are framed in scratch one at a time: what is asked for lasts until the next one is.
+template <Frame F, class T>
+class FramedImages {
+ public:
+  FramedImages(const T* images, T* scratch) : images_(images), scratch_(scratch) { clear_frame<F>(scratch); }
+  const T* operator()(std::size_t sample) const {
+    return put_in_frame<F>(images_ + sample * F.inner.height * F.inner.width * F.channels, scratch_);
+  }
+
+ private:
+  const T* images_;
+  T* scratch_;
+};
+
 /// The inner image, copied out of its frame.
 template <Frame F, class T>
 void take_out_of_frame(const T* framed, T* image) {
