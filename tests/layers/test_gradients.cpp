@@ -37,7 +37,14 @@ TEST_CASE("ReLU computed with the product before it") {
   CHECK(check_gradients<Sequential<Dense<9>, ReLU, Dense<3>, ReLU>, Shape<4>>({}, {.samples = 1}) <= 1e-6);
   CHECK(check_gradients<Sequential<Conv2D<5, 3, 2, same>, ReLU, Flatten, Dense<2>>, Shape<5, 6, 2>>() <=
         1e-6);
-  CHECK(check_gradients<Sequential<Conv2D<24, 3>, ReLU>, Shape<6, 6, 24>>({}, {.samples = 2}) <= 1e-6);
+  // By Winograd's transforms: with less than a vector of filters, and with more than one of channels.
+  CHECK(check_gradients<Sequential<Conv2D<9, 3>, ReLU>, Shape<6, 6, 8>>({}, {.samples = 2}) <= 1e-6);
+  CHECK(check_gradients<Sequential<Conv2D<10, 3, 1, same>, ReLU>, Shape<4, 4, 17>>({}, {.samples = 2}) <=
+        1e-6);
+  CHECK(check_gradients<Sequential<Conv2D<10, 3, 1, same>, ReLU>, Shape<2, 2, 17>>() <= 1e-6);
+  static_assert(Conv2D<9, 3>::On<Shape<6, 6, 8>>::method == "Winograd F(4x4, 3x3)");
+  static_assert(Conv2D<10, 3, 1, same>::On<Shape<4, 4, 17>>::method == "Winograd F(4x4, 3x3)");
+  static_assert(Conv2D<10, 3, 1, same>::On<Shape<2, 2, 17>>::method == "Winograd F(2x2, 3x3)");
 }
 
 TEST_CASE("pooling") {
