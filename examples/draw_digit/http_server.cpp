@@ -105,7 +105,7 @@ HttpServer::HttpServer(const ServerLimits& limits) : limits_(limits) {
       refuse(response, response.status, "This is not a request that can be understood");
     current->last = true;
   });
-  set_post_routing_handler([this](const httplib::Request&, httplib::Response& response) {
+  set_post_routing_handler([](const httplib::Request&, httplib::Response& response) {
     response.headers.erase("Keep-Alive");
     response.headers.erase("Connection");
     if (current->last) response.set_header("Connection", "close");

@@ -1,4 +1,5 @@
 #include <digitnet/data/idx.hpp>
+#include <type_traits>
 
 #include "support/support.hpp"
 
@@ -20,8 +21,12 @@ template <class T, std::size_t Rank>
 void check_round_trip(std::array<std::size_t, Rank> extents) {
   const Folder folder;
   auto array = xt::xtensor<T, Rank>::from_shape(extents);
-  for (std::size_t i = 0; i < array.size(); ++i)
-    array.data()[i] = static_cast<T>(static_cast<double>(i) * 37.25 - 100);
+  for (std::size_t i = 0; i < array.size(); ++i) {
+    if constexpr (std::is_integral_v<T>)
+      array.data()[i] = static_cast<T>(i * 37 - 100);
+    else
+      array.data()[i] = static_cast<T>(i) * T(37.25) - T(100);
+  }
   for (const char* const name : {"a.idx", "a.idx.gz"}) {
     write_idx(folder / name, array);
     CHECK(read_idx<T, Rank>(folder / name) == array);

@@ -188,9 +188,10 @@ template <Slide S, std::size_t first, std::size_t count, class Arch, class T>
           for (std::size_t t = 0; t < taps; ++t) {
             const std::size_t tap = (first + t) % S.kernel.width;
             if (tap >= begin && tap < end)
-              sums[t] =
-                  simd::fma(simd::read<Arch>(lines[(first + t) / S.kernel.width] + start + tap * S.channels),
-                            factor, sums[t]);
+              // `start` lies before the row and has wrapped around; only the sum is an offset.
+              sums[t] = simd::fma(
+                  simd::read<Arch>(lines[(first + t) / S.kernel.width] + (start + tap * S.channels)), factor,
+                  sums[t]);
           }
           if constexpr (with_bias) sums[taps] += factor;
         });

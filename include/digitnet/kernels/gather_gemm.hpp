@@ -7,10 +7,11 @@
 #include <utility>
 
 #include "digitnet/core/arena.hpp"
+#include "digitnet/core/sanitizers.hpp"
 #include "digitnet/core/simd.hpp"
 
 // Not with sanitizers, whose checks of every access would make the unrolled code too large to compile.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef DIGITNET_SANITIZED
 #define DIGITNET_UNROLL
 #elif defined(__clang__)
 #define DIGITNET_UNROLL _Pragma("unroll")

@@ -11,6 +11,7 @@
 
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/random.hpp"
+#include "digitnet/core/sanitizers.hpp"
 #include "digitnet/layers/layer.hpp"
 #include "digitnet/model/chain.hpp"
 
@@ -25,7 +26,7 @@ struct GradientCheck {
   Seed seed{1};
   /// One of so many derivatives is compared, and of each array the first. Sanitizers look at memory, all of
   /// which the first pass uses, and make the others slow.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef DIGITNET_SANITIZED
   std::size_t every = 11;
 #else
   std::size_t every = 1;

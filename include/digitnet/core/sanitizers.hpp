@@ -1,0 +1,11 @@
+#pragma once
+
+// DIGITNET_SANITIZED: the compiler adds a sanitizer's checks to every access. g++ says so by macros, clang++
+// by features.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define DIGITNET_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define DIGITNET_SANITIZED
+#endif
+#endif
