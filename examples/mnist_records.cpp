@@ -73,7 +73,9 @@ void print(const std::vector<Line>& table, const std::string& what) {
     std::printf("| `%s` | %s | %s | %s | %.2f", line.name.c_str(), line.network.c_str(),
                 line.settings.c_str(), parameters.c_str(), mean(line.accuracies));
     if (line.accuracies.size() > 1) std::printf(" ± %.2f", deviation(line.accuracies));
-    std::printf(" %% | %.0f |\n", line.seconds);
+    std::printf(" %% | ");
+    if (line.seconds > 0) std::printf("%.0f ", line.seconds);
+    std::printf("|\n");
   }
 }
 
@@ -88,8 +90,9 @@ int main(int argc, char** argv) {
   CLI::App app{"Trains the networks of the accuracy table and prints it."};
   app.add_option("--only", wanted, "one line of the table, by its name")
       ->check(CLI::IsMember({"linear", "seed-ann", "seed-cnn", "ann", "ann-augmented", "small-cnn",
-                             "cnn-augmented", "cnn-views", "ensemble", "ensemble-views", "resnet",
-                             "mobilenet", "fashion-cnn", "fashion-resnet"}));
+                             "cnn-augmented", "cnn-augmented-views", "ensemble", "ensemble-views", "resnet",
+                             "mobilenet", "fashion-cnn", "fashion-cnn-views", "fashion-resnet",
+                             "fashion-resnet-views"}));
   app.add_option("--seeds", options.seeds, "of initial weights and all other randomness")->delimiter(',');
   app.add_option("--threads", options.threads, "threads to train on; the results do not depend on it")
       ->capture_default_str();

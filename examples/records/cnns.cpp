@@ -39,57 +39,32 @@ auto cnn(Seed seed) {
                            Flatten{});
 }
 
-// How the images that are to be read are varied, for the mean of the answers.
-constexpr Augmentation views{.rotation = 6, .shift = 1, .scale = 0.06f, .shear = 3};
-constexpr std::size_t view_count = 16;
-
-// Single models, and all of them together, each also with test-time augmentation.
+// The CNN, and five of it together, each also with test-time augmentation.
 void measure_ensemble(const Options& options, const std::string& wanted, std::vector<Line>& table) {
   const Recipe recipe{.name = "cnn-augmented",
                       .network = "CNN, augmentation",
-                      .epochs = 25,
+                      .epochs = 50,
                       .learning_rate = 3e-3f,
-                      .augmentation = {.rotation = 12, .shift = 2.5f, .scale = 0.12f, .shear = 8}};
-  const auto is_wanted = [&](const std::string& name) { return wanted.empty() || wanted == name; };
-  if (!is_wanted(recipe.name) && !is_wanted("cnn-views") && !is_wanted("ensemble") &&
-      !is_wanted("ensemble-views"))
-    return;
-  const TrainTest data = data_for(options, recipe);
-  const auto measured = [&](const Matrix& answers) {
-    return 100 * accuracy(data.test.labels, classes_of(answers));
-  };
-  const auto of_views = [&](const auto& model) {
-    return measured(predict_augmented(model, data.test.images, views, view_count));
-  };
-  const std::string views_text = "mean of an image and " + std::to_string(view_count) + " varied ones";
-  Line line;
-  const auto models = train_all(options, recipe, data, cnn, line);
-  if (is_wanted(recipe.name)) table.push_back(line);
-  if (is_wanted("cnn-views")) {
-    Line varied{.name = "cnn-views",
-                .network = "these CNNs, one at a time",
-                .settings = views_text,
-                .parameters = line.parameters,
-                .seconds = line.seconds};
-    for (const auto& model : models) varied.accuracies.push_back(of_views(model));
-    table.push_back(varied);
-  }
-  if (models.size() != 5) return;
+                      .augmentation = {.rotation = 12, .shift = 2.5f, .scale = 0.12f, .shear = 8},
+                      .views = digits_seen};
+  const bool plain = is_wanted(wanted, "ensemble"), varied = is_wanted(wanted, "ensemble-views");
+  const auto models = measure(options, wanted, table, recipe, cnn, plain || varied);
+  if (models.size() != 5 || (!plain && !varied)) return;
+  const Dataset test = data_for(options, recipe).test;
   const Ensemble ensemble{models[0], models[1], models[2], models[3], models[4]};
-  Line together{.name = "ensemble",
-                .network = "five of these CNNs",
-                .settings = "mean of their probabilities",
-                .parameters = decltype(ensemble)::parameter_count,
-                .seconds = 5 * line.seconds};
-  if (is_wanted(together.name)) {
-    together.accuracies = {measured(ensemble.predict(data.test.images))};
-    table.push_back(together);
+  Line line{.name = "ensemble",
+            .network = "five of these CNNs",
+            .settings = "mean of their probabilities",
+            .parameters = decltype(ensemble)::parameter_count};
+  if (plain) {
+    line.accuracies = {100 * accuracy(test.labels, classes_of(ensemble.predict(test.images)))};
+    table.push_back(line);
   }
-  if (is_wanted("ensemble-views")) {
-    together.name = "ensemble-views";
-    together.settings = views_text;
-    together.accuracies = {of_views(ensemble)};
-    table.push_back(together);
+  if (varied) {
+    line.name = "ensemble-views";
+    line.settings = views_text();
+    line.accuracies = {accuracy_of_views(ensemble, test, recipe.views)};
+    table.push_back(line);
   }
 }
 
@@ -115,7 +90,8 @@ void measure_cnns(const Options& options, const std::string& wanted, std::vector
            .dataset = "fashion-mnist",
            .epochs = 25,
            .learning_rate = 3e-3f,
-           .augmentation = clothes_vary},
+           .augmentation = clothes_vary,
+           .views = clothes_seen},
           cnn);
 }
 

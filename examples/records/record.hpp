@@ -34,6 +34,7 @@ struct Recipe {
   std::size_t epochs = 1, batch_size = 64;
   float learning_rate = 1e-3f, average = 0.999f, label_smoothing = 0, weight_decay = 0;
   Augmentation augmentation{};
+  Augmentation views{};  ///< of the images that are read, for a second line with the mean of the answers
 };
 
 /// What was measured.
@@ -41,7 +42,7 @@ struct Line {
   std::string name, network, settings;
   std::size_t parameters = 0;
   std::vector<double> accuracies{};  ///< percent, one a seed
-  double seconds = 0;                ///< of one training, the mean
+  double seconds = 0;                ///< of one training, the mean; 0 where nothing more was trained
 };
 
 inline double mean(const std::vector<double>& values) {
@@ -155,16 +156,44 @@ void measure_cnns(const Options& options, const std::string& wanted, std::vector
 void measure_resnets(const Options& options, const std::string& wanted, std::vector<Line>& table);
 void measure_mobilenets(const Options& options, const std::string& wanted, std::vector<Line>& table);
 
-/// One line of a network, unless another one is wanted.
+inline bool is_wanted(const std::string& wanted, const std::string& name) {
+  return wanted.empty() || wanted == name;
+}
+
+/// Right answers, in percent, by the mean over an image and varied ones (test-time augmentation).
+inline constexpr std::size_t view_count = 16;
+template <class Model>
+double accuracy_of_views(const Model& model, const Dataset& test, const Augmentation& views) {
+  return 100 * accuracy(test.labels, classes_of(predict_augmented(model, test.images, views, view_count)));
+}
+inline std::string views_text() {
+  return "mean of an image and " + std::to_string(view_count) + " varied ones";
+}
+
+/// The lines of a network that are wanted: as it is, and NAME-views where the recipe has them. Returns the
+/// models; none where no line is wanted, nor are they `needed` otherwise.
 template <Method method = Method::averaged, class Make>
-void measure(const Options& options, const std::string& wanted, std::vector<Line>& table, Recipe recipe,
-             const Make& make) {
+auto measure(const Options& options, const std::string& wanted, std::vector<Line>& table, Recipe recipe,
+             const Make& make, bool needed = false) {
   recipe.method = method;
-  if (!wanted.empty() && wanted != recipe.name) return;
+  const bool varied = recipe.views != Augmentation{} && is_wanted(wanted, recipe.name + "-views");
+  std::vector<decltype(make(Seed{}))> models;
+  if (!is_wanted(wanted, recipe.name) && !varied && !needed) return models;
   const TrainTest data = data_for(options, recipe);
   Line line;
-  train_all<method>(options, recipe, data, make, line);
-  table.push_back(line);
+  models = train_all<method>(options, recipe, data, make, line);
+  if (is_wanted(wanted, recipe.name)) table.push_back(line);
+  if (varied) {
+    line.name += "-views";
+    line.network = "these models, one at a time";
+    line.settings = views_text();
+    line.accuracies.clear();
+    line.seconds = 0;
+    for (const auto& model : models)
+      line.accuracies.push_back(accuracy_of_views(model, data.test, recipe.views));
+    table.push_back(line);
+  }
+  return models;
 }
 
 /// How MNIST's digits are varied for dense networks, and for convolutions, which elastic distortion makes
@@ -174,5 +203,8 @@ inline constexpr Augmentation digits_vary{
 inline constexpr Augmentation digits_move{.rotation = 10, .shift = 2, .scale = 0.1f, .shear = 5};
 /// And Fashion-MNIST's clothes.
 inline constexpr Augmentation clothes_vary{.shift = 1, .horizontal_flip = true};
+/// Digits and clothes that are read.
+inline constexpr Augmentation digits_seen{.rotation = 6, .shift = 1, .scale = 0.06f, .shear = 3};
+inline constexpr Augmentation clothes_seen = clothes_vary;
 
 }  // namespace records

@@ -22,7 +22,8 @@ void measure_resnets(const Options& options, const std::string& wanted, std::vec
            .epochs = 16,
            .batch_size = 128,
            .learning_rate = 4e-3f,
-           .augmentation = clothes_vary},
+           .augmentation = clothes_vary,
+           .views = clothes_seen},
           make);
 }
 
