@@ -16,11 +16,16 @@ using torch::Tensor;
 namespace {
 
 struct Model : torch::nn::Module {
+  virtual Tensor forward(Tensor x) = 0;
+};
+
+// A, B and C.
+struct Small : Model {
   char network;
   torch::nn::Conv2d conv1{nullptr}, conv2{nullptr};
   torch::nn::Linear dense1{nullptr}, dense2{nullptr}, dense3{nullptr};
 
-  explicit Model(char letter) : network(letter) {
+  explicit Small(char letter) : network(letter) {
     using namespace torch::nn;
     if (network == 'C') {
       conv1 = register_module("conv1", Conv2d(1, 32, 3));
@@ -32,7 +37,7 @@ struct Model : torch::nn::Module {
     if (network == 'B') dense2 = register_module("dense2", Linear(512, 512));
     dense3 = register_module("dense3", Linear(hidden, 10));
   }
-  Tensor forward(Tensor x) {
+  Tensor forward(Tensor x) override {
     if (network == 'C') {
       x = x.view({-1, 1, 28, 28}).to_mkldnn();
       x = torch::max_pool2d(torch::relu(torch::conv2d(x, conv1->weight, conv1->bias)), {2, 2}, {2, 2});
@@ -64,10 +69,10 @@ struct Normalized : torch::nn::Module {
   Tensor forward(const Tensor& x) { return normalization(product(x)); }
 };
 
-struct Deep : torch::nn::Module {
+struct Deep : Model {
   virtual Tensor features(Tensor x) = 0;
   torch::nn::Linear last{nullptr};
-  Tensor forward(Tensor x) {
+  Tensor forward(Tensor x) override {
     x = laid_out(x.view({-1, 1, 28, 28}));
     x = features(x);
     return last(torch::mean(x.is_mkldnn() ? x.to_dense() : x, {2, 3}));
@@ -136,60 +141,28 @@ struct MobileNet : Deep {
   }
 };
 
-class DeepContender : public contest::Network {
- public:
-  explicit DeepContender(const contest::Task& task) : task_(task) {
-    at::set_num_threads(task.threads);
-    _MM_SET_FLUSH_ZERO_MODE(_MM_FLUSH_ZERO_ON);
-    _MM_SET_DENORMALS_ZERO_MODE(_MM_DENORMALS_ZERO_ON);
-    if (task.network == 'D')
-      model_ = std::make_shared<ResNet20>();
-    else
-      model_ = std::make_shared<MobileNet>();
-    const auto digits = contest::digit_floats(contest::pass_images(task));
-    const auto count = static_cast<long>(digits.count);
-    images_ = torch::from_blob(const_cast<float*>(digits.pixels.data()), {count, 784}).clone();
-    labels_ = torch::empty({count}, torch::kLong);
-    for (std::size_t i = 0; i < digits.count; ++i) labels_.data_ptr<long>()[i] = digits.labels[i];
-    optimizer_ = std::make_unique<torch::optim::Adam>(model_->parameters(), 1e-3);
-  }
-  void train(std::size_t images) override {
-    const Tensor order = torch::randperm(static_cast<long>(images), torch::kLong);
-    const auto batch = static_cast<long>(task_.batch);
-    for (long first = 0; first < order.size(0); first += batch) {
-      const Tensor indices = order.narrow(0, first, batch);
-      const Tensor loss = torch::nn::functional::cross_entropy(
-          model_->forward(images_.index_select(0, indices)), labels_.index_select(0, indices));
-      optimizer_->zero_grad();
-      loss.backward();
-      optimizer_->step();
-    }
-  }
-  float predict(std::size_t) override { return 0; }
-
- private:
-  contest::Task task_;
-  std::shared_ptr<Deep> model_{};
-  std::unique_ptr<torch::optim::Optimizer> optimizer_{};
-  Tensor images_{}, labels_{};
-};
+std::shared_ptr<Model> model_of(char network) {
+  if (network == 'D') return std::make_shared<ResNet20>();
+  if (network == 'E') return std::make_shared<MobileNet>();
+  return std::make_shared<Small>(network);
+}
 
 class Contender : public contest::Network {
  public:
-  explicit Contender(const contest::Task& task) : task_(task), model_(task.network) {
+  explicit Contender(const contest::Task& task) : task_(task), model_(model_of(task.network)) {
     at::set_num_threads(task.threads);
     _MM_SET_FLUSH_ZERO_MODE(_MM_FLUSH_ZERO_ON);
     _MM_SET_DENORMALS_ZERO_MODE(_MM_DENORMALS_ZERO_ON);
     const auto digits =
-        contest::digit_floats(task.training ? contest::training_images : contest::inference_images);
+        contest::digit_floats(task.training ? contest::pass_images(task) : contest::inference_images);
     const auto count = static_cast<long>(digits.count);
     images_ = torch::from_blob(const_cast<float*>(digits.pixels.data()), {count, 784}).clone();
     labels_ = torch::empty({count}, torch::kLong);
     for (std::size_t i = 0; i < digits.count; ++i) labels_.data_ptr<long>()[i] = digits.labels[i];
     if (task.network == 'A')
-      optimizer_ = std::make_unique<torch::optim::SGD>(model_.parameters(), 0.01);
+      optimizer_ = std::make_unique<torch::optim::SGD>(model_->parameters(), 0.01);
     else
-      optimizer_ = std::make_unique<torch::optim::Adam>(model_.parameters(), 1e-3);
+      optimizer_ = std::make_unique<torch::optim::Adam>(model_->parameters(), 1e-3);
     if (!task.training) prepare();
   }
   void train(std::size_t images) override {
@@ -198,7 +171,7 @@ class Contender : public contest::Network {
     for (long first = 0; first < order.size(0); first += batch) {
       const Tensor indices = order.narrow(0, first, batch);
       const Tensor loss = torch::nn::functional::cross_entropy(
-          model_.forward(images_.index_select(0, indices)), labels_.index_select(0, indices));
+          model_->forward(images_.index_select(0, indices)), labels_.index_select(0, indices));
       optimizer_->zero_grad();
       loss.backward();
       optimizer_->step();
@@ -226,12 +199,12 @@ class Contender : public contest::Network {
  private:
   void prepare() {
     const c10::InferenceMode guard;
-    for (const auto& parameter : model_.parameters())
+    for (const auto& parameter : model_->parameters())
       (parameter.dim() == 1 ? biases_ : weights_).push_back(parameter.to_mkldnn());
   }
 
   contest::Task task_;
-  Model model_;
+  std::shared_ptr<Model> model_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_{};
   Tensor images_{}, labels_{};
   std::vector<Tensor> weights_{}, biases_{};
@@ -241,7 +214,6 @@ class Contender : public contest::Network {
 
 int main(int argc, char** argv) {
   const auto make = [](const contest::Task& task) -> std::unique_ptr<contest::Network> {
-    if (task.network >= 'D') return std::make_unique<DeepContender>(task);
     return std::make_unique<Contender>(task);
   };
   return contest::run(argc, argv, make, "ABCDE", "ABC");
