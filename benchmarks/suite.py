@@ -60,6 +60,16 @@ class Row:
     def smaller_is_better(self):
         return self.unit in ("p50 us", "ms")
 
+    def known(self, contender):
+        """The figures of the passes that did not fail."""
+        return [figure for figure in self.figures[contender] if figure is not None]
+
+    def ratio(self, peer):
+        """How many times as fast as a peer: the median over the passes in which both were measured; None without any."""
+        ratios = [b / a if self.smaller_is_better else a / b
+                  for a, b in zip(self.figures[self.contenders[0]], self.figures[peer]) if a is not None and b is not None]
+        return statistics.median(ratios) if ratios else None
+
 
 def network_rows():
     yield Row("train C, batch 128", "train/C/128/2", "images/s", ["oneDNN", "libtorch", "dlib"])
@@ -124,7 +134,10 @@ def measure(row, contender):
         run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     try:
         result = json.loads(run.stdout)["benchmarks"][0]
-        return float(result["real_time" if row.unit == "ms" else row.unit]), result
+        value = float(result["real_time" if row.unit == "ms" else row.unit])
+        if value > 0:
+            return value, result
+        print(f"{contender}: {name} gave {value}: {result}", file=sys.stderr)
     except (json.JSONDecodeError, KeyError, IndexError):
         print(f"{contender}: {name} failed: {run.stderr.strip()[-300:]}", file=sys.stderr)
         return None, {}
@@ -139,13 +152,11 @@ def number(value, unit):
 def table(rows):
     lines = ["| what | unit | contender | median | lowest - highest | digitnet is | other |", "|---|---|---|---|---|---|---|"]
     for row in rows:
-        ours = row.figures[row.contenders[0]]
         for contender in row.contenders:
-            figures = row.figures[contender]
-            if not figures or not ours:
+            figures, ratio = row.known(contender), row.ratio(contender)
+            if ratio is None:
                 continue
-            ratios = [b / a if row.smaller_is_better else a / b for a, b in zip(ours, figures)]
-            ratio = "" if contender == row.contenders[0] else f"{statistics.median(ratios):.2f} x as fast"
+            ratio = "" if contender == row.contenders[0] else f"{ratio:.2f} x as fast"
             other = ""
             extra = [x for x in row.other[contender] if x]
             if row.unit == "p50 us" and extra:
@@ -162,8 +173,8 @@ def table(rows):
 
 def peak():
     for row in all_rows:
-        if row.name.startswith("sgemm") and row.figures[row.contenders[0]]:
-            return statistics.median(row.figures[row.contenders[0]])
+        if row.name.startswith("sgemm") and row.known(row.contenders[0]):
+            return statistics.median(row.known(row.contenders[0]))
     return None
 
 
@@ -205,11 +216,9 @@ def picture(rows, path):
         if row.name.split("/")[0] not in ("train", "infer", "latency") or row.busy or row.title.endswith("one thread") \
                 and row.name.startswith("train"):
             continue
-        ours = row.figures[row.contenders[0]]
         for peer in row.contenders[1:]:
-            figures = row.figures[peer]
-            if ours and figures:
-                ratio = statistics.median(b / a if row.smaller_is_better else a / b for a, b in zip(ours, figures))
+            ratio = row.ratio(peer)
+            if ratio is not None:
                 data.append((peer, ratio))
                 labels.append(f"{row.title} / {peer}")
     colours = {"oneDNN": "0x3b6ea5", "libtorch": "0xd9822b", "dlib": "0x5a9a5a", "onnxruntime": "0x8a6bab"}
@@ -246,20 +255,19 @@ for number_of_pass in range(options.passes):
         print(f"pass {number_of_pass + 1} of {options.passes}: {row.title}          ", end="\r", file=sys.stderr)
         for contender in row.contenders:
             value, everything = measure(row, contender)
-            if value is not None:
-                row.figures[contender].append(value)
-                row.other[contender].append(everything)
+            row.figures[contender].append(value)
+            row.other[contender].append(everything)
 compiling = {} if options.only else once()
 
-print(f"{processor()}, {os.cpu_count()} cores, {platform.platform()}, {datetime.date.today()}; "
-      f"medians of {options.passes} passes\n")
-print(table(all_rows))
-for key, value in compiling.items():
-    print(f"{key}: {value:.3g}")
 if options.json:
     with open(options.json + ".part", "w", encoding="utf-8") as file:
         json.dump({"processor": processor(), "date": str(datetime.date.today()), "compiling": compiling,
                    "rows": [{"title": row.title, "unit": row.unit, "figures": row.figures} for row in all_rows]}, file, indent=1)
     os.replace(options.json + ".part", options.json)
+print(f"{processor()}, {os.cpu_count()} cores, {platform.platform()}, {datetime.date.today()}; "
+      f"medians of {options.passes} passes\n")
+print(table(all_rows))
+for key, value in compiling.items():
+    print(f"{key}: {value:.3g}")
 if options.picture and any(row.name.startswith(("train", "infer", "latency")) for row in all_rows):
     picture(all_rows, options.picture)
