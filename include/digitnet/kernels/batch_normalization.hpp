@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 
+#include "digitnet/core/arena.hpp"
 #include "digitnet/core/simd.hpp"
 
 namespace digitnet::kernels {
@@ -42,50 +43,53 @@ struct ByColumn {
 
 /// For each channel c, sums[c] += sum of first and sums[channels + c] += sum of second over the positions,
 /// where (first, second) = terms(numbers...) of vectors, and `constants` gives each channel's numbers that
-/// terms gets first. Short runs are summed in T, these in double.
+/// terms gets first. Short runs are summed in T, so are the sums of a few runs, and these in double.
 template <std::size_t channels, class Arch = DefaultArch, class T, std::size_t count, class Terms,
           class... Inputs>
 void add_channel_sums(std::size_t positions, double* sums, const std::array<const T*, count>& constants,
                       const Terms& terms, const Inputs*... inputs) {
   using Vector = simd::Vector<T, Arch>;
   using Columns = detail::ByColumn<channels, count, Arch, T>;
-  constexpr std::size_t run = 16;  // rows that are summed in T
+  constexpr std::size_t columns = Columns::columns, width = Columns::width;
+  constexpr std::size_t run = 16, runs = 16;  // rows in a run: few enough to stay in the first-level cache
   const Columns by_column(constants);
   const std::size_t size = positions * channels;
-  for (std::size_t column = 0; column < Columns::columns; column += Columns::width) {
-    const std::size_t lanes = std::min(Columns::width, Columns::columns - column);
-    const auto here = by_column.vectors(column, lanes);
-    for (std::size_t row = 0; row < size;) {
-      Vector first(T{0}), second(T{0});
-      const auto add = [&](const Vector& a, const Vector& b) {
-        first += a;
-        second += b;
-      };
-      for (std::size_t i = 0; i < run && row < size; ++i, row += Columns::columns) {
-        const std::size_t at = row + column;
-        if (at >= size) continue;
-        const std::size_t valid = std::min(lanes, size - at);
-        if (valid == Columns::width)
-          terms(add, here, simd::read<Arch>(inputs + at)...);
-        else
-          terms(
-              [&](const Vector& a, const Vector& b) {
-                alignas(64) T part[2][Columns::width];
-                simd::write<Arch>(part[0], a);
-                simd::write<Arch>(part[1], b);
-                add(simd::read_part<Arch>(part[0], valid), simd::read_part<Arch>(part[1], valid));
-              },
-              here, simd::read_part<Arch>(inputs + at, valid)...);
-      }
-      alignas(64) T numbers[2][Columns::width];
-      simd::write<Arch>(numbers[0], first);
-      simd::write<Arch>(numbers[1], second);
-      for (std::size_t lane = 0; lane < lanes; ++lane) {
-        const std::size_t channel = (column + lane) % channels;
-        sums[channel] += numbers[0][lane];
-        sums[channels + channel] += numbers[1][lane];
+  alignas(64) T of_runs[2][round_up(columns, width)];
+  for (std::size_t first_row = 0; first_row < size; first_row += run * runs * columns) {
+    const std::size_t end = std::min(size, first_row + run * runs * columns);
+    std::fill_n(of_runs[0], 2 * round_up(columns, width), T{0});
+    for (std::size_t begin = first_row; begin < end; begin += run * columns) {
+      const std::size_t end_of_run = std::min(end, begin + run * columns);
+      for (std::size_t column = 0; column < columns; column += width) {
+        const std::size_t lanes = std::min(width, columns - column);
+        const auto here = by_column.vectors(column, lanes);
+        Vector first = simd::read<Arch>(of_runs[0] + column), second = simd::read<Arch>(of_runs[1] + column);
+        Vector first_sum(T{0}), second_sum(T{0});
+        const auto add = [&](const Vector& a, const Vector& b) {
+          first_sum += a;
+          second_sum += b;
+        };
+        for (std::size_t at = begin + column; at < end_of_run; at += columns) {
+          const std::size_t valid = std::min(lanes, size - at);
+          if (valid == width)
+            terms(add, here, simd::read<Arch>(inputs + at)...);
+          else
+            terms(
+                [&](const Vector& a, const Vector& b) {
+                  alignas(64) T part[2][width];
+                  simd::write<Arch>(part[0], a);
+                  simd::write<Arch>(part[1], b);
+                  add(simd::read_part<Arch>(part[0], valid), simd::read_part<Arch>(part[1], valid));
+                },
+                here, simd::read_part<Arch>(inputs + at, valid)...);
+        }
+        simd::write<Arch>(of_runs[0] + column, first + first_sum);
+        simd::write<Arch>(of_runs[1] + column, second + second_sum);
       }
     }
+    for (std::size_t which = 0; which < 2; ++which)
+      for (std::size_t position = 0; position < columns; position += channels)
+        for (std::size_t c = 0; c < channels; ++c) sums[which * channels + c] += of_runs[which][position + c];
   }
 }
 
