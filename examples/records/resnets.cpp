@@ -19,7 +19,7 @@ void measure_resnets(const Options& options, const std::string& wanted, std::vec
           {.name = "fashion-resnet",
            .network = "Fashion-MNIST: ResNet-20, augmentation",
            .dataset = "fashion-mnist",
-           .epochs = 16,
+           .epochs = 30,
            .batch_size = 128,
            .learning_rate = 4e-3f,
            .augmentation = clothes_vary,
