@@ -140,7 +140,7 @@ def measure(row, contender):
         print(f"{contender}: {name} gave {value}: {result}", file=sys.stderr)
     except (json.JSONDecodeError, KeyError, IndexError):
         print(f"{contender}: {name} failed: {run.stderr.strip()[-300:]}", file=sys.stderr)
-        return None, {}
+    return None, {}
 
 
 def number(value, unit):
