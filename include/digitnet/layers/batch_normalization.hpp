@@ -45,6 +45,7 @@ struct BasicBatchNormalization {
                            std::conditional_t<Center, ParameterList<Beta, MovingMean, MovingVariance>,
                                               ParameterList<MovingMean, MovingVariance>>>;
     static constexpr bool backward_reads_y = false;
+    static constexpr bool recomputes_y = true;
     static constexpr std::size_t synchronizations = 1;
     static constexpr std::size_t statistics = 2 * channels;
 

@@ -43,13 +43,17 @@
 //
 // Aliasing      x, y, dx, dy do not overlap, except: a layer with `is_view` may find y.data == x.data and
 //               dx.data == dy.data (it then has nothing to do), and one with `in_place` may find the same and
-//               must then overwrite. Cache and scratch overlap nothing.
+//               must then overwrite. A layer with `dx_over_dy` may find dx.data == dy.data: it assigns no dx
+//               before it has read all of dy. Cache and scratch overlap nothing.
 // What may be   backward_reads_x, backward_reads_y: whether backward looks at x or y. Who says no allows that
 // forgotten     memory to be reused; it is then poisoned in tests.
 // Reading on    Every buffer is readable, but not meaningful, for 64 bytes beyond its end.
-// Phases        Between phases of one micro-batch, x, y, cache, dy, dx and scratch stay. Between its forward
-// and
-//               its backward, scratch does not.
+// Phases        Between phases of one micro-batch, x, y, cache, dy and dx stay; scratch does not. A layer
+// that
+//               synchronizes may promise more: with `reads_x_once`, forward in training reads x in its first
+//               phase only and backward in its last, and x need not stay. With `recomputes_y`, forward's last
+//               phase computes y from x, cache and the batch's sums, and may be run again before a backward
+//               that needs y, which then need not stay either.
 // Not trainable The gradient of a parameter that is not trainable is what the step adds to it; one
 // micro-batch
 //               of the batch (statistics.leads) says it.
@@ -114,6 +118,9 @@ struct LayerDefaults {
   static constexpr std::size_t synchronizations = 0;
   static constexpr std::size_t statistics = 0;
   static constexpr bool folds = false;
+  static constexpr bool recomputes_y = false;
+  static constexpr bool reads_x_once = false;
+  static constexpr bool dx_over_dy = false;
 
   template <class T>
   static constexpr std::size_t scratch_bytes(std::size_t) {

@@ -109,7 +109,7 @@ struct FoldedProduct<SeparableConv2D<Filters, Kernel, Strides, Border, Multiplie
 };
 
 /// A convolution, the normalization after it and an activation. In training the convolution's result is kept,
-/// and its gradient takes the place of dy; in inference the folded convolution runs alone.
+/// from which theirs is computed again; in inference the folded convolution runs alone.
 template <class Product, class Normalization, class Activation>
 struct NormalizedProduct {
   static constexpr std::string_view class_name = "NormalizedProduct";
@@ -128,6 +128,9 @@ struct NormalizedProduct {
     static constexpr std::size_t channels = NormalizationOn::channels;
     static constexpr bool backward_reads_x = ProductOn::backward_reads_x;
     static constexpr bool backward_reads_y = false;
+    static constexpr bool recomputes_y = true;
+    static constexpr bool reads_x_once = true;
+    static constexpr bool dx_over_dy = true;
     static constexpr std::size_t synchronizations = NormalizationOn::synchronizations;
     static constexpr std::size_t statistics = NormalizationOn::statistics;
     static constexpr std::size_t multiply_adds = ProductOn::multiply_adds;
@@ -140,12 +143,13 @@ struct NormalizedProduct {
       using Pointer = std::byte*;
       template <class T>
       static constexpr std::size_t bytes(std::size_t samples) {
-        return product_cache<T>(samples) + ProductOn::Cache::template bytes<T>(samples);
+        return result_bytes<T>(samples) + ProductOn::Cache::template bytes<T>(samples);
       }
     };
+    /// The gradient of the convolution's result, and what the convolution needs.
     template <class T>
     static constexpr std::size_t scratch_bytes(std::size_t samples) {
-      return std::max(ProductOn::template scratch_bytes<T>(samples),
+      return std::max(result_bytes<T>(samples) + ProductOn::template scratch_bytes<T>(samples),
                       FoldedOn::template scratch_bytes<T>(samples));
     }
 
@@ -200,21 +204,22 @@ struct NormalizedProduct {
     static void backward_phase(const Io& io) {
       using T = typename Io::Real;
       const T* const z = reinterpret_cast<const T*>(io.cache);
+      T* const dz = io.scratch;
       NormalizationOn::template backward_phase<phase, Activation>(
-          normalization_backward_io<Normalization, Output, true>(io, *io.layer.normalization, z, io.dy.data,
+          normalization_backward_io<Normalization, Output, true>(io, *io.layer.normalization, z, dz,
                                                                  normalization_offset));
       if constexpr (phase == 1)
-        ProductOn::backward(
-            BackwardIo<T, Product, In, Io::wants_dx>{.layer = product,
-                                                     .x = io.x,
-                                                     .y = {z, io.samples()},
-                                                     .dx = io.dx,
-                                                     .dy = io.dy,
-                                                     .parameters = {io.parameters.data},
-                                                     .gradients = {io.gradients.data},
-                                                     .prepared = io.prepared,
-                                                     .cache = cache_of<ProductOn, T>(io.cache, io.samples()),
-                                                     .scratch = io.scratch});
+        ProductOn::backward(BackwardIo<T, Product, In, Io::wants_dx>{
+            .layer = product,
+            .x = io.x,
+            .y = {z, io.samples()},
+            .dx = io.dx,
+            .dy = {dz, io.samples()},
+            .parameters = {io.parameters.data},
+            .gradients = {io.gradients.data},
+            .prepared = io.prepared,
+            .cache = cache_of<ProductOn, T>(io.cache, io.samples()),
+            .scratch = dz + result_bytes<T>(io.samples()) / sizeof(T)});
     }
 
    private:
@@ -224,13 +229,13 @@ struct NormalizedProduct {
     static constexpr std::size_t folded_bytes = round_up(FoldedOn::Parameters::arena_size * sizeof(T),
                                                          alignment_bytes);
     template <class T>
-    static constexpr std::size_t product_cache(std::size_t samples) {
+    static constexpr std::size_t result_bytes(std::size_t samples) {
       return round_up(samples * Output::size * sizeof(T), alignment_bytes);
     }
     template <class On, class T>
     static auto cache_of(std::byte* cache, std::size_t samples) {
       return reinterpret_cast<typename On::Cache::template Pointer<T>>(
-          cache ? cache + product_cache<T>(samples) : nullptr);
+          cache ? cache + result_bytes<T>(samples) : nullptr);
     }
     template <class ProductIo, class Io, class Layer, class T>
     static ProductIo product_io(const Io& io, const Layer& layer, const T* parameters, const T* prepared,

@@ -93,7 +93,7 @@ struct ParallelOn : LayerDefaults {
   }();
   static constexpr bool backward_reads_y = false;
 
-  /// The branches' results and caches.
+  /// The branches' results and caches, and, if they synchronize, what they leave for the next phase.
   struct Cache {
     template <class T>
     using Pointer = std::byte*;
@@ -176,14 +176,14 @@ struct ParallelOn : LayerDefaults {
     for (std::size_t i = 0; i < count; ++i)
       dy[i] = i == view             ? (Io::wants_dx ? io.dx.data : nullptr)
               : i == takes_gradient ? io.dy.data
-                                    : at(io.scratch, here.dy[i]);
+                                    : gradient_at<T>(io, here.dy[i]);
     if constexpr (phase == 0)
       MergeOn::backward(io.samples(), static_cast<const T*>(io.dy.data), constant<T>(results), dy);
     each([&]<std::size_t I>() {
       using On = BranchOn<I>;
       if constexpr (I != view && (Io::wants_dx || traits[I].has_parameters) &&
                     phase <= On::synchronizations) {
-        T* const dx = I == first_dx ? io.dx.data : at(io.scratch, here.dx[I]);
+        T* const dx = I == first_dx ? io.dx.data : gradient_at<T>(io, here.dx[I]);
         const BackwardIo<T, typename Step<I>::Layer, In, Io::wants_dx> branch{
             .layer = io.layer.template branch<I, In>(),
             .x = io.x,
@@ -210,7 +210,7 @@ struct ParallelOn : LayerDefaults {
         if (i != first_dx)
           simd::transform(
               io.samples() * In::size, io.dx.data, [](auto a, auto b) { return a + b; },
-              static_cast<const T*>(io.dx.data), static_cast<const T*>(at(io.scratch, here.dx[i])));
+              static_cast<const T*>(io.dx.data), static_cast<const T*>(gradient_at<T>(io, here.dx[i])));
   }
 
   /// See SequentialOn. A visitor that has fork(), branch(fork) and merge(...) learns how branches part and
@@ -247,7 +247,8 @@ struct ParallelOn : LayerDefaults {
  private:
   struct Places {
     std::array<std::size_t, count> result, cache;  // bytes from the start of the cache
-    std::array<std::size_t, count> dy, dx, scratch;
+    std::array<std::size_t, count> dy, dx;  // of the cache if the branches synchronize, else of scratch
+    std::array<std::size_t, count> scratch;
     std::size_t cache_bytes, scratch_bytes;
   };
   template <class T>
@@ -267,8 +268,9 @@ struct ParallelOn : LayerDefaults {
       const std::size_t result_bytes = samples * traits[i].output_size * sizeof(T);
       p.result[i] = take(p.cache_bytes, i == view || i == at_output ? 0 : result_bytes);
       p.cache[i] = take(p.cache_bytes, caches[i]);
-      p.dy[i] = take(p.scratch_bytes, i == view || i == takes_gradient ? 0 : result_bytes);
-      p.dx[i] = take(p.scratch_bytes, i == first_dx ? 0 : samples * In::size * sizeof(T));
+      std::size_t& end = synchronizations > 0 ? p.cache_bytes : p.scratch_bytes;
+      p.dy[i] = take(end, i == view || i == takes_gradient ? 0 : result_bytes);
+      p.dx[i] = take(end, i == first_dx ? 0 : samples * In::size * sizeof(T));
       p.scratch[i] = take(p.scratch_bytes, scratches[i]);
     }
     return p;
@@ -279,6 +281,11 @@ struct ParallelOn : LayerDefaults {
     for (std::size_t i = 0; i < count; ++i)
       results[i] = i == view ? x : i == at_output ? y : reinterpret_cast<T*>(cache + here.result[i]);
     return results;
+  }
+  template <class T, class Io>
+  static T* gradient_at(const Io& io, std::size_t bytes) {
+    if constexpr (synchronizations > 0) return reinterpret_cast<T*>(io.cache + bytes);
+    return at(io.scratch, bytes);
   }
   template <class T>
   static std::array<const T*, count> constant(const std::array<T*, count>& pointers) {

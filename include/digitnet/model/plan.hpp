@@ -76,8 +76,9 @@ void plan_chain(const std::string& prefix, bool outermost, std::size_t micro_bat
         {.layers = layers,
          .method = std::string(Operation::On::method),
          .output = {Output::extents.begin(), Output::extents.end()},
-         .place = place == On::Place::in_place ? "same place"
-                  : place == On::Place::output ? "output"
+         .place = place == On::Place::in_place  ? "same place"
+                  : place == On::Place::output  ? "output"
+                  : place == On::Place::scratch ? "not kept"
                   : outermost ? "byte " + with_thousands(On::template result_offset<float>(I, micro_batch))
                               : "inside",
          .multiply_adds = Operation::On::multiply_adds},

@@ -43,7 +43,7 @@ struct SequentialOn : LayerDefaults {
     using Pointer = std::byte*;
     template <class T>
     static constexpr std::size_t bytes(std::size_t samples) {
-      return layout<T>(samples).bytes;
+      return layout<T>(samples).cache_bytes;
     }
   };
 
@@ -54,8 +54,7 @@ struct SequentialOn : LayerDefaults {
     }
     (std::make_index_sequence<operation_count>{});
   }();
-  static constexpr std::array<bool, operation_count> shares = detail::results_that_overwrite(traits);
-  static constexpr std::array<bool, operation_count> is_output = detail::results_at_output(shares);
+  static constexpr detail::ChainMemory<operation_count> memory{traits};
   static constexpr std::size_t multiply_adds =
       detail::sum_before(traits, operation_count, &detail::OperationTraits::multiply_adds);
   static constexpr std::size_t kept =
@@ -65,9 +64,10 @@ struct SequentialOn : LayerDefaults {
   static constexpr std::size_t statistics =
       detail::sum_before(traits, operation_count, &detail::OperationTraits::statistics);
   static constexpr bool backward_reads_x = traits[0].reads_x;
+  static constexpr bool reads_x_once = traits[0].reads_x_once && !traits[0].is_view && !traits[0].in_place;
   static constexpr bool backward_reads_y = [] {
     for (std::size_t i = 0; i < operation_count; ++i)
-      if (is_output[i] && traits[i].reads_y) return true;
+      if (memory.at_output[i] && traits[i].reads_y) return true;
     return false;
   }();
   static constexpr bool folds =
@@ -86,13 +86,14 @@ struct SequentialOn : LayerDefaults {
     (std::make_index_sequence<operation_count>{});
   }
 
-  /// Where the result of an operation lies: in the memory of the one before, at the caller's, or so many
-  /// bytes into the cache.
-  enum class Place { in_place, output, cache };
+  /// Where the result of an operation lies: in the memory of the one before, at the caller's, so many bytes
+  /// into the cache, or in scratch, from where backward has it computed again.
+  enum class Place { in_place, output, cache, scratch };
   static constexpr Place place_of(std::size_t operation) {
-    return operation > 0 && shares[operation] ? Place::in_place
-           : is_output[operation]             ? Place::output
-                                              : Place::cache;
+    return operation > 0 && memory.shares[operation] ? Place::in_place
+           : memory.at_output[operation]             ? Place::output
+           : memory.again[operation]                 ? Place::scratch
+                                                     : Place::cache;
   }
   template <class T>
   static constexpr std::size_t result_offset(std::size_t operation, std::size_t samples) {
@@ -101,7 +102,7 @@ struct SequentialOn : LayerDefaults {
 
   template <class T>
   static constexpr std::size_t scratch_bytes(std::size_t samples) {
-    return gradient_bytes<T>(samples, 0) + gradient_bytes<T>(samples, 1) + layer_scratch_bytes<T>(samples);
+    return layout<T>(samples).scratch_bytes + operation_scratch_bytes<T>(samples);
   }
 
   template <class T, Purpose purpose>
@@ -148,8 +149,8 @@ struct SequentialOn : LayerDefaults {
   static void forward_phase(const Io& io) {
     using T = typename Io::Real;
     const auto places = layout<T>(io.samples());
-    const auto y = results<T>(places, io.cache, io.y.data);
-    T* const scratch = after_gradients<T>(io.scratch, io.samples());
+    const auto y = results<T>(places, io.cache, io.scratch, io.y.data);
+    T* const scratch = offset<T>(io.scratch, places.scratch_bytes);
     const auto operation = [&]<std::size_t I>() {
       constexpr std::size_t first = synchronizations_before(I);
       using On = typename Operation<I>::On;
@@ -185,9 +186,9 @@ struct SequentialOn : LayerDefaults {
     using T = typename Io::Real;
     const auto places = layout<T>(io.samples());
     // The results are read, except that a layer may overwrite what the contract lets it.
-    const auto y = results<T>(places, io.cache, const_cast<T*>(io.y.data));
-    const auto dy = gradients<T>(io.scratch, io.dy.data, io.samples());
-    T* const scratch = after_gradients<T>(io.scratch, io.samples());
+    const auto y = results<T>(places, io.cache, io.scratch, const_cast<T*>(io.y.data));
+    const auto dy = gradients<T>(places, io.cache, io.scratch, io.dy.data);
+    T* const scratch = offset<T>(io.scratch, places.scratch_bytes);
     const auto operation = [&]<std::size_t I>() {
       constexpr Purpose chain = Io::wants_dx ? Purpose::all_gradients : Purpose::weight_gradients;
       constexpr bool wants_dx = operation_purpose(chain, I) == Purpose::all_gradients;
@@ -196,6 +197,9 @@ struct SequentialOn : LayerDefaults {
       using On = typename Operation<I>::On;
       if constexpr ((wants_dx || first_with_parameters == I) && first <= phase &&
                     phase <= first + On::synchronizations) {
+        if constexpr (I > 0 && phase == first + On::synchronizations)
+          if constexpr (memory.again[I - 1] && traits[I].reads_x)
+            compute_again<I - 1>(io, places, y, scratch);
         const BackwardIo<T, typename Operation<I>::Layer, typename Operation<I>::Input, wants_dx> here{
             .layer = Operation<I>::layer(io.layer.layers),
             .x = {I == 0 ? io.x.data : y[I == 0 ? 0 : I - 1], io.samples()},
@@ -249,7 +253,6 @@ struct SequentialOn : LayerDefaults {
     return detail::sum_before(traits, index, &detail::OperationTraits::statistics);
   }
 
-  static constexpr std::array<std::size_t, operation_count> turn = detail::gradient_turns(shares);
   static constexpr std::size_t first_with_parameters = [] {
     std::size_t i = 0;
     while (i < operation_count && !traits[i].has_parameters) ++i;
@@ -273,60 +276,64 @@ struct SequentialOn : LayerDefaults {
     return result;
   }
 
-  struct Layout {
-    std::array<std::size_t, operation_count> result;  // byte offsets into the cache
-    std::array<std::size_t, operation_count> cache;
-    std::size_t bytes;
-  };
+  using Layout = detail::ChainLayout<operation_count>;
   template <class T>
   static constexpr Layout layout(std::size_t samples) {
-    const auto cache_bytes = []<std::size_t... I>(std::index_sequence<I...>, std::size_t n) {
-      return std::array<std::size_t, operation_count>{Operation<I>::On::Cache::template bytes<T>(n)...};
+    const auto caches = [samples]<std::size_t... I>(std::index_sequence<I...>) {
+      return std::array<std::size_t, operation_count>{Operation<I>::On::Cache::template bytes<T>(samples)...};
     }
-    (std::make_index_sequence<operation_count>{}, samples);
-    Layout result{};
-    for (std::size_t i = 0; i < operation_count; ++i) {
-      result.result[i] = i > 0 && shares[i] ? result.result[i - 1] : result.bytes;
-      if (!is_output[i] && !shares[i])
-        result.bytes += round_up(samples * traits[i].output_size * sizeof(T), alignment_bytes);
-      result.cache[i] = result.bytes;
-      result.bytes += round_up(cache_bytes[i], alignment_bytes);
-    }
-    return result;
+    (std::make_index_sequence<operation_count>{});
+    return memory.layout(samples * sizeof(T), caches);
   }
   template <class T>
-  static std::array<T*, operation_count> results(const Layout& places, std::byte* cache, T* output) {
+  static std::array<T*, operation_count> results(const Layout& places, std::byte* cache, T* scratch,
+                                                 T* output) {
     std::array<T*, operation_count> y;
     for (std::size_t i = 0; i < operation_count; ++i)
-      y[i] = is_output[i] ? output : reinterpret_cast<T*>(cache + places.result[i]);
+      y[i] = memory.at_output[i] ? output
+             : memory.again[i]   ? offset<T>(scratch, places.result[i])
+                                 : reinterpret_cast<T*>(cache + places.result[i]);
     return y;
   }
   template <class T>
-  static constexpr std::size_t gradient_bytes(std::size_t samples, std::size_t parity) {
-    std::size_t largest = 0;
-    for (std::size_t i = 0; i < operation_count; ++i)
-      if (turn[i] > 0 && turn[i] % 2 == parity) largest = std::max(largest, traits[i].output_size);
-    return round_up(samples * largest * sizeof(T), alignment_bytes);
-  }
-  template <class T>
-  static std::array<T*, operation_count> gradients(T* scratch, T* output_gradient, std::size_t samples) {
-    T* const buffers[2] = {scratch, offset<T>(scratch, gradient_bytes<T>(samples, 0))};
+  static std::array<T*, operation_count> gradients(const Layout& places, std::byte* cache, T* scratch,
+                                                   T* output_gradient) {
     std::array<T*, operation_count> dy;
-    for (std::size_t i = 0; i < operation_count; ++i)
-      dy[i] = turn[i] == 0 ? output_gradient : buffers[turn[i] % 2];
+    for (std::size_t i = 0; i < operation_count; ++i) {
+      const std::size_t at = places.gradients[memory.turn[i] % 2];
+      dy[i] = memory.turn[i] == 0   ? output_gradient
+              : memory.synchronizes ? reinterpret_cast<T*>(cache + at)
+                                    : offset<T>(scratch, at);
+    }
     return dy;
   }
   template <class T>
-  static T* after_gradients(T* scratch, std::size_t samples) {
-    return offset<T>(scratch, gradient_bytes<T>(samples, 0) + gradient_bytes<T>(samples, 1));
-  }
-  template <class T>
-  static constexpr std::size_t layer_scratch_bytes(std::size_t samples) {
+  static constexpr std::size_t operation_scratch_bytes(std::size_t samples) {
     return [samples]<std::size_t... I>(std::index_sequence<I...>) {
       return round_up(std::max({std::size_t{0}, Operation<I>::On::template scratch_bytes<T>(samples)...}),
                       alignment_bytes);
     }
     (std::make_index_sequence<operation_count>{});
+  }
+
+  // The result of operation I, which backward is about to read.
+  template <std::size_t I, class Io, class T>
+  static void compute_again(const Io& io, const Layout& places, const std::array<T*, operation_count>& y,
+                            T* scratch) {
+    using On = typename Operation<I>::On;
+    On::template forward_phase<On::synchronizations>(
+        ForwardIo<T, typename Operation<I>::Layer, typename Operation<I>::Input>{
+            .layer = Operation<I>::layer(io.layer.layers),
+            .x = {I == 0 ? io.x.data : y[I == 0 ? 0 : I - 1], io.samples()},
+            .y = {y[I], io.samples()},
+            .parameters = {io.parameters.data + parameter_offset<Operation<I>::first>},
+            .prepared = nullptr,
+            .cache = place<typename On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
+            .scratch = scratch,
+            .mode = Mode::training,
+            .random = RandomKey{},
+            .first_sample = 0,
+            .statistics = {.total = io.forward_totals + statistics_before(I), .batch = io.statistics.batch}});
   }
 
   template <class T>

@@ -12,14 +12,19 @@ inline constexpr std::size_t cache_budget_bytes = 896 * 1024;
 /// Samples beyond which a larger micro-batch gains nothing.
 inline constexpr std::size_t largest_micro_batch = 64;
 
-/// Activations, gradients and scratch for up to `micro_batch` samples of On, a chain of layers on an input
-/// shape.
-template <class On, class Input, class T = float, std::size_t fewest = 1>
+/// Activations, gradients and, with HasScratch, scratch for up to `micro_batch` samples of On, a chain of
+/// layers on an input shape.
+template <class On, class Input, class T = float, std::size_t fewest = 1, bool HasScratch = true>
 class Workspace {
  public:
-  static constexpr std::size_t bytes(std::size_t samples) {
+  /// What stays of so many samples from one phase to the next.
+  static constexpr std::size_t lasting_bytes(std::size_t samples) {
     return vector_bytes(samples * Input::size) + 2 * vector_bytes(samples * On::Output::size) +
-           On::Cache::template bytes<T>(samples) + On::template scratch_bytes<T>(samples);
+           On::Cache::template bytes<T>(samples);
+  }
+  /// And with scratch.
+  static constexpr std::size_t bytes(std::size_t samples) {
+    return lasting_bytes(samples) + On::template scratch_bytes<T>(samples);
   }
   /// The largest number of samples whose activations stay in the cache budget, but not less than `fewest`.
   static constexpr std::size_t micro_batch = [] {
@@ -30,7 +35,8 @@ class Workspace {
 
   /// Makes room; a workspace that has room already stays as it is.
   void reserve() {
-    if (memory_.size() < bytes(micro_batch)) memory_ = Arena<std::byte>(bytes(micro_batch));
+    constexpr std::size_t needed = HasScratch ? bytes(micro_batch) : lasting_bytes(micro_batch);
+    if (memory_.size() < needed) memory_ = Arena<std::byte>(needed);
   }
   T* x() { return at(0); }
   T* y() { return at(vector_bytes(micro_batch * Input::size)); }
@@ -38,7 +44,7 @@ class Workspace {
     return at(vector_bytes(micro_batch * Input::size) + vector_bytes(micro_batch * On::Output::size));
   }
   std::byte* cache() { return memory_.data() + cache_offset; }
-  T* scratch() { return at(cache_offset + On::Cache::template bytes<T>(micro_batch)); }
+  T* scratch() requires HasScratch { return at(cache_offset + On::Cache::template bytes<T>(micro_batch)); }
 
  private:
   static constexpr std::size_t vector_bytes(std::size_t elements) {
@@ -54,8 +60,9 @@ class Workspace {
 /// The workspace of a training. Models that synchronize pass the whole batch through one phase after the
 /// other, so that only what a phase touches need stay in the cache, and some samples together share what
 /// layers do once a call: ResNet-20 trains 1.25 times as fast with eight as with one, and no faster with
-/// sixteen.
+/// sixteen. Scratch is then a thread's, so that it stays in the cache from one micro-batch to the next.
 template <class On, class Input, class T = float>
-using TrainingWorkspace = Workspace<On, Input, T, (On::synchronizations > 0 ? 8 : 1)>;
+using TrainingWorkspace =
+    Workspace<On, Input, T, (On::synchronizations > 0 ? 8 : 1), On::synchronizations == 0>;
 
 }  // namespace digitnet

@@ -90,6 +90,7 @@ struct Bench {
   Poisoned<std::byte> scratch{On::template scratch_bytes<T>(samples)};
   Poisoned<std::byte> prepared_forward{On::template prepared_bytes<T, Purpose::forward>()};
   Poisoned<std::byte> prepared_backward{On::template prepared_bytes<T, Purpose::all_gradients>()};
+  static constexpr T poison = std::numeric_limits<T>::quiet_NaN();
   std::vector<double> forward_sums = std::vector<double>(On::statistics),
                       backward_sums = std::vector<double>(On::statistics);
 
@@ -113,36 +114,68 @@ struct Bench {
     cache.refresh();
     scratch.refresh();
     const T* const prepared = prepare<Purpose::forward>(prepared_forward);
-    On::forward(ForwardIo<T, Layer, In>{.layer = layer,
-                                        .x = {x.data(), samples},
-                                        .y = {y.data(), samples},
-                                        .parameters = {parameters.data()},
-                                        .prepared = prepared,
-                                        .cache = cache_pointer(),
-                                        .scratch = scratch_pointer(),
-                                        .mode = Mode::training,
-                                        .random = key,
-                                        .first_sample = 0,
-                                        .statistics = statistics(forward_sums)});
+    const ForwardIo<T, Layer, In> io{.layer = layer,
+                                     .x = {x.data(), samples},
+                                     .y = {y.data(), samples},
+                                     .parameters = {parameters.data()},
+                                     .prepared = prepared,
+                                     .cache = cache_pointer(),
+                                     .scratch = scratch_pointer(),
+                                     .mode = Mode::training,
+                                     .random = key,
+                                     .first_sample = 0,
+                                     .statistics = statistics(forward_sums)};
+    if constexpr (On::synchronizations == 0) {
+      On::forward(io);
+    } else {
+      const std::vector<T> input(x.data(), x.data() + x.size());
+      in_phases([&]<std::size_t phase>() {
+        if (On::reads_x_once && phase > 0) x.fill(poison);
+        On::template forward_phase<phase>(io);
+      });
+      if constexpr (On::recomputes_y) {
+        y.fill(poison);
+        On::template forward_phase<On::synchronizations>(io);
+      }
+      std::copy(input.begin(), input.end(), x.data());
+    }
   }
   void backward() {
-    if (!On::backward_reads_x) x.fill(std::numeric_limits<T>::quiet_NaN());
-    if (!On::backward_reads_y) y.fill(std::numeric_limits<T>::quiet_NaN());
+    if (!On::backward_reads_x) x.fill(poison);
+    if (!On::backward_reads_y) y.fill(poison);
     dx.refresh();
     scratch.refresh();
     const T* const prepared = prepare<Purpose::all_gradients>(prepared_backward);
-    On::backward(BackwardIo<T, Layer, In, true>{.layer = layer,
-                                                .x = {x.data(), samples},
-                                                .y = {y.data(), samples},
-                                                .dx = {dx.data(), samples},
-                                                .dy = {dy.data(), samples},
-                                                .parameters = {parameters.data()},
-                                                .gradients = {gradients.data()},
-                                                .prepared = prepared,
-                                                .cache = cache_pointer(),
-                                                .scratch = scratch_pointer(),
-                                                .statistics = statistics(backward_sums),
-                                                .forward_totals = forward_sums.data()});
+    const BackwardIo<T, Layer, In, true> io{.layer = layer,
+                                            .x = {x.data(), samples},
+                                            .y = {y.data(), samples},
+                                            .dx = {dx.data(), samples},
+                                            .dy = {dy.data(), samples},
+                                            .parameters = {parameters.data()},
+                                            .gradients = {gradients.data()},
+                                            .prepared = prepared,
+                                            .cache = cache_pointer(),
+                                            .scratch = scratch_pointer(),
+                                            .statistics = statistics(backward_sums),
+                                            .forward_totals = forward_sums.data()};
+    if constexpr (On::synchronizations == 0) {
+      On::backward(io);
+    } else {
+      const std::vector<T> input(x.data(), x.data() + x.size());
+      in_phases([&]<std::size_t phase>() {
+        if (On::reads_x_once) x.fill(poison);
+        if (phase == On::synchronizations) std::copy(input.begin(), input.end(), x.data());
+        On::template backward_phase<phase>(io);
+      });
+    }
+  }
+  // Scratch does not stay from one to the next.
+  template <class Phase>
+  void in_phases(const Phase& phase) {
+    [&]<std::size_t... P>(std::index_sequence<P...>) {
+      ((scratch.fill(std::byte{0xff}), phase.template operator()<P>()), ...);
+    }
+    (std::make_index_sequence<On::synchronizations + 1>{});
   }
   void check_guards(const char* when) const {
     for (const auto& [intact, name] : {std::pair{x.intact(), "x"},

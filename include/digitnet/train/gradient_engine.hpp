@@ -87,6 +87,10 @@ class GradientEngine {
       lanes_.push_back(gradients_.back().data());
     }
     for (Memory& workspace : workspaces_) workspace.reserve();
+    if constexpr (On::synchronizations > 0)
+      for (std::size_t thread = 0; thread < team.size(); ++thread)
+        phase_scratch_.emplace_back(On::template scratch_bytes<float>(PhaseMemory::micro_batch) /
+                                    sizeof(float));
     On::for_each_product(0, 0, [&](const GradientProduct& product) { products_.push_back(product); });
   }
 
@@ -118,9 +122,9 @@ class GradientEngine {
           const MicroBatch here{lane, first, std::min(Memory::micro_batch, end - first)};
           Memory& memory = workspaces_[thread];
           gather(batch, first, here.count, memory, thread);
-          On::forward(forward_io(memory, here.count, Mode::training, key, first));
+          On::forward(forward_io(memory, memory.scratch(), here.count, Mode::training, key, first));
           results_[lane] += measure(batch, here, memory);
-          On::backward(backward_io(memory, here));
+          On::backward(backward_io(memory, memory.scratch(), here));
         }
       });
     return total(lanes);
@@ -176,21 +180,21 @@ class GradientEngine {
     std::size_t lane, first, count;
   };
 
-  auto forward_io(auto& memory, std::size_t count, Mode mode, RandomKey key, std::size_t first,
-                  BatchStatistics statistics = {}) const {
+  auto forward_io(auto& memory, float* scratch, std::size_t count, Mode mode, RandomKey key,
+                  std::size_t first, BatchStatistics statistics = {}) const {
     return ForwardIo<float, Body, Input>{.layer = body_,
                                          .x = {memory.x(), count},
                                          .y = {memory.y(), count},
                                          .parameters = parameters(),
                                          .prepared = prepared_forward_.data(),
                                          .cache = memory.cache(),
-                                         .scratch = memory.scratch(),
+                                         .scratch = scratch,
                                          .mode = mode,
                                          .random = key,
                                          .first_sample = first,
                                          .statistics = statistics};
   }
-  auto backward_io(auto& memory, const MicroBatch& here, BatchStatistics statistics = {}) {
+  auto backward_io(auto& memory, float* scratch, const MicroBatch& here, BatchStatistics statistics = {}) {
     return BackwardIo<float, Body, Input, false>{
         .layer = body_,
         .x = {memory.x(), here.count},
@@ -201,7 +205,7 @@ class GradientEngine {
         .gradients = {lanes_[here.lane]},
         .prepared = prepared_backward_.data(),
         .cache = memory.cache(),
-        .scratch = memory.scratch(),
+        .scratch = scratch,
         .kept = {keeps_ ? kept_.data() : nullptr, here.first, batch_},
         .statistics = statistics,
         .forward_totals = forward_statistics_.total.data()};
@@ -240,19 +244,22 @@ class GradientEngine {
       };
       each_in_turn([&](const MicroBatch& here, PhaseMemory& memory, std::size_t i, std::size_t thread) {
         if (phase == 0) gather(batch, here.first, here.count, memory, thread);
-        On::template forward_phase<phase>(forward_io(memory, here.count, Mode::training, key, here.first,
-                                                     forward_statistics_.of(i, batch_)));
+        float* const scratch = phase_scratch_[thread].data();
+        On::template forward_phase<phase>(forward_io(memory, scratch, here.count, Mode::training, key,
+                                                     here.first, forward_statistics_.of(i, batch_)));
         if constexpr (phase == On::synchronizations) {
           results_[here.lane] += measure(batch, here, memory);
-          On::template backward_phase<0>(backward_io(memory, here, backward_statistics_.of(i, batch_)));
+          On::template backward_phase<0>(
+              backward_io(memory, scratch, here, backward_statistics_.of(i, batch_)));
         }
       });
       if (phase < On::synchronizations) forward_statistics_.add_up(micro_batches_.size());
     };
     const auto backward = [&]<std::size_t phase>() {
       backward_statistics_.add_up(micro_batches_.size());
-      each([&](const MicroBatch& here, PhaseMemory& memory, std::size_t i, std::size_t) {
-        On::template backward_phase<phase>(backward_io(memory, here, backward_statistics_.of(i, batch_)));
+      each([&](const MicroBatch& here, PhaseMemory& memory, std::size_t i, std::size_t thread) {
+        On::template backward_phase<phase>(
+            backward_io(memory, phase_scratch_[thread].data(), here, backward_statistics_.of(i, batch_)));
       });
     };
     [&]<std::size_t... P>(std::index_sequence<P...>) {
@@ -295,7 +302,7 @@ class GradientEngine {
   BatchResult test(const Batch& batch, std::size_t first, std::size_t count, Memory& memory) const {
     for (std::size_t i = 0; i < count; ++i)
       batch.data.samples.copy(batch.indices[first + i], memory.x() + i * Input::size);
-    On::forward(forward_io(memory, count, Mode::inference, RandomKey{}, first));
+    On::forward(forward_io(memory, memory.scratch(), count, Mode::inference, RandomKey{}, first));
     BatchResult result{.samples = count};
     for (std::size_t i = 0; i < count; ++i) {
       const Target target(batch.data.targets, batch.indices[first + i]);
@@ -350,6 +357,7 @@ class GradientEngine {
   std::array<BatchResult, most_lanes> results_;
   std::vector<MicroBatch> micro_batches_;  // these are used where phases are
   std::vector<PhaseMemory> phase_workspaces_;
+  std::vector<Arena<float>> phase_scratch_;  // one a thread
   Statistics forward_statistics_, backward_statistics_;
 };
 
