@@ -49,17 +49,6 @@ struct BasicBatchNormalization {
     static constexpr std::size_t synchronizations = 1;
     static constexpr std::size_t statistics = 2 * channels;
 
-    template <class Io>
-    static void forward(const Io& io) {
-      forward_phase<0>(io);
-      forward_phase<1>(io);
-    }
-    template <class Io>
-    static void backward(const Io& io) {
-      backward_phase<0>(io);
-      backward_phase<1>(io);
-    }
-
     /// What y = factor * x + offset is for each channel in inference; see kernels::map_channels.
     template <class T>
     static void inference_map(const Layer& layer, ParameterViews<const T, Parameters> parameters,

@@ -19,14 +19,13 @@
 //               Purpose::inference, and then forward in inference gets that part; others get there what
 //               forward gets in training. Default: nothing.
 //   kept, for_each_product   if a parameter's gradient is a product x^T dy over all samples, backward may
-//   keep x and
-//               dy for the whole batch instead (`kept` elements a sample) and leave the product to the
+//               keep x and dy for the whole batch instead (`kept` elements a sample) and leave the product to the
 //               training; see GradientProduct and Dense.  Default: none.
 //   synchronizations, statistics   for layers that need sums over the whole batch (BatchNormalization): how
 //               often forward and backward each must wait for the other samples, and how many sums a pass
-//               makes. Such a layer also has forward_phase<phase>(io), backward_phase<phase>(io) for phase 0
-//               to synchronizations; see BatchStatistics. forward(io) and backward(io) run all phases and so
-//               need the whole batch in one micro-batch.  Default: 0.
+//               makes. Such a layer has forward_phase<phase>(io), backward_phase<phase>(io) for phase 0 to
+//               synchronizations instead of forward and backward; see BatchStatistics, and phases.hpp for
+//               what calls them.  Default: 0.
 //   multiply_adds, method   of forward for one sample, and how it is computed, for the plan.  Default: 0, "".
 //
 // An unsuitable In is refused by one static_assert in On, whose sentence names the cure; every other member
@@ -55,8 +54,7 @@
 //               phase computes y from x, cache and the batch's sums, and may be run again before a backward
 //               that needs y, which then need not stay either.
 // Not trainable The gradient of a parameter that is not trainable is what the step adds to it; one
-// micro-batch
-//               of the batch (statistics.leads) says it.
+//               micro-batch of the batch (statistics.leads) says it.
 // Padding       The elements between the parameters of an arena are zero and must not be written.
 // Threads       forward and backward run on several threads at once, on different samples, with the same
 //               const layer and parameters, and with gradients of their own.

@@ -61,16 +61,6 @@ struct NormalizationWithActivation {
   struct On : Normalization::template On<In> {
     using Base = typename Normalization::template On<In>;
 
-    template <class Io>
-    static void forward(const Io& io) {
-      forward_phase<0>(io);
-      forward_phase<1>(io);
-    }
-    template <class Io>
-    static void backward(const Io& io) {
-      backward_phase<0>(io);
-      backward_phase<1>(io);
-    }
     template <std::size_t phase, class Io>
     static void forward_phase(const Io& io) {
       Base::template forward_phase<phase, Activation>(
@@ -172,17 +162,6 @@ struct NormalizedProduct {
       } else if constexpr (ProductOn::template prepared_bytes<T, purpose>() > 0) {
         ProductOn::template prepare<T, purpose>(product, {parameters.data}, prepared);
       }
-    }
-
-    template <class Io>
-    static void forward(const Io& io) {
-      forward_phase<0>(io);
-      forward_phase<1>(io);
-    }
-    template <class Io>
-    static void backward(const Io& io) {
-      backward_phase<0>(io);
-      backward_phase<1>(io);
     }
 
     template <std::size_t phase, class Io>

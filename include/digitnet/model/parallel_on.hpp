@@ -8,10 +8,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "digitnet/core/for_each_index.hpp"
 #include "digitnet/core/simd.hpp"
 #include "digitnet/layers/identity.hpp"
 #include "digitnet/layers/layer.hpp"
 #include "digitnet/layers/merge.hpp"
+#include "digitnet/layers/phases.hpp"
 #include "digitnet/model/chain.hpp"
 #include "digitnet/model/chain_memory.hpp"
 
@@ -113,7 +115,7 @@ struct ParallelOn : LayerDefaults {
   }
   template <class T, Purpose purpose>
   static void prepare(const auto& layer, ParameterViews<const T, Parameters> parameters, T* prepared) {
-    each([&]<std::size_t I>() {
+    for_each_index<count>([&]<std::size_t I>() {
       constexpr Purpose own = detail::purpose_for(purpose, traits[I], false);
       if constexpr (BranchOn<I>::template prepared_bytes<T, own>() > 0)
         BranchOn<I>::template prepare<T, own>(layer.template branch<I, In>(),
@@ -122,24 +124,13 @@ struct ParallelOn : LayerDefaults {
     });
   }
 
-  template <class Io>
-  static void forward(const Io& io) {
-    [&]<std::size_t... P>(std::index_sequence<P...>) { (forward_phase<P>(io), ...); }
-    (std::make_index_sequence<synchronizations + 1>{});
-  }
-  template <class Io>
-  static void backward(const Io& io) {
-    [&]<std::size_t... P>(std::index_sequence<P...>) { (backward_phase<P>(io), ...); }
-    (std::make_index_sequence<synchronizations + 1>{});
-  }
-
   template <std::size_t phase, class Io>
   static void forward_phase(const Io& io) {
     using T = typename Io::Real;
     const Places here = places<T>(io.samples());
     // Only the view's result is the input, and nobody writes it.
     const std::array<T*, count> results = results_of<T>(here, io.cache, const_cast<T*>(io.x.data), io.y.data);
-    each([&]<std::size_t I>() {
+    for_each_index<count>([&]<std::size_t I>() {
       using On = BranchOn<I>;
       if constexpr (I != view && phase <= On::synchronizations) {
         const ForwardIo<T, typename Step<I>::Layer, In> branch{
@@ -157,10 +148,7 @@ struct ParallelOn : LayerDefaults {
             .random = io.random.child(I),
             .first_sample = io.first_sample,
             .statistics = io.statistics.from(statistics_before(I))};
-        if constexpr (On::synchronizations > 0)
-          On::template forward_phase<phase>(branch);
-        else
-          On::forward(branch);
+        run_forward_phase<On, phase>(branch);
       }
     });
     if constexpr (phase == synchronizations) MergeOn::forward(io.samples(), io.y.data, constant<T>(results));
@@ -179,7 +167,7 @@ struct ParallelOn : LayerDefaults {
                                     : gradient_at<T>(io, here.dy[i]);
     if constexpr (phase == 0)
       MergeOn::backward(io.samples(), static_cast<const T*>(io.dy.data), constant<T>(results), dy);
-    each([&]<std::size_t I>() {
+    for_each_index<count>([&]<std::size_t I>() {
       using On = BranchOn<I>;
       if constexpr (I != view && (Io::wants_dx || traits[I].has_parameters) &&
                     phase <= On::synchronizations) {
@@ -198,10 +186,7 @@ struct ParallelOn : LayerDefaults {
             .scratch = at(io.scratch, here.scratch[I]),
             .statistics = io.statistics.from(statistics_before(I)),
             .forward_totals = io.forward_totals ? io.forward_totals + statistics_before(I) : nullptr};
-        if constexpr (On::synchronizations > 0)
-          On::template backward_phase<phase>(branch);
-        else
-          On::backward(branch);
+        run_backward_phase<On, phase>(branch);
       }
     });
     // The first one's dx is complete with the last phase, and the others' are added to it then.
@@ -223,7 +208,7 @@ struct ParallelOn : LayerDefaults {
     std::array<std::size_t, count> ends{};
     std::size_t fork = 0;
     if constexpr (follows) fork = visit.fork();
-    each([&]<std::size_t I>() {
+    for_each_index<count>([&]<std::size_t I>() {
       if constexpr (follows) visit.branch(fork);
       const std::string name = layer.template branch_name<I>(names);
       if constexpr (std::is_same_v<typename Step<I>::Layer, Identity>) {
@@ -311,11 +296,6 @@ struct ParallelOn : LayerDefaults {
   }
   static constexpr std::size_t statistics_before(std::size_t index) {
     return detail::sum_before(traits, index, &detail::OperationTraits::statistics);
-  }
-  template <class Visit>
-  static void each(const Visit& visit) {
-    [&]<std::size_t... I>(std::index_sequence<I...>) { (visit.template operator()<I>(), ...); }
-    (std::make_index_sequence<count>{});
   }
 };
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "digitnet/core/for_each_index.hpp"
 #include "digitnet/model/chain.hpp"
 #include "digitnet/model/summary.hpp"
 
@@ -33,7 +34,7 @@ void plan_layer(const std::string& name, PlannedOperation operation, std::size_t
   } else if constexpr (requires { typename On::MergeOn; }) {
     LayerNames names;
     const std::string prefix = name.empty() ? "" : name + "/";
-    const auto branch = [&]<std::size_t I>() {
+    for_each_index<On::count>([&]<std::size_t I>() {
       const std::string own = Layer::template branch_name<I>(names);
       using BranchOn = typename On::template BranchOn<I>;
       if constexpr (I != On::view)
@@ -45,9 +46,7 @@ void plan_layer(const std::string& name, PlannedOperation operation, std::size_t
              .place = I == On::at_output ? "output" : "inside",
              .multiply_adds = BranchOn::multiply_adds},
             micro_batch, to);
-    };
-    [&]<std::size_t... I>(std::index_sequence<I...>) { (branch.template operator()<I>(), ...); }
-    (std::make_index_sequence<On::count>{});
+    });
     operation.layers = prefix + snake_case(On::Steps::merge_name);
     operation.multiply_adds = 0;
     to.push_back(std::move(operation));
@@ -60,15 +59,13 @@ template <class On>
 void plan_chain(const std::string& prefix, bool outermost, std::size_t micro_batch,
                 std::vector<PlannedOperation>& to) {
   LayerNames names;
-  const auto add = [&]<std::size_t I>() {
+  for_each_index<On::operation_count>([&]<std::size_t I>() {
     using Operation = typename On::template Operation<I>;
     std::string layers;
-    [&]<std::size_t... J>(std::index_sequence<J...>) {
-      ((layers +=
-        (J ? " + " : "") + prefix + names.next(On::template Step<Operation::first + J>::Layer::class_name)),
-       ...);
-    }
-    (std::make_index_sequence<Operation::length>{});
+    for_each_index<Operation::length>([&]<std::size_t J>() {
+      layers +=
+          (J ? " + " : "") + prefix + names.next(On::template Step<Operation::first + J>::Layer::class_name);
+    });
     using Output = typename Operation::On::Output;
     const auto place = On::place_of(I);
     plan_layer<typename Operation::On, typename Operation::Layer>(
@@ -83,16 +80,16 @@ void plan_chain(const std::string& prefix, bool outermost, std::size_t micro_bat
                               : "inside",
          .multiply_adds = Operation::On::multiply_adds},
         micro_batch, to);
-  };
-  [&]<std::size_t... I>(std::index_sequence<I...>) { (add.template operator()<I>(), ...); }
-  (std::make_index_sequence<On::operation_count>{});
+  });
 }
 
 }  // namespace detail
 
-/// The table of the operations and the sizes of the workspace.
+/// The table of the operations and the sizes of the workspace: what stays of a micro-batch from forward to
+/// backward, which is so much for each of the batch's if layers need sums over it, and scratch.
 [[gnu::cold]] inline std::string plan_table(const std::vector<PlannedOperation>& operations,
-                                            std::size_t micro_batch, std::size_t workspace_bytes,
+                                            std::size_t micro_batch, std::size_t lasting_bytes,
+                                            std::size_t scratch_bytes, bool for_the_batch,
                                             std::size_t prepared_bytes) {
   std::size_t widths[4] = {9, 6, 6, 9}, multiply_adds = 0;
   std::vector<std::string> shapes;
@@ -118,7 +115,9 @@ void plan_chain(const std::string& prefix, bool outermost, std::size_t micro_bat
                  detail::with_thousands(operations[i].multiply_adds));
   return text + "Multiply-adds: " + detail::with_thousands(multiply_adds) +
          " a sample\nMicro-batch: " + std::to_string(micro_batch) + " samples in " +
-         detail::memory_text(workspace_bytes) + " of activations, gradients and scratch a thread\n" +
+         detail::memory_text(lasting_bytes) + " of activations and gradients" +
+         (for_the_batch ? ", which stay for the whole batch," : "") + " and " +
+         detail::memory_text(scratch_bytes) + " of scratch a thread\n" +
          "Prepared from the parameters: " + detail::memory_text(prepared_bytes) + "\n";
 }
 

@@ -10,6 +10,7 @@
 #include "digitnet/core/samples.hpp"
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/layers/input.hpp"
+#include "digitnet/layers/phases.hpp"
 #include "digitnet/model/plan.hpp"
 #include "digitnet/model/sequential_on.hpp"
 #include "digitnet/model/summary.hpp"
@@ -132,7 +133,9 @@ class Sequential<Input<Extents...>, Layers...> {
   /// training, softmax or sigmoid at the end is computed with the cross-entropy.
   [[gnu::cold]] std::string plan() const {
     using Memory = TrainingWorkspace<On, InputShape>;
-    return plan_table(operations(), Memory::micro_batch, Memory::bytes(Memory::micro_batch),
+    constexpr std::size_t lasting = Memory::lasting_bytes(Memory::micro_batch);
+    return plan_table(operations(), Memory::micro_batch, lasting,
+                      Memory::bytes(Memory::micro_batch) - lasting, On::synchronizations > 0,
                       On::template prepared_bytes<float, Purpose::forward>() +
                           On::template prepared_bytes<float, Purpose::weight_gradients>());
   }
@@ -186,16 +189,16 @@ class Sequential<Input<Extents...>, Layers...> {
         for (std::size_t i = 0; i < count; ++i) samples.copy(first + i, workspace.x() + i * InputShape::size);
         x = workspace.x();
       }
-      On::forward(ForwardIo<float, Body, InputShape>{.layer = body_,
-                                                     .x = {x, count},
-                                                     .y = {workspace.y(), count},
-                                                     .parameters = {parameters_.data()},
-                                                     .prepared = prepared,
-                                                     .cache = workspace.cache(),
-                                                     .scratch = workspace.scratch(),
-                                                     .mode = Mode::inference,
-                                                     .random = RandomKey{},
-                                                     .first_sample = 0});
+      run_forward<On>(ForwardIo<float, Body, InputShape>{.layer = body_,
+                                                         .x = {x, count},
+                                                         .y = {workspace.y(), count},
+                                                         .parameters = {parameters_.data()},
+                                                         .prepared = prepared,
+                                                         .cache = workspace.cache(),
+                                                         .scratch = workspace.scratch(),
+                                                         .mode = Mode::inference,
+                                                         .random = RandomKey{},
+                                                         .first_sample = 0});
       std::copy_n(workspace.y(), count * OutputShape::size, result + first * OutputShape::size);
     };
     detail::SharedTeam& shared = detail::SharedTeam::instance();

@@ -9,7 +9,9 @@
 #include <type_traits>
 #include <utility>
 
+#include "digitnet/core/for_each_index.hpp"
 #include "digitnet/layers/layer.hpp"
+#include "digitnet/layers/phases.hpp"
 #include "digitnet/model/chain.hpp"
 #include "digitnet/model/chain_memory.hpp"
 #include "digitnet/model/fusion.hpp"
@@ -76,14 +78,12 @@ struct SequentialOn : LayerDefaults {
   template <class Visit>
   static constexpr void for_each_product(std::size_t kept_before, std::size_t parameters_before,
                                          const Visit& visit) {
-    const auto operation = [&]<class Op>(std::type_identity<Op>, std::size_t first) {
-      if constexpr (Op::On::kept > 0) Op::On::for_each_product(kept_before, parameters_before + first, visit);
-      kept_before += Op::On::kept;
-    };
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (operation(std::type_identity<Operation<I>>{}, parameter_offset<Operation<I>::first>), ...);
-    }
-    (std::make_index_sequence<operation_count>{});
+    for_each_index<operation_count>([&]<std::size_t I>() {
+      using On = typename Operation<I>::On;
+      if constexpr (On::kept > 0)
+        On::for_each_product(kept_before, parameters_before + parameter_offset<Operation<I>::first>, visit);
+      kept_before += On::kept;
+    });
   }
 
   /// Where the result of an operation lies: in the memory of the one before, at the caller's, so many bytes
@@ -118,29 +118,15 @@ struct SequentialOn : LayerDefaults {
   template <class T, Purpose purpose>
   static void prepare_operation(std::size_t index, const auto& chain,
                                 ParameterViews<const T, Parameters> parameters, T* prepared) {
-    const auto operation = [&]<std::size_t I>() {
+    for_each_index<operation_count>([&]<std::size_t I>() {
       using On = typename Operation<I>::On;
       constexpr Purpose own = operation_purpose(purpose, I);
       if constexpr (On::template prepared_bytes<T, own>() > 0)
-        On::template prepare<T, own>(Operation<I>::layer(chain.layers),
-                                     {parameters.data + parameter_offset<Operation<I>::first>},
-                                     offset<T>(prepared, prepared_offset<T, purpose>(I)));
-    };
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      ((I == index ? operation.template operator()<I>() : void()), ...);
-    }
-    (std::make_index_sequence<operation_count>{});
-  }
-
-  template <class Io>
-  static void forward(const Io& io) {
-    [&]<std::size_t... P>(std::index_sequence<P...>) { (forward_phase<P>(io), ...); }
-    (std::make_index_sequence<synchronizations + 1>{});
-  }
-  template <class Io>
-  static void backward(const Io& io) {
-    [&]<std::size_t... P>(std::index_sequence<P...>) { (backward_phase<P>(io), ...); }
-    (std::make_index_sequence<synchronizations + 1>{});
+        if (I == index)
+          On::template prepare<T, own>(Operation<I>::layer(chain.layers),
+                                       {parameters.data + parameter_offset<Operation<I>::first>},
+                                       offset<T>(prepared, prepared_offset<T, purpose>(I)));
+    });
   }
 
   /// The operations from the synchronization before `phase` (or the start) to the next one (or the end). An
@@ -151,7 +137,7 @@ struct SequentialOn : LayerDefaults {
     const auto places = layout<T>(io.samples());
     const auto y = results<T>(places, io.cache, io.scratch, io.y.data);
     T* const scratch = offset<T>(io.scratch, places.scratch_bytes);
-    const auto operation = [&]<std::size_t I>() {
+    for_each_index<operation_count>([&]<std::size_t I>() {
       constexpr std::size_t first = synchronizations_before(I);
       using On = typename Operation<I>::On;
       if constexpr (first <= phase && phase <= first + On::synchronizations) {
@@ -171,14 +157,9 @@ struct SequentialOn : LayerDefaults {
             .random = io.random.child(I),
             .first_sample = io.first_sample,
             .statistics = io.statistics.from(statistics_before(I))};
-        if constexpr (On::synchronizations > 0)
-          On::template forward_phase<phase - first>(here);
-        else
-          On::forward(here);
+        run_forward_phase<On, phase - first>(here);
       }
-    };
-    [&]<std::size_t... I>(std::index_sequence<I...>) { (operation.template operator()<I>(), ...); }
-    (std::make_index_sequence<operation_count>{});
+    });
   }
 
   template <std::size_t phase, class Io>
@@ -189,7 +170,8 @@ struct SequentialOn : LayerDefaults {
     const auto y = results<T>(places, io.cache, io.scratch, const_cast<T*>(io.y.data));
     const auto dy = gradients<T>(places, io.cache, io.scratch, io.dy.data);
     T* const scratch = offset<T>(io.scratch, places.scratch_bytes);
-    const auto operation = [&]<std::size_t I>() {
+    for_each_index<operation_count>([&]<std::size_t from_end>() {
+      constexpr std::size_t I = operation_count - 1 - from_end;
       constexpr Purpose chain = Io::wants_dx ? Purpose::all_gradients : Purpose::weight_gradients;
       constexpr bool wants_dx = operation_purpose(chain, I) == Purpose::all_gradients;
       constexpr std::size_t first =
@@ -215,16 +197,9 @@ struct SequentialOn : LayerDefaults {
                      io.kept.first_sample, io.kept.batch},
             .statistics = io.statistics.from(statistics_before(I)),
             .forward_totals = io.forward_totals ? io.forward_totals + statistics_before(I) : nullptr};
-        if constexpr (On::synchronizations > 0)
-          On::template backward_phase<phase - first>(here);
-        else
-          On::backward(here);
+        run_backward_phase<On, phase - first>(here);
       }
-    };
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (operation.template operator()<operation_count - 1 - I>(), ...);
-    }
-    (std::make_index_sequence<operation_count>{});
+    });
   }
 
   /// Calls visit(std::type_identity<Step>, layer, name, parameters_begin) for every layer, in order; for a
@@ -233,13 +208,11 @@ struct SequentialOn : LayerDefaults {
   static void for_each_layer(const auto& chain, const std::string& prefix, std::size_t first,
                              const Visit& visit) {
     detail::LayerNames names;
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (detail::visit_layer<Step<I>>(std::get<I>(chain.layers),
-                                    prefix + names.next(Step<I>::Layer::class_name),
-                                    first + parameter_offset<I>, visit),
-       ...);
-    }
-    (std::make_index_sequence<count>{});
+    for_each_index<count>([&]<std::size_t I>() {
+      detail::visit_layer<Step<I>>(std::get<I>(chain.layers),
+                                   prefix + names.next(Step<I>::Layer::class_name),
+                                   first + parameter_offset<I>, visit);
+    });
   }
 
  private:
@@ -321,7 +294,7 @@ struct SequentialOn : LayerDefaults {
   static void compute_again(const Io& io, const Layout& places, const std::array<T*, operation_count>& y,
                             T* scratch) {
     using On = typename Operation<I>::On;
-    On::template forward_phase<On::synchronizations>(
+    run_forward_phase<On, On::synchronizations>(
         ForwardIo<T, typename Operation<I>::Layer, typename Operation<I>::Input>{
             .layer = Operation<I>::layer(io.layer.layers),
             .x = {I == 0 ? io.x.data : y[I == 0 ? 0 : I - 1], io.samples()},

@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "digitnet/core/error.hpp"
+#include "digitnet/core/for_each_index.hpp"
 #include "digitnet/core/random.hpp"
 #include "digitnet/core/sanitizers.hpp"
 #include "digitnet/layers/layer.hpp"
+#include "digitnet/layers/phases.hpp"
 #include "digitnet/model/chain.hpp"
 
 namespace digitnet::testing {
@@ -125,20 +127,17 @@ struct Bench {
                                      .random = key,
                                      .first_sample = 0,
                                      .statistics = statistics(forward_sums)};
-    if constexpr (On::synchronizations == 0) {
-      On::forward(io);
-    } else {
-      const std::vector<T> input(x.data(), x.data() + x.size());
-      in_phases([&]<std::size_t phase>() {
-        if (On::reads_x_once && phase > 0) x.fill(poison);
-        On::template forward_phase<phase>(io);
-      });
-      if constexpr (On::recomputes_y) {
-        y.fill(poison);
-        On::template forward_phase<On::synchronizations>(io);
-      }
-      std::copy(input.begin(), input.end(), x.data());
+    const std::vector<T> input(x.data(), x.data() + x.size());
+    for_each_index<On::synchronizations + 1>([&]<std::size_t phase>() {
+      scratch.fill(std::byte{0xff});
+      if (On::reads_x_once && phase > 0) x.fill(poison);
+      run_forward_phase<On, phase>(io);
+    });
+    if constexpr (On::recomputes_y) {
+      y.fill(poison);
+      run_forward_phase<On, On::synchronizations>(io);
     }
+    std::copy(input.begin(), input.end(), x.data());
   }
   void backward() {
     if (!On::backward_reads_x) x.fill(poison);
@@ -158,24 +157,15 @@ struct Bench {
                                             .scratch = scratch_pointer(),
                                             .statistics = statistics(backward_sums),
                                             .forward_totals = forward_sums.data()};
-    if constexpr (On::synchronizations == 0) {
-      On::backward(io);
-    } else {
-      const std::vector<T> input(x.data(), x.data() + x.size());
-      in_phases([&]<std::size_t phase>() {
-        if (On::reads_x_once) x.fill(poison);
-        if (phase == On::synchronizations) std::copy(input.begin(), input.end(), x.data());
-        On::template backward_phase<phase>(io);
-      });
-    }
-  }
-  // Scratch does not stay from one to the next.
-  template <class Phase>
-  void in_phases(const Phase& phase) {
-    [&]<std::size_t... P>(std::index_sequence<P...>) {
-      ((scratch.fill(std::byte{0xff}), phase.template operator()<P>()), ...);
-    }
-    (std::make_index_sequence<On::synchronizations + 1>{});
+    const std::vector<T> input(x.data(), x.data() + x.size());
+    for_each_index<On::synchronizations + 1>([&]<std::size_t phase>() {
+      scratch.fill(std::byte{0xff});
+      if (On::reads_x_once && phase < On::synchronizations)
+        x.fill(poison);
+      else
+        std::copy(input.begin(), input.end(), x.data());
+      run_backward_phase<On, phase>(io);
+    });
   }
   void check_guards(const char* when) const {
     for (const auto& [intact, name] : {std::pair{x.intact(), "x"},

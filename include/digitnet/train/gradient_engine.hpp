@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "digitnet/core/blas.hpp"
+#include "digitnet/core/for_each_index.hpp"
 #include "digitnet/core/samples.hpp"
 #include "digitnet/core/thread_team.hpp"
+#include "digitnet/layers/phases.hpp"
 #include "digitnet/model/sequential.hpp"
 #include "digitnet/train/batch.hpp"
 #include "digitnet/train/gradients.hpp"
@@ -122,9 +124,9 @@ class GradientEngine {
           const MicroBatch here{lane, first, std::min(Memory::micro_batch, end - first)};
           Memory& memory = workspaces_[thread];
           gather(batch, first, here.count, memory, thread);
-          On::forward(forward_io(memory, memory.scratch(), here.count, Mode::training, key, first));
+          run_forward<On>(forward_io(memory, memory.scratch(), here.count, Mode::training, key, first));
           results_[lane] += measure(batch, here, memory);
-          On::backward(backward_io(memory, memory.scratch(), here));
+          run_backward<On>(backward_io(memory, memory.scratch(), here));
         }
       });
     return total(lanes);
@@ -232,7 +234,7 @@ class GradientEngine {
           run(micro_batches_[i], phase_workspaces_[i], i, thread);
       });
     };
-    const auto forward = [&]<std::size_t phase>() {
+    for_each_index<On::synchronizations + 1>([&]<std::size_t phase>() {
       const auto each_in_turn = [&](const auto& run) {
         // Nothing is summed before the last phase, so every micro-batch may go to any thread.
         if (phase == On::synchronizations)
@@ -245,28 +247,24 @@ class GradientEngine {
       each_in_turn([&](const MicroBatch& here, PhaseMemory& memory, std::size_t i, std::size_t thread) {
         if (phase == 0) gather(batch, here.first, here.count, memory, thread);
         float* const scratch = phase_scratch_[thread].data();
-        On::template forward_phase<phase>(forward_io(memory, scratch, here.count, Mode::training, key,
+        run_forward_phase<On, phase>(forward_io(memory, scratch, here.count, Mode::training, key,
                                                      here.first, forward_statistics_.of(i, batch_)));
         if constexpr (phase == On::synchronizations) {
           results_[here.lane] += measure(batch, here, memory);
-          On::template backward_phase<0>(
+          run_backward_phase<On, 0>(
               backward_io(memory, scratch, here, backward_statistics_.of(i, batch_)));
         }
       });
       if (phase < On::synchronizations) forward_statistics_.add_up(micro_batches_.size());
-    };
-    const auto backward = [&]<std::size_t phase>() {
+    });
+    for_each_index<On::synchronizations>([&]<std::size_t before>() {
+      constexpr std::size_t phase = before + 1;
       backward_statistics_.add_up(micro_batches_.size());
       each([&](const MicroBatch& here, PhaseMemory& memory, std::size_t i, std::size_t thread) {
-        On::template backward_phase<phase>(
+        run_backward_phase<On, phase>(
             backward_io(memory, phase_scratch_[thread].data(), here, backward_statistics_.of(i, batch_)));
       });
-    };
-    [&]<std::size_t... P>(std::index_sequence<P...>) {
-      (forward.template operator()<P>(), ...);
-      ((P > 0 ? backward.template operator()<P>() : void()), ...);
-    }
-    (std::make_index_sequence<On::synchronizations + 1>{});
+    });
   }
 
   void gather(const Batch& batch, std::size_t first, std::size_t count, auto& memory, std::size_t thread) {
@@ -302,7 +300,7 @@ class GradientEngine {
   BatchResult test(const Batch& batch, std::size_t first, std::size_t count, Memory& memory) const {
     for (std::size_t i = 0; i < count; ++i)
       batch.data.samples.copy(batch.indices[first + i], memory.x() + i * Input::size);
-    On::forward(forward_io(memory, memory.scratch(), count, Mode::inference, RandomKey{}, first));
+    run_forward<On>(forward_io(memory, memory.scratch(), count, Mode::inference, RandomKey{}, first));
     BatchResult result{.samples = count};
     for (std::size_t i = 0; i < count; ++i) {
       const Target target(batch.data.targets, batch.indices[first + i]);
