@@ -83,13 +83,14 @@ constexpr std::array<bool, N> results_computed_again(const std::array<OperationT
 }
 
 /// The gradients of the results take turns in two buffers: [i] is the number of the change that brings that
-/// of result i, counted from the end; 0 is the caller's own, which may be too small for another.
+/// of result i, counted from the end; 0 is the caller's own, where what fits may follow.
 template <std::size_t N>
 constexpr std::array<std::size_t, N> gradient_turns(const std::array<OperationTraits, N>& traits,
                                                     const std::array<bool, N>& shares) {
   std::array<std::size_t, N> result{};
   for (std::size_t i = N - 1; i > 0; --i) {
-    const bool stays = shares[i] || (traits[i].dx_over_dy && result[i] > 0);
+    const bool fits = result[i] > 0 || traits[i - 1].output_size <= traits[N - 1].output_size;
+    const bool stays = shares[i] || (traits[i].dx_over_dy && fits);
     result[i - 1] = result[i] + (stays ? 0 : 1);
   }
   return result;
