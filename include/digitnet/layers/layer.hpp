@@ -19,8 +19,8 @@
 //               Purpose::inference, and then forward in inference gets that part; others get there what
 //               forward gets in training. Default: nothing.
 //   kept, for_each_product   if a parameter's gradient is a product x^T dy over all samples, backward may
-//               keep x and dy for the whole batch instead (`kept` elements a sample) and leave the product to the
-//               training; see GradientProduct and Dense.  Default: none.
+//               keep x and dy for the whole batch instead (`kept` elements a sample) and leave the product
+//               to the training; see GradientProduct and Dense.  Default: none.
 //   synchronizations, statistics   for layers that need sums over the whole batch (BatchNormalization): how
 //               often forward and backward each must wait for the other samples, and how many sums a pass
 //               makes. Such a layer has forward_phase<phase>(io), backward_phase<phase>(io) for phase 0 to
