@@ -209,8 +209,7 @@ struct SequentialOn : LayerDefaults {
                              const Visit& visit) {
     detail::LayerNames names;
     for_each_index<count>([&]<std::size_t I>() {
-      detail::visit_layer<Step<I>>(std::get<I>(chain.layers),
-                                   prefix + names.next(Step<I>::Layer::class_name),
+      detail::visit_layer<Step<I>>(std::get<I>(chain.layers), prefix + names.next(Step<I>::Layer::class_name),
                                    first + parameter_offset<I>, visit);
     });
   }

@@ -247,12 +247,11 @@ class GradientEngine {
       each_in_turn([&](const MicroBatch& here, PhaseMemory& memory, std::size_t i, std::size_t thread) {
         if (phase == 0) gather(batch, here.first, here.count, memory, thread);
         float* const scratch = phase_scratch_[thread].data();
-        run_forward_phase<On, phase>(forward_io(memory, scratch, here.count, Mode::training, key,
-                                                     here.first, forward_statistics_.of(i, batch_)));
+        run_forward_phase<On, phase>(forward_io(memory, scratch, here.count, Mode::training, key, here.first,
+                                                forward_statistics_.of(i, batch_)));
         if constexpr (phase == On::synchronizations) {
           results_[here.lane] += measure(batch, here, memory);
-          run_backward_phase<On, 0>(
-              backward_io(memory, scratch, here, backward_statistics_.of(i, batch_)));
+          run_backward_phase<On, 0>(backward_io(memory, scratch, here, backward_statistics_.of(i, batch_)));
         }
       });
       if (phase < On::synchronizations) forward_statistics_.add_up(micro_batches_.size());
