@@ -48,8 +48,7 @@
 // forgotten     memory to be reused; it is then poisoned in tests.
 // Reading on    Every buffer is readable, but not meaningful, for 64 bytes beyond its end.
 // Phases        Between phases of one micro-batch, x, y, cache, dy and dx stay; scratch does not. A layer
-// that
-//               synchronizes may promise more: with `reads_x_once`, forward in training reads x in its first
+//               that synchronizes may promise more. With `reads_x_once`, forward in training reads x in its first
 //               phase only and backward in its last, and x need not stay. With `recomputes_y`, forward's last
 //               phase computes y from x, cache and the batch's sums, and may be run again before a backward
 //               that needs y, which then need not stay either.
