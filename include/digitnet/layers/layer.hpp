@@ -48,10 +48,10 @@
 // forgotten     memory to be reused; it is then poisoned in tests.
 // Reading on    Every buffer is readable, but not meaningful, for 64 bytes beyond its end.
 // Phases        Between phases of one micro-batch, x, y, cache, dy and dx stay; scratch does not. A layer
-//               that synchronizes may promise more. With `reads_x_once`, forward in training reads x in its first
-//               phase only and backward in its last, and x need not stay. With `recomputes_y`, forward's last
-//               phase computes y from x, cache and the batch's sums, and may be run again before a backward
-//               that needs y, which then need not stay either.
+//               that synchronizes may promise more. With `reads_x_once`, forward in training reads x in its
+//               first phase only and backward in its last, and x need not stay. With `recomputes_y`,
+//               forward's last phase computes y from x, cache and the batch's sums, and may be run again
+//               before a backward that needs y, which then need not stay either.
 // Not trainable The gradient of a parameter that is not trainable is what the step adds to it; one
 //               micro-batch of the batch (statistics.leads) says it.
 // Padding       The elements between the parameters of an arena are zero and must not be written.
