@@ -53,7 +53,7 @@ void finetune(const Settings& settings, draw::DigitModel& model, const draw::Cor
 std::atomic<draw::HttpServer*> served = nullptr;
 static_assert(std::atomic<draw::HttpServer*>::is_always_lock_free);
 
-// Makes SIGINT and SIGTERM stop a server, while this lives.
+// Makes SIGINT and SIGTERM stop a server, while this lives; one that the parent ignored stays ignored.
 class StopAtSignals {
  public:
   explicit StopAtSignals(draw::HttpServer& server) {
@@ -63,7 +63,10 @@ class StopAtSignals {
       if (draw::HttpServer* const running = served) running->stop();
     };
     action.sa_flags = SA_RESTART;
-    for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &action, &before_[i]);
+    for (std::size_t i = 0; i < signals.size(); ++i) {
+      ::sigaction(signals[i], nullptr, &before_[i]);
+      if (before_[i].sa_handler != SIG_IGN) ::sigaction(signals[i], &action, nullptr);
+    }
   }
   ~StopAtSignals() {
     for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &before_[i], nullptr);

@@ -151,14 +151,3 @@ TEST_CASE("a callback of one's own sees every step and epoch, and may stop") {
   CHECK(history.stopped_because == "enough");
   CHECK(lambda_epochs == 2);
 }
-
-TEST_CASE("times and quantities as Keras writes them") {
-  CHECK(detail::duration_text(7.4) == "7s");
-  CHECK(detail::duration_text(65) == "1:05");
-  CHECK(detail::duration_text(7384) == "2:03:04");
-  CHECK(detail::per_step_text(2.2) == "2s/step");
-  CHECK(detail::per_step_text(0.0123) == "12ms/step");
-  CHECK(detail::per_step_text(0.000123) == "123us/step");
-  CHECK(detail::metrics_text(logs(1, 0.00012)) ==
-        "accuracy: 0.2500 - loss: 1.0000 - val_accuracy: 0.5000 - val_loss: 1.2000e-04");
-}

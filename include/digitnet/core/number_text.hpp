@@ -29,6 +29,13 @@ inline std::string to_fixed_text(double value, int decimals) {
   return {text, std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, decimals).ptr};
 }
 
+/// `value` with one digit before the point and so many after it, as printf's %e writes it in the C locale:
+/// "1.2000e-04".
+inline std::string to_scientific_text(double value, int decimals) {
+  char text[128];
+  return {text, std::to_chars(text, text + sizeof text, value, std::chars_format::scientific, decimals).ptr};
+}
+
 /// The number that all of `text` spells, or nothing: for an empty text, a space, a "+", a "-" where Number
 /// has no sign, characters that are left over, or a value out of Number's range. "inf" and "nan" are read:
 /// check the range.

@@ -6,19 +6,23 @@
 namespace digitnet {
 
 /// While it lives, SIGINT is noted instead of ending the program; a second one ends it as usual. Afterwards
-/// the former handler is restored. One at a time is active; nested ones leave the signal to the outer one.
+/// the former handler is restored. One at a time is active; nested ones leave the signal to the outer one. A
+/// program that was started with SIGINT ignored (a shell does that to jobs in the background) goes on
+/// ignoring it.
 class InterruptGuard {
  public:
   explicit InterruptGuard(bool active) : active_(active && !installed().exchange(true)) {
     if (!active_) return;
     noted().store(false);
+    sigaction(SIGINT, nullptr, &before_);
+    if (before_.sa_handler == SIG_IGN) return;
     struct sigaction action {};
     action.sa_handler = [](int) {
       noted().store(true);
       std::signal(SIGINT, SIG_DFL);
     };
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, &before_);
+    sigaction(SIGINT, &action, nullptr);
   }
   ~InterruptGuard() {
     if (!active_) return;

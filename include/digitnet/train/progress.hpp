@@ -1,14 +1,18 @@
 // What a person sees during training: Keras 3's progress line on a terminal, one plain line an epoch
 // elsewhere.
 #pragma once
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <string>
+#include <vector>
 
+#include "digitnet/core/number_text.hpp"
 #include "digitnet/train/history.hpp"
 
 namespace digitnet {
@@ -17,12 +21,6 @@ namespace digitnet {
 enum class Verbose { automatic, silent, bar, lines };
 
 namespace detail {
-
-inline std::string formatted(const char* format, double value) {
-  char text[48];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
 
 /// Seconds as Keras writes them: "7s", "1:05", "2:03:04".
 inline std::string duration_text(double seconds) {
@@ -38,21 +36,70 @@ inline std::string duration_text(double seconds) {
 }
 
 inline std::string per_step_text(double seconds) {
-  if (seconds >= 1) return formatted("%.0fs/step", seconds);
-  if (seconds >= 1e-3) return formatted("%.0fms/step", seconds * 1e3);
-  return formatted("%.0fus/step", seconds * 1e6);
+  if (seconds >= 1) return to_fixed_text(seconds, 0) + "s/step";
+  if (seconds >= 1e-3) return to_fixed_text(seconds * 1e3, 0) + "ms/step";
+  return to_fixed_text(seconds * 1e6, 0) + "us/step";
 }
 
-/// "accuracy: 0.9876 - loss: 0.0432", four digits, or an exponent where those would show nothing.
-inline std::string metrics_text(const EpochLogs& logs) {
-  std::string text;
+/// "accuracy: 0.9876" for each quantity: four digits, or an exponent where those would show nothing.
+inline std::vector<std::string> metric_texts(const EpochLogs& logs) {
+  std::vector<std::string> texts;
   for (const auto& [name, value] : logs.measured()) {
     if (std::isnan(value) && name.starts_with("val_")) continue;  // not yet
-    if (!text.empty()) text += " - ";
-    text.append(name).append(": ").append(
-        formatted(value == 0 || std::abs(value) >= 1e-3 ? "%.4f" : "%.4e", value));
+    texts.push_back(
+        std::string(name) + ": " +
+        (value == 0 || !(std::abs(value) < 1e-3) ? to_fixed_text(value, 4) : to_scientific_text(value, 4)));
   }
+  return texts;
+}
+
+inline std::string joined(const std::vector<std::string>& texts, const char* between) {
+  std::string text;
+  for (const std::string& part : texts) text.append(text.empty() ? "" : between).append(part);
   return text;
+}
+
+/// "accuracy: 0.9876 - loss: 0.0432".
+inline std::string metrics_text(const EpochLogs& logs) { return joined(metric_texts(logs), " - "); }
+
+/// Keras' progress line, with colors, in fewer characters than a terminal has columns: what matters least
+/// gives way first.
+inline std::string progress_text(std::size_t columns, std::size_t done, std::size_t steps, std::string time,
+                                 std::string per_step, std::vector<std::string> metrics) {
+  std::string count = std::to_string(steps), so_far = std::to_string(done);
+  count = std::string(count.size() - std::min(count.size(), so_far.size()), ' ') + so_far + "/" + count;
+  std::size_t bar = 20;
+  const auto fits = [&] {
+    std::size_t width = count.size();
+    if (bar > 0) width += 1 + bar;
+    if (!time.empty()) width += 1 + time.size();
+    if (!per_step.empty()) width += 1 + per_step.size();
+    for (const std::string& metric : metrics) width += 3 + metric.size();
+    return width < columns;
+  };
+  if (!fits()) bar = 10;
+  if (!fits()) per_step.clear();
+  if (!fits()) bar = 0;
+  if (!fits())
+    for (std::string& metric : metrics)
+      if (const std::size_t at = metric.find("accuracy"); at != std::string::npos)
+        metric.replace(at, 8, "acc");
+  while (!fits() && !metrics.empty()) metrics.erase(metrics.begin());
+  if (!fits()) time.clear();
+  std::string text = "\x1b[1m" + count + "\x1b[0m";
+  const std::size_t full = steps == 0 ? bar : done * bar / steps;
+  for (std::size_t i = 0; i < bar; ++i)
+    text.append(i == 0 ? " " : "").append(i < full ? "\x1b[32m━\x1b[0m" : "\x1b[37m━\x1b[0m");
+  if (!time.empty()) text += " \x1b[1m" + time + "\x1b[0m";
+  if (!per_step.empty()) text += " " + per_step;
+  for (const std::string& metric : metrics) text += " - " + metric;
+  return text;
+}
+
+/// Columns of the terminal that shows standard output; 80 where it does not say.
+inline std::size_t terminal_columns() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : std::size_t{80};
 }
 
 }  // namespace detail
@@ -85,9 +132,9 @@ class ProgressLine {
     if (mode_ == Verbose::bar) {
       draw(done, detail::duration_text(seconds), per_step, logs, true);
     } else if (mode_ == Verbose::lines) {
-      std::printf("Epoch %zu/%zu - %.1fs - %s - %.0f images/s - %s\n", epoch_, epochs_, seconds,
-                  detail::per_step_text(per_step).c_str(), logs.images_per_second,
-                  detail::metrics_text(logs).c_str());
+      std::printf("Epoch %zu/%zu - %ss - %s - %s images/s - %s\n", epoch_, epochs_,
+                  to_fixed_text(seconds, 1).c_str(), detail::per_step_text(per_step).c_str(),
+                  to_fixed_text(logs.images_per_second, 0).c_str(), detail::metrics_text(logs).c_str());
       std::fflush(stdout);
     }
   }
@@ -104,15 +151,11 @@ class ProgressLine {
 
   void draw(std::size_t done, const std::string& time, double per_step, const EpochLogs& logs,
             bool last) const {
-    constexpr std::size_t width = 20;
-    const std::size_t full = steps_ == 0 ? width : done * width / steps_;
-    std::string bar;
-    for (std::size_t i = 0; i < width; ++i) bar += i < full ? "\x1b[32m━\x1b[0m" : "\x1b[37m━\x1b[0m";
-    const std::string count = std::to_string(steps_);
+    const std::string text =
+        detail::progress_text(detail::terminal_columns(), done, steps_, time, detail::per_step_text(per_step),
+                              detail::metric_texts(logs));
     // The line is cleared to its end, in case the one before was longer.
-    std::printf("\r\x1b[1m%*zu/%s\x1b[0m %s \x1b[1m%s\x1b[0m %s - %s\x1b[K%s", static_cast<int>(count.size()),
-                done, count.c_str(), bar.c_str(), time.c_str(), detail::per_step_text(per_step).c_str(),
-                detail::metrics_text(logs).c_str(), last ? "\n" : "");
+    std::printf("\r%s\x1b[K%s", text.c_str(), last ? "\n" : "");
     std::fflush(stdout);
   }
 
