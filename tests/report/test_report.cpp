@@ -172,6 +172,25 @@ TEST_CASE("a report's pictures: right answers framed green, wrong ones red, at t
   CHECK(mistakes.width() == layout.gap + 2 * (side + 2 * layout.frame + layout.gap));
 }
 
+TEST_CASE("names stand for themselves in Markdown and in gnuplot's scripts") {
+  using namespace report::detail;
+  CHECK(markdown("re_lu_1 <b>|_x_ & [a](b)\n`c`") == "re_lu_1 &lt;b\\>\\|\\_x\\_ &amp; \\[a\\](b) \\`c\\`");
+  CHECK(code("a b") == "`a b`");
+  CHECK(code("a `` b") == "``` a `` b ```");
+  CHECK(digitnet::detail::plot_text("it's\n\"q\"") == "'it''s \"q\"'");
+  if (!has_gnuplot()) return;
+  // Backquotes run a command within gnuplot's double quotes.
+  const support::Folder folder;
+  const std::string trace = folder / "trace";
+  ConfusionMatrix counts = ConfusionMatrix::from_shape({2, 2});
+  counts.fill(1);
+  const std::vector<Plot> plots{{"p", 200, 200, [&](const PlotTheme& theme) {
+                                   return confusion_commands(counts, {"`touch " + trace + "`", "a'b"}, theme);
+                                 }}};
+  draw_plots(plots);
+  CHECK(!std::filesystem::exists(trace));
+}
+
 TEST_CASE("a report's page and card have the numbers that were measured") {
   const support::Folder folder;
   Answered answered;
@@ -196,6 +215,7 @@ TEST_CASE("a report's page and card have the numbers that were measured") {
     CHECK(page.substr(at, page.find('>', at) - at).find(" alt=\"") != std::string::npos);
 
   const std::string card = support::read_file(folder / "model_card.md");
+  CHECK(contains(card, "# Digits &lt;tested\\>\n"));
   CHECK(contains(card, "93.33 ± 4.55 % of the test images"));
   CHECK(contains(card, "| conv2d | Conv2D (filters 4"));
   for (std::size_t digit = 0; digit < 10; ++digit)

@@ -2,9 +2,11 @@
 // and others: Model Cards for Model Reporting (2019).
 #pragma once
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "digitnet/report/content.hpp"
@@ -20,11 +22,37 @@ inline std::string shape_words(const std::vector<std::size_t>& shape) {
   for (const std::size_t extent : shape) text += (text.empty() ? "" : " x ") + std::to_string(extent);
   return text;
 }
-// Text in a cell of a Markdown table.
-inline std::string cell(std::string text) {
+// Text that stands for itself in Markdown, in a table too: no HTML, no emphasis, no links.
+inline std::string markdown(std::string_view text) {
+  static constexpr std::string_view special = "\\`*{}[]<>#|~!$";
+  const auto in_word = [&](std::size_t i) {
+    return i < text.size() && std::isalnum(static_cast<unsigned char>(text[i])) != 0;
+  };
   std::string result;
-  for (const char c : text) result += c == '|' ? std::string("\\|") : c == '\n' ? " " : std::string(1, c);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '&')
+      result += "&amp;";
+    else if (c == '<')
+      result += "&lt;";
+    else if (special.find(c) != std::string_view::npos || (c == '_' && !(in_word(i - 1) && in_word(i + 1))))
+      result.append("\\").append(1, c);
+    else
+      result += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
   return result;
+}
+// Text as code: fenced by more backticks than it has in a row.
+inline std::string code(std::string_view text) {
+  std::string result;
+  std::size_t longest = 0, run = 0;
+  for (const char c : text) {
+    run = c == '`' ? run + 1 : 0;
+    longest = std::max(longest, run);
+    result += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  const std::string fence(longest + 1, '`');
+  return longest == 0 ? fence + result + fence : fence + " " + result + " " + fence;
 }
 
 }  // namespace detail
@@ -72,33 +100,34 @@ inline std::string cell(std::string text) {
 [[gnu::cold]] inline std::string model_card(const Content& content, const Answers& answers) {
   std::string layers;
   for (const LayerDescription& layer : content.model.layers) {
-    layers += "| " + detail::cell(layer.name) + " | " + detail::cell(layer.text()) + " | " +
+    layers += "| " + detail::markdown(layer.name) + " | " + detail::markdown(layer.text()) + " | " +
               detail::shape_words(layer.output) + " |\n";
   }
   std::string text =
-      "# " + content.title + "\n\n## Model\n\nA classifier of images of " +
+      "# " + detail::markdown(content.title) + "\n\n## Model\n\nA classifier of images of " +
       detail::shape_words(content.model.input) + " values, with " +
       digitnet::detail::with_thousands(content.model.parameter_count()) +
       " parameters, trained with digitnet.\n\n| layer | what it is | output |\n|---|---|---|\n" + layers +
       "\n## Data\n\n";
-  if (!content.dataset.empty()) text += "- Dataset: " + content.dataset + "\n";
+  if (!content.dataset.empty()) text += "- Dataset: " + detail::markdown(content.dataset) + "\n";
   if (content.train)
     text += "- Training images: " + digitnet::detail::with_thousands(content.train->size()) + "\n";
   text += "- Test images: " + digitnet::detail::with_thousands(content.test->size()) +
           ", not used in training\n\n## Settings\n\n";
-  for (const auto& [name, value] : content.settings) text += "- " + name + ": " + value + "\n";
-  if (!content.command.empty()) text += "- Command: `" + content.command + "`\n";
+  for (const auto& [name, value] : content.settings)
+    text += "- " + detail::markdown(name) + ": " + detail::markdown(value) + "\n";
+  if (!content.command.empty()) text += "- Command: " + detail::code(content.command) + "\n";
   text += "\n## Accuracy\n\n" + percent_with_error(content.evaluation.accuracy, content.test->size()) +
           " of the test images (with the standard error), loss " +
           digitnet::detail::rounded(content.evaluation.loss, 4) +
           ".\n\n| class | images | read correctly | precision | F1 |\n|---|---|---|---|---|\n";
   const std::vector<ClassScores> scores = class_scores(answers.counts);
   for (std::size_t i = 0; i < scores.size(); ++i)
-    text += "| " + detail::cell(class_name(content, i)) + " | " + std::to_string(scores[i].support) + " | " +
-            percent(scores[i].recall, 2) + " | " + percent(scores[i].precision, 2) + " | " +
+    text += "| " + detail::markdown(class_name(content, i)) + " | " + std::to_string(scores[i].support) +
+            " | " + percent(scores[i].recall, 2) + " | " + percent(scores[i].precision, 2) + " | " +
             digitnet::detail::rounded(scores[i].f1, 4) + " |\n";
   text += "\n## Limits\n\n";
-  for (const std::string& limit : limits_of(content, answers)) text += "- " + limit + "\n";
+  for (const std::string& limit : limits_of(content, answers)) text += "- " + detail::markdown(limit) + "\n";
   return text;
 }
 

@@ -60,14 +60,15 @@ inline std::string number_text(double value) {
   return text;
 }
 
-// gnuplot's text within double quotes; noenhanced text needs no more.
+// gnuplot's text within single quotes (within double ones, backquotes would run a command); noenhanced text
+// needs no more.
 inline std::string plot_text(const std::string& text) {
-  std::string result = "\"";
+  std::string result = "'";
   for (const char c : text) {
-    if (c == '"' || c == '\\') result += '\\';
-    result += c == '\n' ? ' ' : c;
+    if (c == '\'') result += c;
+    result += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   }
-  return result + "\"";
+  return result + "'";
 }
 
 // What an axis shows, and where its tics stand.
