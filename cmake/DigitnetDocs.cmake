@@ -1,4 +1,5 @@
-# `cmake --build build/release --target docs`: the API's documentation by Doxygen; any warning is an error.
+# `cmake --build build/release --target docs`: the API's documentation by Doxygen; any warning and any link that leads
+# nowhere is an error.
 find_package(Doxygen QUIET)
 if(DOXYGEN_FOUND AND PROJECT_IS_TOP_LEVEL)
   set(DOXYGEN_PROJECT_NAME digitnet)
@@ -17,5 +18,8 @@ if(DOXYGEN_FOUND AND PROJECT_IS_TOP_LEVEL)
   set(DOXYGEN_GENERATE_LATEX NO)
   set(DOXYGEN_HAVE_DOT NO)
   set(DOXYGEN_BUILTIN_STL_SUPPORT YES)
-  doxygen_add_docs(docs ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/include)
+  doxygen_add_docs(doxygen ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/include)
+  add_custom_target(docs COMMAND ${CMAKE_COMMAND} -DHTML=${PROJECT_BINARY_DIR}/docs/html -DSOURCE=${PROJECT_SOURCE_DIR}
+                                 -P ${CMAKE_CURRENT_LIST_DIR}/docs_links.cmake VERBATIM)
+  add_dependencies(docs doxygen)
 endif()

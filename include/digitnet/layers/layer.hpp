@@ -1,62 +1,70 @@
 // What a layer is: the contract, before any code.
-//
-// A layer is a small value: what decides a shape is a template parameter, what does not is a plain member
-// with a default. It has no memory of its own. Everything that depends on the shape of its input sits in a
-// nested template
-//
-//   template <class In> struct On : LayerDefaults { ... };        // In is a Shape, e.g. Shape<28, 28, 1>
-//
-// which has
-//
-//   Output      a Shape.
-//   Parameters  a ParameterList: names, shapes, initializers.     Default: none.
-//   Cache       what backward needs besides x and y: Buffer<Element, ElementsPerSample>. Default: none.
-//   forward(io), backward(io)   static functions; io is a ForwardIo or BackwardIo (below).
-//   scratch_bytes<T>(samples)   bytes that forward and backward may overwrite freely.  Default: 0.
-//   prepared_bytes<T, Purpose>(), prepare<T, Purpose>(layer, parameters, prepared)   what forward or backward
-//               wants computed from the parameters once a step instead of once a micro-batch, such as a
-//               transposed kernel; a part for each. Only a layer that `folds` is asked for
-//               Purpose::inference, and then forward in inference gets that part; others get there what
-//               forward gets in training. Default: nothing.
-//   kept, for_each_product   if a parameter's gradient is a product x^T dy over all samples, backward may
-//               keep x and dy for the whole batch instead (`kept` elements a sample) and leave the product
-//               to the training; see GradientProduct and Dense.  Default: none.
-//   synchronizations, statistics   for layers that need sums over the whole batch (BatchNormalization): how
-//               often forward and backward each must wait for the other samples, and how many sums a pass
-//               makes. Such a layer has forward_phase<phase>(io), backward_phase<phase>(io) for phase 0 to
-//               synchronizations instead of forward and backward; see BatchStatistics, and phases.hpp for
-//               what calls them.  Default: 0.
-//   multiply_adds, method   of forward for one sample, and how it is computed, for the plan.  Default: 0, "".
-//
-// An unsuitable In is refused by one static_assert in On, whose sentence names the cure; every other member
-// must still compile, so that one mistake gives one error.
-//
-// forward(io)   requires x, parameters; ensures that y is assigned, every element of it. In training it also
-//               assigns what it needs of cache; in inference cache may be null. `prepared` is what prepare
-//               made for forward of these parameters, or null, and then forward does without. It may read
-//               random keys; the same keys give the same values.
-// backward(io)  requires x, y, cache as forward left them, dy, prepared; ensures that dx is assigned, every
-//               element of it, if wants_dx, and that the gradients of the parameters are *added to*
-//               gradients. It may overwrite dy. It is called once for each forward in training, for the same
-//               samples.
-//
-// Aliasing      x, y, dx, dy do not overlap, except: a layer with `is_view` may find y.data == x.data and
-//               dx.data == dy.data (it then has nothing to do), and one with `in_place` may find the same and
-//               must then overwrite. A layer with `dx_over_dy` may find dx.data == dy.data: it assigns no dx
-//               before it has read all of dy. Cache and scratch overlap nothing.
-// What may be   backward_reads_x, backward_reads_y: whether backward looks at x or y. Who says no allows that
-// forgotten     memory to be reused; it is then poisoned in tests.
-// Reading on    Every buffer is readable, but not meaningful, for 64 bytes beyond its end.
-// Phases        Between phases of one micro-batch, x, y, cache, dy and dx stay; scratch does not. A layer
-//               that synchronizes may promise more. With `reads_x_once`, forward in training reads x in its
-//               first phase only and backward in its last, and x need not stay. With `recomputes_y`,
-//               forward's last phase computes y from x, cache and the batch's sums, and may be run again
-//               before a backward that needs y, which then need not stay either.
-// Not trainable The gradient of a parameter that is not trainable is what the step adds to it; one
-//               micro-batch of the batch (statistics.leads) says it.
-// Padding       The elements between the parameters of an arena are zero and must not be written.
-// Threads       forward and backward run on several threads at once, on different samples, with the same
-//               const layer and parameters, and with gradients of their own.
+/// @page layer_contract What a layer is
+///
+/// A layer is a small value: what decides a shape is a template parameter, what does not is a plain
+/// member with a default. It has no memory of its own. Everything that depends on the shape of its input
+/// sits in a nested template
+///
+///     template <class In> struct On : LayerDefaults { ... };   // In is a Shape, such as Shape<28, 28, 1>
+///
+/// which has:
+///
+/// - `Output`: a Shape.
+/// - `Parameters`: a ParameterList, with names, shapes, initializers. Default: none.
+/// - `Cache`: what backward needs besides x and y: `Buffer<Element, ElementsPerSample>`. Default: none.
+/// - `forward(io)`, `backward(io)`: static functions; io is a ForwardIo or a BackwardIo.
+/// - `scratch_bytes<T>(samples)`: bytes that forward and backward may overwrite freely. Default: 0.
+/// - `prepared_bytes<T, Purpose>()`, `prepare<T, Purpose>(layer, parameters, prepared)`: what forward or
+///   backward wants computed from the parameters once a step instead of once a micro-batch, such as a
+///   transposed kernel; a part for each. Only a layer that `folds` is asked for `Purpose::inference`, and
+///   then forward in inference gets that part; others get there what forward gets in training. Default:
+///   nothing.
+/// - `kept`, `for_each_product`: if a parameter's gradient is a product x^T dy over all samples, backward
+///   may keep x and dy for the whole batch instead (`kept` elements a sample) and leave the product to
+///   the training; see GradientProduct and Dense. Default: none.
+/// - `synchronizations`, `statistics`: for layers that need sums over the whole batch
+///   (BatchNormalization): how often forward and backward each must wait for the other samples, and how
+///   many sums a pass makes. Such a layer has `forward_phase<phase>(io)`, `backward_phase<phase>(io)` for
+///   phase 0 to `synchronizations` instead of forward and backward; see BatchStatistics, and phases.hpp
+///   for what calls them. Default: 0.
+/// - `multiply_adds`, `method`: of forward for one sample, and how it is computed, for the plan. Default:
+///   0, "".
+///
+/// An unsuitable In is refused by one static_assert in On, whose sentence names the cure; every other
+/// member must still compile, so that one mistake gives one error.
+///
+/// **forward(io)** requires x, parameters; ensures that y is assigned, every element of it. In training
+/// it also assigns what it needs of cache; in inference cache may be null. `prepared` is what prepare
+/// made for forward of these parameters, or null, and then forward does without. It may read random keys;
+/// the same keys give the same values.
+///
+/// **backward(io)** requires x, y, cache as forward left them, dy, prepared; ensures that dx is assigned,
+/// every element of it, if `wants_dx`, and that the gradients of the parameters are *added to* gradients.
+/// It may overwrite dy. It is called once for each forward in training, for the same samples.
+///
+/// **Aliasing.** x, y, dx, dy do not overlap, except: a layer with `is_view` may find y.data == x.data
+/// and dx.data == dy.data (it then has nothing to do), and one with `in_place` may find the same and must
+/// then overwrite. A layer with `dx_over_dy` may find dx.data == dy.data: it assigns no dx before it has
+/// read all of dy. Cache and scratch overlap nothing.
+///
+/// **What may be forgotten.** `backward_reads_x`, `backward_reads_y`: whether backward looks at x or y.
+/// Who says no allows that memory to be reused; it is then poisoned in tests.
+///
+/// **Reading on.** Every buffer is readable, but not meaningful, for 64 bytes beyond its end.
+///
+/// **Phases.** Between phases of one micro-batch, x, y, cache, dy and dx stay; scratch does not. A layer
+/// that synchronizes may promise more. With `reads_x_once`, forward in training reads x in its first
+/// phase only and backward in its last, and x need not stay. With `recomputes_y`, forward's last phase
+/// computes y from x, cache and the batch's sums, and may be run again before a backward that needs y,
+/// which then need not stay either.
+///
+/// **Not trainable.** The gradient of a parameter that is not trainable is what the step adds to it; one
+/// micro-batch of the batch (`statistics.leads`) says it.
+///
+/// **Padding.** The elements between the parameters of an arena are zero and must not be written.
+///
+/// **Threads.** forward and backward run on several threads at once, on different samples, with the same
+/// const layer and parameters, and with gradients of their own.
 #pragma once
 #include <cctype>
 #include <concepts>

@@ -12,12 +12,17 @@
 #include "digitnet/core/simd.hpp"
 #include "digitnet/core/tensor.hpp"
 
-// A merge has On<Outputs...>, for branches with results of these shapes:
-//   Output                 a Shape.
-//   passes_gradient        whether the gradient of each branch's result is that of the merge's.
-//   reads_results          whether backward reads the branches' results.
-//   forward(samples, y, results)          assigns y; y may be the first of the results where !reads_results.
-//   backward(samples, dy, results, d)     assigns what d points to, except null and what is dy itself.
+/// @page merge_contract What a merge is
+///
+/// What makes one result of the results of branches. It has `On<Outputs...>`, for branches with results
+/// of these shapes, with:
+///
+/// - `Output`: a Shape.
+/// - `passes_gradient`: whether the gradient of each branch's result is that of the merge's.
+/// - `reads_results`: whether backward reads the branches' results.
+/// - `forward(samples, y, results)`: assigns y; y may be the first of the results where not
+///   `reads_results`.
+/// - `backward(samples, dy, results, d)`: assigns what d points to, except null and what is dy itself.
 namespace digitnet {
 
 /// The sum of results of one shape.

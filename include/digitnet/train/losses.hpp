@@ -36,11 +36,15 @@ struct Target {
   }
 };
 
-// A loss is an aggregate of settings with
-//   template <class T> T operator()(std::size_t outputs, const T* output, const Target& target, T* gradient)
-//   const
-// which returns the loss of one sample and, unless gradient is null, assigns its derivative by each output;
-// and `classifies`: whether accuracy means something beside it.
+/// @page loss_contract What a loss is
+///
+/// An aggregate of settings with
+///
+///     template <class T>
+///     T operator()(std::size_t outputs, const T* output, const Target& target, T* gradient) const;
+///
+/// which returns the loss of one sample and, unless gradient is null, assigns its derivative by each
+/// output; and `classifies`: whether accuracy means something beside it.
 
 /// Probabilities are kept this far from 0 and 1 before a logarithm, as in Keras.
 inline constexpr double probability_epsilon = 1e-7;

@@ -21,12 +21,17 @@ struct GradientTreatment {
   float clipvalue;        ///< largest absolute value of one element
 };
 
-// An optimizer has class_name, learning_rate, treatment() and
-//   with_formula(step, rate, visit): calls visit(formula) once; step counts from 1.
-// A formula has `slots`, `initial` (the first value of every slot) and
-//   template <class V> V operator()(V parameter, V gradient, std::array<V, slots>& state) const,
-// which returns the new parameter; V is a vector of floats. A gradient of zero must leave a zero parameter
-// with fresh slots at zero: that is what padding is.
+/// @page optimizer_contract What an optimizer is
+///
+/// An aggregate of settings with `class_name`, `learning_rate`, `treatment()` (a GradientTreatment) and
+/// `with_formula(step, rate, visit)`, which calls `visit(formula)` once; step counts from 1. A formula
+/// has `slots` (how many numbers it keeps beside each parameter), `initial` (the first value of every
+/// slot) and
+///
+///     template <class V> V operator()(V parameter, V gradient, std::array<V, slots>& state) const;
+///
+/// which returns the new parameter; V is a vector of floats. A gradient of zero must leave a zero
+/// parameter with fresh slots at zero: that is what padding is.
 
 /// w -= rate * g; with momentum, v = momentum v - rate g and w += v, or (nesterov) w += momentum v - rate g.
 struct SGD {
