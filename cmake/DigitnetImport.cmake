@@ -7,8 +7,9 @@ function(digitnet_import_keras target model)
     message(FATAL_ERROR "digitnet_import_keras needs NAME, the name of the model's type")
   endif()
   if(NOT TARGET digitnet::import_keras)
-    message(FATAL_ERROR "digitnet_import_keras needs HDF5, libzip, nlohmann/json and CLI11 "
-                        "(Debian: libhdf5-dev libzip-dev nlohmann-json3-dev libcli11-dev)")
+    message(FATAL_ERROR "digitnet_import_keras needs the program import_keras, which this digitnet was built without. "
+                        "Configure digitnet with -DDIGITNET_BUILD_IMPORTER=ON where HDF5, libzip, nlohmann/json and "
+                        "CLI11 are (Debian: libhdf5-dev libzip-dev nlohmann-json3-dev libcli11-dev)")
   endif()
   get_filename_component(model ${model} ABSOLUTE)
   string(REGEX REPLACE "([a-z0-9])([A-Z])" "\\1_\\2" snake ${import_NAME})

@@ -5,7 +5,7 @@ set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/digitnet)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/digitnet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS digitnet digitnet_native EXPORT digitnet)
-if(TARGET import_keras AND DIGITNET_BUILD_EXAMPLES)
+if(TARGET import_keras AND DIGITNET_BUILD_IMPORTER AND NOT DIGITNET_EXAMPLES)
   install(TARGETS import_keras EXPORT digitnet)
 endif()
 install(EXPORT digitnet NAMESPACE digitnet:: FILE digitnetTargets.cmake DESTINATION ${package_folder})
