@@ -1,6 +1,7 @@
 // Numbers as text that never depends on the process: no locale, no rounding mode. All files are written and
 // read with these; std::to_string(double), printf's %g, strtod and streams depend on the locale.
 #pragma once
+#include <cfenv>
 #include <charconv>
 #include <concepts>
 #include <optional>
@@ -43,7 +44,11 @@ template <class Number>
 requires std::integral<Number> || std::floating_point<Number> std::optional<Number> parse_number(
     std::string_view text) {
   Number value{};
+  // from_chars looks at the rounding mode, to_chars does not.
+  const int rounding = std::fegetround();
+  if (rounding != FE_TONEAREST) std::fesetround(FE_TONEAREST);
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (rounding != FE_TONEAREST) std::fesetround(rounding);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
