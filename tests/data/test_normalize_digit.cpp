@@ -2,6 +2,7 @@
 // come back.
 #include <digitnet/data/normalize_digit.hpp>
 #include <digitnet/digitnet.hpp>
+#include <limits>
 
 #include "support/support.hpp"
 
@@ -175,4 +176,38 @@ TEST_CASE("numbers are split into digits, from the left") {
   CHECK(digits[0].bottom == 73);
   CHECK(digits[1].left == 200);
   CHECK(split_digits(Sheet(9, 9, 1).ink()).empty());
+}
+
+TEST_CASE("what is no number is no ink, and boxes beyond the sheet are cut off") {
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  InkImage image{60, 50, std::vector<float>(3000)};
+  for (std::size_t row = 20; row < 40; ++row) image.at(row, 25) = 1;
+  const auto wanted = normalize_digit(image);
+  const InkBox box = box_of_ink(image);
+  InkImage damaged = image;
+  damaged.at(0, 0) = nan;
+  damaged.at(1, 1) = -inf;
+  damaged.at(2, 2) = -3;
+  damaged.at(30, 25) = inf;
+  CHECK(normalize_digit(damaged) == wanted);
+  REQUIRE(split_digits(damaged).size() == 1);
+  CHECK(split_digits(damaged)[0].left == box.left);
+  CHECK(normalize_digit(damaged, {0, 0, 999, 999}) == normalize_digit(image, {0, 0, 60, 50}));
+  CHECK(normalize_digit(damaged, {70, 70, 999, 999}) == std::array<float, 784>{});
+  for (const float value : {nan, -inf}) {
+    const InkImage nothing{60, 50, std::vector<float>(3000, value)};
+    CHECK(normalize_digit(nothing) == std::array<float, 784>{});
+    CHECK(split_digits(nothing).empty());
+  }
+  for (const float value : normalize_digit(InkImage{60, 50, std::vector<float>(3000, inf)}))
+    CHECK(value <= 1);
+
+  for (const InkImage& empty : {InkImage{}, InkImage{0, 9, {}}, InkImage{9, 0, {}}}) {
+    CHECK(normalize_digit(empty) == std::array<float, 784>{});
+    CHECK(split_digits(empty).empty());
+  }
+  CHECK(resized(image, {5, 5, 5, 9}, 3, 3).ink == std::vector<float>(9));
+  CHECK(resized(image, box, 0, 3).ink.empty());
+  CHECK_ERROR("3 x 3 pixels has 4 values", normalize_digit(InkImage{3, 3, std::vector<float>(4)}));
+  CHECK_ERROR("3 x 3 pixels has 4 values", split_digits(InkImage{3, 3, std::vector<float>(4)}));
 }
