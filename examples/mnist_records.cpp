@@ -1,4 +1,4 @@
-// Reproduces the accuracy table of the README: trains each of its networks five times, with different seeds,
+// Reproduces the accuracy table of docs/accuracy.md: trains each of its networks five times, with different seeds,
 // on all training images, and measures it once on the test images. Settings were chosen on the last 5,000
 // training images, held out (--validate).
 #include <CLI/CLI.hpp>

@@ -249,8 +249,8 @@ inline void render(const Drawing& drawing, double pen, std::uint8_t* pixels) {
 
 /// `count` images of digits, 28 x 28 x 1, with labels 0..9 in random order: drawn from strokes with random
 /// proportions, slant, pen width and distortion. Image i depends on the seed and i alone. They resemble
-/// MNIST's digits without having seen any: see the README for what a network trained on them reads of the
-/// real ones.
+/// MNIST's digits without having seen any: see docs/benchmarks.md for what a network trained on them reads of
+/// the real ones.
 inline Dataset synthetic_digits(std::size_t count, Seed seed = {}) {
   Dataset data{Images::from_shape({count, 28, 28, 1}), Labels::from_shape({count})};
   const auto draw = [&](std::size_t i) {
