@@ -3,9 +3,10 @@
 
   suite.py BUILD [--passes N] [--only TEXT] [--json FILE] [--picture FILE] [--openblas FOLDER] [--node FOLDER]
 
-BUILD is the folder with the programs. Each pass measures every row once with every contender, one directly after
-the other, so that whatever else the machine does meets all of them; a figure is the median of the passes. Every
-program is a Google Benchmark with the same names, or prints its JSON (onnxruntime.mjs).
+BUILD is the folder with the programs, BUILD-clang that with those which clang++ made, where there are any. Each pass
+measures every row once with every contender, one directly after the other, so that whatever else the machine does
+meets all of them; a figure is the median of the passes. Every program is a Google Benchmark with the same names, or
+prints its JSON (onnxruntime.mjs).
 """
 import argparse
 import contextlib
@@ -32,6 +33,8 @@ here = os.path.dirname(os.path.abspath(__file__))
 programs = {
     "digitnet": [f"{options.build}/benchmarks/benchmark_networks"],
     "digitnet kernels": [f"{options.build}/benchmarks/benchmark_kernels"],
+    "by g++": [f"{options.build}/benchmarks/benchmark_networks"],
+    "by clang++": [f"{options.build}-clang/benchmarks/benchmark_networks"],
     "digitnet loading": [f"{options.build}/benchmarks/benchmark_loading"],
     "oneDNN kernels": [f"{options.build}/benchmarks/peers/peer_onednn_kernels"],
     "oneDNN": [f"{options.build}/benchmarks/peers/peer_onednn"],
@@ -48,7 +51,7 @@ def available(contender):
 
 
 class Row:
-    """One line of the table: a benchmark, its contenders (digitnet first), and the unit of the figure."""
+    """One line of the table: a benchmark, its contenders (ours first), and the unit of the figure."""
 
     def __init__(self, title, name, unit, peers, ours="digitnet", min_time=0.5, busy=False):
         self.title, self.name, self.unit, self.busy, self.min_time = title, name, unit, busy, min_time
@@ -77,6 +80,9 @@ def network_rows():
         yield Row(f"train {network}, batch {batch}", f"train/{network}/{batch}/2", "images/s", ["oneDNN", "libtorch"])
     for network, title in (("D", "ResNet-20"), ("E", "MobileNet")):
         yield Row(f"train {title}, batch 128", f"train/{network}/128/2", "images/s", ["libtorch"])
+    for network, title in (("C", "C"), ("D", "ResNet-20"), ("E", "MobileNet")):
+        yield Row(f"train {title}, batch 128, compiled", f"train/{network}/128/2", "images/s", ["by g++"],
+                  ours="by clang++")
     for network in "CBA":
         yield Row(f"infer {network}, batch 256", f"infer/{network}/256/2", "images/s",
                   ["oneDNN", "libtorch", "onnxruntime"])
@@ -213,7 +219,7 @@ def picture(rows, path):
     """Bars: how many times as fast as each peer."""
     data, labels = [], []
     for row in rows:
-        if row.name.split("/")[0] not in ("train", "infer", "latency") or row.busy or row.title.endswith("one thread") \
+        if row.name.split("/")[0] not in ("train", "infer", "latency") or row.busy or row.contenders[0] == "by clang++" or row.title.endswith("one thread") \
                 and row.name.startswith("train"):
             continue
         for peer in row.contenders[1:]:

@@ -32,6 +32,18 @@ TEST_CASE("ResNet") {
   static_assert(applications::ResNet<Input<28, 28, 1>, 8, 4, 3>::layer_count == 3 + 3 * 2 + 3);
 }
 
+// Compilers bound how long a constant may take to compute, and these take long.
+template <class Net>
+constexpr bool trains_in_micro_batches() {
+  return TrainingWorkspace<typename Net::On, typename Net::InputShape>::micro_batch >= 8 &&
+         Workspace<typename Net::On, typename Net::InputShape>::micro_batch >= 1;
+}
+TEST_CASE("Deep networks are laid out in memory at compile time") {
+  static_assert(trains_in_micro_batches<applications::ResNet<>>());
+  static_assert(trains_in_micro_batches<applications::ResNet<Input<32, 32, 3>, 56>>());
+  static_assert(trains_in_micro_batches<applications::MobileNet<>>());
+}
+
 TEST_CASE("MobileNet") {
   using Net = applications::MobileNet<>;
   static_assert(Net::layer_count == 3 + 5 * 6 + 3);

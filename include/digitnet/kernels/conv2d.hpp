@@ -83,8 +83,9 @@ constexpr WinogradConvolution winograd_input(const Conv2DExtents& e) {
 constexpr std::size_t winograd_frame(const WinogradConvolution& c) {
   return round_up(c.frame.size(), alignment_elements);
 }
-constexpr std::size_t winograd_scratch(const WinogradConvolution& c) {
-  return winograd_frame(c) + c.tiles.scratch();
+template <WinogradConvolution C>
+constexpr std::size_t winograd_scratch() {
+  return winograd_frame(C) + WinogradLayout<C.tiles>::scratch;
 }
 // The output's gradient, with zeros beyond it up to the end of the tiles.
 constexpr Frame winograd_gradient_frame(const WinogradConvolution& c) {
@@ -131,8 +132,8 @@ template <Conv2DExtents E>
 inline constexpr std::size_t scratch_of_conv2d = [] {
   std::size_t most = std::max(E.frame().size(), conv2d_input_gradient_scratch<E>());
   if constexpr (forward_outputs(E) > 0)
-    most = std::max(most, winograd_scratch(winograd_forward(E, forward_outputs(E))));
-  if constexpr (input_outputs(E) > 0) most = std::max(most, winograd_scratch(winograd_input(E)));
+    most = std::max(most, winograd_scratch<winograd_forward(E, forward_outputs(E))>());
+  if constexpr (input_outputs(E) > 0) most = std::max(most, winograd_scratch<winograd_input(E)>());
   if constexpr (weights_outputs(E) > 0) {
     constexpr WinogradConvolution c = winograd_forward(E, weights_outputs(E));
     most = std::max(

@@ -135,8 +135,9 @@ template <ConvPoolExtents E>
 inline constexpr std::size_t scratch_of_conv_pool = [] {
   const std::size_t gradients =
       E.is_shallow() ? 0 : round_up(E.conv.kernel_rows() * E.conv.filters, alignment_elements);
-  const std::size_t winograd = E.uses_winograd() ? E.winograd().scratch() : 0;
   const std::size_t frame = detail::conv_pool_frame<E>();
+  std::size_t winograd = 0;
+  if constexpr (E.uses_winograd()) winograd = WinogradLayout<E.winograd()>::scratch;
   return frame + std::max(frame + gradients, winograd);
 }();
 

@@ -29,40 +29,57 @@ struct WinogradExtents {
   constexpr std::size_t filter_stride() const { return round_up(filters, alignment_elements); }
   /// Elements of the transformed kernel.
   constexpr std::size_t weights() const { return points() * channels * filters; }
-  /// Tiles in a line of the products: no more than a register tile has rows, with enough sums to hide the
-  /// multiplications' latency, and as many as make a tile cost least.
-  constexpr std::size_t product_rows() const {
-    constexpr std::size_t fewest = 4, sums = 16;
-    const std::size_t widest = detail::line_tile<DefaultArch, float>(fewest, filters).vectors;
-    std::size_t best = fewest, best_cost = 0;
-    for (std::size_t rows = fewest; rows <= std::max(sums / widest, std::size_t{6}); ++rows) {
-      const detail::TileShape shape = detail::line_tile<DefaultArch, float>(rows, filters);
-      if (shape.rows < rows || shape.vectors < widest) continue;
-      const std::size_t cost = detail::line_cost<DefaultArch, float>(shape, rows, filters);
-      if (best_cost > 0 && cost * best >= best_cost * rows) continue;
-      best = rows;
-      best_cost = cost;
-    }
-    return best;
+};
+
+namespace detail {
+
+// Tiles in a line of the products: no more than a register tile has rows, with enough sums to hide the
+// multiplications' latency, and as many as make a tile cost least.
+constexpr std::size_t winograd_product_rows(std::size_t filters) {
+  constexpr std::size_t fewest = 4, sums = 16;
+  const std::size_t widest = line_tile<DefaultArch, float>(fewest, filters).vectors;
+  std::size_t best = fewest, best_cost = 0;
+  for (std::size_t rows = fewest; rows <= std::max(sums / widest, std::size_t{6}); ++rows) {
+    const TileShape shape = line_tile<DefaultArch, float>(rows, filters);
+    if (shape.rows < rows || shape.vectors < widest) continue;
+    const std::size_t cost = line_cost<DefaultArch, float>(shape, rows, filters);
+    if (best_cost > 0 && cost * best >= best_cost * rows) continue;
+    best = rows;
+    best_cost = cost;
   }
+  return best;
+}
+
+// Computed once: where a search stands in a function, some compilers do it again each time the kernel runs.
+template <std::size_t filters>
+inline constexpr std::size_t product_rows_of = winograd_product_rows(filters);
+
+}  // namespace detail
+
+/// How tiles are taken together, and where their transforms lie in scratch.
+template <WinogradExtents E>
+struct WinogradLayout {
+  /// Tiles in a line of the products.
+  static constexpr std::size_t rows = detail::product_rows_of<E.filters>;
   /// Tiles, of one image or several, that are transformed and multiplied together: what stays in the
   /// second-level cache, and enough for each load of the kernel.
-  constexpr std::size_t block() const {
-    const std::size_t room = (outputs == 2 ? 48 : 64) * 1024, fewest = 24;  // elements; tiles
-    const std::size_t fit = room / (points() * (channel_stride() + filter_stride()));
-    const std::size_t rows = product_rows();
+  static constexpr std::size_t block = [] {
+    constexpr std::size_t room = (E.outputs == 2 ? 48 : 64) * 1024, fewest = 24;  // elements; tiles
+    constexpr std::size_t fit = room / (E.points() * (E.channel_stride() + E.filter_stride()));
     return std::max(fit, fewest) / rows * rows;
-  }
-  /// Elements between the points of patches and of products: not a power of two, for then all points of a
-  /// tile would fall into the same lines of the first-level cache.
-  constexpr std::size_t patch_points() const { return apart(block() * channel_stride()); }
-  constexpr std::size_t product_points() const { return apart(block() * filter_stride()); }
-  constexpr std::size_t scratch() const { return points() * (patch_points() + product_points()); }
+  }();
 
  private:
   static constexpr std::size_t apart(std::size_t elements) {
     return elements / alignment_elements % 2 == 0 ? elements + alignment_elements : elements;
   }
+
+ public:
+  /// Elements between the points of patches and of products: not a power of two, for then all points of a
+  /// tile would fall into the same lines of the first-level cache.
+  static constexpr std::size_t patch_points = apart(block * E.channel_stride());
+  static constexpr std::size_t product_points = apart(block * E.filter_stride());
+  static constexpr std::size_t scratch = E.points() * (patch_points + product_points);
 };
 
 namespace detail {
@@ -113,7 +130,7 @@ template <WinogradExtents E, class Arch, class T>
           return simd::read<Arch>(patch + (y * E.image_width + x) * E.channels + channel);
         },
         [&](std::size_t y, std::size_t x, const auto& v) __attribute__((always_inline)) {
-          simd::write<Arch>(to + (y * E.side() + x) * E.patch_points() + channel, v);
+          simd::write<Arch>(to + (y * E.side() + x) * WinogradLayout<E>::patch_points + channel, v);
         });
 }
 
@@ -139,18 +156,18 @@ template <WinogradExtents E, class Arch = DefaultArch, class T, class ImageOf, c
 void winograd(std::size_t samples, const ImageOf& image_of, const T* weights, T* scratch,
               const Store& store) {
   using Vector = simd::Vector<T, Arch>;
-  constexpr std::size_t block = E.block(), rows = E.product_rows();
+  constexpr std::size_t block = WinogradLayout<E>::block, rows = WinogradLayout<E>::rows;
   constexpr auto walk = walk_of<Walk{.length = E.channels}>();
   T* const patches = scratch;
-  T* const products = scratch + E.points() * E.patch_points();
+  T* const products = scratch + E.points() * WinogradLayout<E>::patch_points;
   const std::size_t tiles = samples * E.tiles();
   const T* image = nullptr;
   for (std::size_t first = 0; first < tiles; first += block) {
     const std::size_t count = std::min(block, tiles - first);
     detail::winograd_patches<E, Arch>(first, count, image_of, image, patches);
     for (std::size_t point = 0; point < E.points(); ++point) {
-      const T* const a = patches + point * E.patch_points();
-      T* const c = products + point * E.product_points();
+      const T* const a = patches + point * WinogradLayout<E>::patch_points;
+      T* const c = products + point * WinogradLayout<E>::product_points;
       // Rows beyond `count`, up to the end of a register tile, are computed in vain.
       line_gemm<Lines{rows, E.channel_stride(), E.filter_stride()}, E.filters, Arch>(
           (count + rows - 1) / rows, walk,
@@ -166,7 +183,7 @@ void winograd(std::size_t samples, const ImageOf& image_of, const T* weights, T*
             [](const auto& points, auto& y)
                 __attribute__((always_inline)) { WinogradTransform<E.outputs>::outputs(points, y); },
             [&](std::size_t y, std::size_t x) __attribute__((always_inline)) {
-              return simd::read<Arch>(from + (y * E.side() + x) * E.product_points());
+              return simd::read<Arch>(from + (y * E.side() + x) * WinogradLayout<E>::product_points);
             },
             [&](std::size_t y, std::size_t x, const Vector& v)
                 __attribute__((always_inline)) { outputs[y * E.outputs + x] = v; });
@@ -178,7 +195,7 @@ void winograd(std::size_t samples, const ImageOf& image_of, const T* weights, T*
 /// Elements of scratch that winograd_weight_gradients needs.
 template <WinogradExtents E>
 constexpr std::size_t winograd_gradients_scratch() {
-  return E.scratch() + round_up(E.weights(), alignment_elements);
+  return WinogradLayout<E>::scratch + round_up(E.weights(), alignment_elements);
 }
 
 /// d_kernel += the gradient of a kernel (3, 3, channels, filters), of all samples: G^T of the sums over all
@@ -189,10 +206,11 @@ template <WinogradExtents E, class Arch = DefaultArch, class T, class ImageOf, c
 void winograd_weight_gradients(std::size_t samples, const ImageOf& image_of, const GradientOf& gradient_of,
                                T* d_kernel, T* scratch) {
   using Vector = simd::Vector<T, Arch>;
-  constexpr std::size_t block = E.block(), width = simd::width<T, Arch>, size = E.channels * E.filters;
+  constexpr std::size_t block = WinogradLayout<E>::block, width = simd::width<T, Arch>,
+                        size = E.channels * E.filters;
   T* const patches = scratch;
-  T* const gradients = patches + E.points() * E.patch_points();
-  T* const sums = gradients + E.points() * E.product_points();
+  T* const gradients = patches + E.points() * WinogradLayout<E>::patch_points;
+  T* const sums = gradients + E.points() * WinogradLayout<E>::product_points;
   std::fill_n(sums, E.weights(), T{0});
   const std::size_t tiles = samples * E.tiles();
   const T *image = nullptr, *gradient = nullptr;
@@ -215,16 +233,17 @@ void winograd_weight_gradients(std::size_t samples, const ImageOf& image_of, con
               return simd::read<Arch>(from + (y * line + x) * E.filters + filter);
             },
             [&](std::size_t y, std::size_t x, const Vector& v) __attribute__((always_inline)) {
-              simd::write<Arch>(gradients + (y * E.side() + x) * E.product_points() + i * E.filters + filter,
-                                v);
+              simd::write<Arch>(
+                  gradients + (y * E.side() + x) * WinogradLayout<E>::product_points + i * E.filters + filter,
+                  v);
             });
     }
     const Walk walk{.length = count, .step = E.channel_stride()};
     for (std::size_t point = 0; point < E.points(); ++point) {
-      const T* const a = patches + point * E.patch_points();
+      const T* const a = patches + point * WinogradLayout<E>::patch_points;
       T* const c = sums + point * size;
       line_gemm<Lines{E.channels, 1, E.filters}, E.filters, Arch, Result::add>(
-          1, walk, [a](std::size_t) { return a; }, gradients + point * E.product_points(),
+          1, walk, [a](std::size_t) { return a; }, gradients + point * WinogradLayout<E>::product_points,
           static_cast<const T*>(nullptr), [c](std::size_t) { return c; });
     }
   }

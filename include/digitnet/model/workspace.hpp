@@ -26,12 +26,28 @@ class Workspace {
   static constexpr std::size_t bytes(std::size_t samples) {
     return lasting_bytes(samples) + On::template scratch_bytes<T>(samples);
   }
+
+ private:
+  // Each number of bytes is a constant of its own, and more samples never need fewer: compilers bound how
+  // long one constant may take to compute, and a deep network's memory takes long.
+  template <std::size_t samples>
+  static constexpr bool fits = bytes(samples) <= cache_budget_bytes;
+  template <std::size_t fitting, std::size_t too_many>
+  static constexpr std::size_t most_between() {
+    if constexpr (fitting + 1 == too_many) {
+      return fitting;
+    } else {
+      constexpr std::size_t middle = (fitting + too_many) / 2;
+      if constexpr (fits<middle>)
+        return most_between<middle, too_many>();
+      else
+        return most_between<fitting, middle>();
+    }
+  }
+
+ public:
   /// The largest number of samples whose activations stay in the cache budget, but not less than `fewest`.
-  static constexpr std::size_t micro_batch = [] {
-    std::size_t samples = largest_micro_batch;
-    while (samples > fewest && bytes(samples) > cache_budget_bytes) --samples;
-    return samples;
-  }();
+  static constexpr std::size_t micro_batch = most_between<fewest, largest_micro_batch + 1>();
 
   /// Makes room; a workspace that has room already stays as it is.
   void reserve() {
