@@ -1,9 +1,4 @@
-#include <sys/resource.h>
-#include <sys/wait.h>
-
-#include <csignal>
 #include <digitnet/core/arena.hpp>
-#include <digitnet/core/atomic_file.hpp>
 #include <digitnet/core/blas.hpp>
 #include <digitnet/core/fixed_string.hpp>
 #include <digitnet/core/random.hpp>
@@ -170,54 +165,4 @@ TEST_CASE("labels beyond the last class and rows of a wrong length are refused")
   CHECK_ERROR("The model has 4 outputs, but the targets have 3 numbers each", Targets(rows).check(4));
   rows(0, 1) = std::nanf("");
   CHECK_ERROR("Target 0 is not finite", Targets(rows).check(3));
-}
-
-TEST_CASE("an atomic file appears whole or not at all") {
-  const support::Folder folder;
-  {
-    AtomicFile file(folder / "a");
-    file.write("lost", 4);
-  }
-  CHECK(folder.files().empty());
-  {
-    AtomicFile file(folder / "a");
-    file.write("one ", 4);
-    file.write("two", 3);
-    file.commit();
-  }
-  CHECK(support::read_file(folder / "a") == "one two");
-  CHECK(folder.files().size() == 1);
-  {
-    AtomicFile file(folder / "a");
-    file.write("other", 5);
-  }
-  CHECK(support::read_file(folder / "a") == "one two");
-  CHECK_ERROR("No such file or directory", AtomicFile(folder / "missing/file"));
-}
-
-TEST_CASE("a full disk is reported and leaves nothing") {
-  if (::access("/dev/full", W_OK) != 0) return;
-  const support::Folder folder;
-  // A file cannot grow beyond the limit that this child process sets itself.
-  const std::string path = folder / "big";
-  const ::pid_t child = ::fork();
-  if (child == 0) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    const struct rlimit limit { 1000, 1000 };
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-    int status = 1;
-    try {
-      AtomicFile file(path);
-      const std::string bytes(5000, 'x');
-      file.write(bytes.data(), bytes.size());
-    } catch (const Error& error) {
-      status =
-          support::contains(error.what(), "File too large") && support::contains(error.what(), path) ? 0 : 2;
-    }
-    ::_exit(status);
-  }
-  int status = -1;
-  ::waitpid(child, &status, 0);
-  CHECK(status == 0);
-  CHECK(folder.files().empty());
 }

@@ -58,7 +58,7 @@ TEST_CASE("bad files are refused, each in its own words") {
   const Folder folder;
   const std::string path = folder / "file";
   const auto read = [&] { read_idx<std::uint8_t, 2>(path); };
-  CHECK_ERROR("cannot be read: No such file", read());
+  CHECK_ERROR("cannot be opened: No such file", read());
   write_file(path, "");
   CHECK_ERROR("is empty", read());
   CHECK_ERROR("is not a file", (read_idx<std::uint8_t, 1>(folder.path())));

@@ -13,19 +13,26 @@
 #include <utility>
 
 #include "digitnet/core/error.hpp"
+#include "digitnet/core/open_file.hpp"
 
 namespace digitnet {
 
-/// A file that replaces `path` when `commit` is called; without that, nothing of it stays. Every failure
-/// throws an Error that names the path and the reason.
+/// A file that replaces `path` when `commit` is called; without that, nothing of it stays. As with `cp`,
+/// symbolic links are followed, a file that is replaced keeps its mode (and its owner, where that is
+/// allowed), and one that may not be written is not replaced; folders, devices, FIFOs and sockets are
+/// refused. Every failure throws an Error that names the path and the reason.
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path) : path_(std::move(path)) {
+    look_at_what_is_there();
 #ifdef O_TMPFILE
     // Without a name as long as it is not whole: a process that is killed leaves nothing behind.
     if (::access("/proc/self/fd", X_OK) == 0)  // where it gets its name
       descriptor_ = ::open(folder().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
-    if (descriptor_ >= 0) return;
+    if (descriptor_ >= 0) {
+      keep_mode();
+      return;
+    }
 #endif
     temporary_ = path_ + ".XXXXXX";
     descriptor_ = ::mkstemp(temporary_.data());
@@ -36,6 +43,7 @@ class AtomicFile {
     const mode_t mask = ::umask(0);
     ::umask(mask);
     ::fchmod(descriptor_, 0666 & ~mask);  // what a file that was opened directly would have
+    keep_mode();
   }
   ~AtomicFile() { discard(); }
   AtomicFile(const AtomicFile&) = delete;
@@ -66,6 +74,35 @@ class AtomicFile {
   }
 
  private:
+  // Refuses what must not be replaced, and makes `path_` the file itself, not a link to it.
+  void look_at_what_is_there() {
+    struct ::stat status {};
+    if (::lstat(path_.c_str(), &status) != 0) {
+      if (errno != ENOENT || path_.empty() || path_.back() == '/') fail_with("cannot be written");
+      return;
+    }
+    if (S_ISLNK(status.st_mode)) {
+      if (::stat(path_.c_str(), &status) != 0) fail_with("is a symbolic link that leads nowhere");
+      if (S_ISREG(status.st_mode)) {
+        char* const target = ::realpath(path_.c_str(), nullptr);
+        if (!target) fail_with("cannot be written");
+        path_ = target;
+        std::free(target);
+      }
+    }
+    if (const char* const kind = detail::kind_of_file(status.st_mode))
+      fail(path_ + " cannot be written: it is not a file, but " + kind);
+    if (::faccessat(AT_FDCWD, path_.c_str(), W_OK, AT_EACCESS) != 0) fail_with("cannot be written");
+    replaced_ = status;
+    replaces_ = true;
+  }
+  void keep_mode() {
+    if (!replaces_) return;
+    // A mode's special bits are for its owner and group alone.
+    const bool same_owner = ::fchown(descriptor_, replaced_.st_uid, replaced_.st_gid) == 0;
+    if (::fchmod(descriptor_, replaced_.st_mode & (same_owner ? 07777 : 0777)) != 0)
+      fail_with("cannot be written with the mode that it has");
+  }
   [[noreturn]] void fail_with(const char* what) {
     const std::string reason = std::strerror(errno);
     discard();
@@ -92,7 +129,9 @@ class AtomicFile {
   }
 
   std::string path_;
-  std::string temporary_;
+  std::string temporary_{};
+  struct ::stat replaced_ {};
+  bool replaces_ = false;
   int descriptor_ = -1;
 };
 

@@ -3,7 +3,6 @@
 // The format (http://yann.lecun.com/exdb/mnist): two zero bytes, the element type, the rank, one big-endian
 // 32-bit extent an axis, then the elements, big-endian, row-major.
 #pragma once
-#include <sys/stat.h>
 #include <zlib.h>
 
 #include <array>
@@ -19,6 +18,7 @@
 
 #include "digitnet/core/atomic_file.hpp"
 #include "digitnet/core/error.hpp"
+#include "digitnet/core/open_file.hpp"
 #include "digitnet/core/tensor.hpp"
 
 namespace digitnet {
@@ -59,13 +59,12 @@ inline std::string idx_type_name(int code) {
 class IdxReader {
  public:
   explicit IdxReader(const std::string& path) : path_(path) {
-    struct stat status {};
-    if (::stat(path_.c_str(), &status) != 0) fail(path_ + " cannot be read: " + std::strerror(errno));
-    if (!S_ISREG(status.st_mode)) fail(path_ + " is not a file");
-    file_size_ = static_cast<std::uintmax_t>(status.st_size);
+    InputFile file(path_);
+    file_size_ = file.size();
     if (file_size_ == 0) fail(path_ + " is empty, but an IDX file has at least 8 bytes: get it again");
-    file_.reset(gzopen(path_.c_str(), "rb"));
-    if (!file_) fail(path_ + " cannot be read: " + std::strerror(errno));
+    file_.reset(gzdopen(file.descriptor(), "rb"));
+    if (!file_) fail(path_ + " cannot be read: zlib has no memory");
+    file.release();  // zlib closes it
   }
 
   /// Throws unless all `size` bytes are there.
@@ -91,8 +90,10 @@ class IdxReader {
     if (got < 0) fail_corrupt();
     check_stream();
   }
-  /// Bytes that the file can hold at most, unpacked: deflate packs 1032 to 1 at best.
-  std::uintmax_t most_bytes() { return gzdirect(file_.get()) ? file_size_ : file_size_ * 1032; }
+  bool is_packed() { return gzdirect(file_.get()) == 0; }
+  /// Bytes that it may hold, unpacked: deflate packs 1000 to 1 at best, pictures 2 to 10 to 1. A small file
+  /// shall not take all memory.
+  std::uintmax_t most_bytes() { return is_packed() ? (60u << 20) + 4 * file_size_ : file_size_; }
 
  private:
   struct Close {
@@ -168,6 +169,10 @@ xt::xtensor<T, Rank> read_idx(const std::string& path) {
     else
       bytes *= extents[axis];
   }
+  if (bytes > most && reader.is_packed())
+    fail(
+        name +
+        " claims more than 60 MiB and four times the file's size: its header is damaged, or gunzip it first");
   if (bytes > most)
     fail(name +
          " claims more elements than a file of its size can hold: its header is damaged or it is truncated, "
