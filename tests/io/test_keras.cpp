@@ -348,12 +348,13 @@ TEST_CASE("attributes longer than HDF5 allows are cut as Keras does, and put tog
   for (int i = 0; i < 9001; ++i) words.push_back("layer_with_a_long_name_" + std::to_string(i));
   file.root().put_words("short", {"a", "bcd"});
   file.root().put_words("long", words);
-  CHECK(!file.root().has_attribute("long"));
-  CHECK(file.root().has_attribute("long3"));
-  CHECK(file.root().long_words("long") == words);
-  CHECK(file.root().words("short") == std::vector<std::string>{"a", "bcd"});
   file.root().put_word("text", std::string(100000, 'x') + "\xc3\xa9");
-  CHECK(file.root().words("text").front().size() == 100002);
+  const hdf5::ReadFile read(file.bytes(), "file");
+  CHECK(!read.root().has_attribute("long"));
+  CHECK(read.root().has_attribute("long3"));
+  CHECK(read.root().long_words("long") == words);
+  CHECK(read.root().words("short") == std::vector<std::string>{"a", "bcd"});
+  CHECK(read.root().words("text").front().size() == 100002);
 }
 
 TEST_CASE("a compiled model: loss, optimizer and its weights, in Keras' order") {
@@ -362,7 +363,7 @@ TEST_CASE("a compiled model: loss, optimizer and its weights, in Keras' order") 
   Trainer trainer{model, Adam{.learning_rate = 0.002f, .clipnorm = 1}, CategoricalCrossentropy{}};
   trainer.fit(synthetic_digits(64, Seed{1}), {.verbose = Verbose::silent});
   save_keras(trainer, folder / "a.h5");
-  const hdf5::File file(read_file(folder / "a.h5"), "a.h5");
+  const hdf5::ReadFile file(read_file(folder / "a.h5"), "a.h5");
   const auto config = keras::Json::parse(file.root().words("training_config").front());
   CHECK(config["loss"] == "categorical_crossentropy");
   CHECK(config["optimizer_config"]["class_name"] == "Adam");

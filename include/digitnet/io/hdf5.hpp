@@ -1,6 +1,6 @@
-// The part of HDF5 that model files need, as values that close themselves: groups, attributes of words,
-// arrays of float32 or whole numbers. Files are built and read in memory, so that they appear whole or not at
-// all, and may lie in archives. Needs the HDF5 C library.
+// HDF5 files as Keras writes them, written with HDF5's library: groups, attributes of words, arrays of
+// float32 or whole numbers. Files are built in memory, so that they appear whole or not at all, and may lie
+// in archives. (They are read without the library: see hdf5_read.hpp.) Needs the HDF5 C library.
 #pragma once
 #include <hdf5.h>
 
@@ -57,13 +57,7 @@ class Quiet {
   void* data_ = nullptr;
 };
 
-/// What an array is: its extents, and whether its numbers are float32.
-struct ArrayInfo {
-  std::vector<std::size_t> shape;
-  std::string type;  ///< "float32", "float64", "int64", ...
-};
-
-/// A group of an open file; the file itself is its root group.
+/// A group of a new file; the file itself is its root group.
 class Group {
  public:
   explicit Group(Handle handle, std::string path) : handle_(std::move(handle)), path_(std::move(path)) {}
@@ -90,58 +84,6 @@ class Group {
     return Group(Handle(H5Gcreate2(handle_, name.c_str(), parents, H5P_DEFAULT, H5P_DEFAULT), H5Gclose,
                         "make the group " + path_ + "/" + name),
                  path_ + "/" + name);
-  }
-  /// The names in it, sorted.
-  std::vector<std::string> names() const {
-    std::vector<std::string> result;
-    H5Literate(
-        handle_, H5_INDEX_NAME, H5_ITER_INC, nullptr,
-        [](hid_t, const char* name, const H5L_info_t*, void* list) -> herr_t {
-          static_cast<std::vector<std::string>*>(list)->emplace_back(name);
-          return 0;
-        },
-        &result);
-    return result;
-  }
-
-  bool has_attribute(const std::string& name) const { return H5Aexists(handle_, name.c_str()) > 0; }
-  /// A word, or a list of words, of fixed or variable length.
-  std::vector<std::string> words(const std::string& name) const {
-    const std::string what = "read the attribute " + name + " of " + path_;
-    const Handle attribute(H5Aopen(handle_, name.c_str(), H5P_DEFAULT), H5Aclose, what);
-    const Handle type(H5Aget_type(attribute), H5Tclose, what), space(H5Aget_space(attribute), H5Sclose, what);
-    const hssize_t points = H5Sget_simple_extent_npoints(space);
-    if (points <= 0) return {};
-    const auto count = static_cast<std::size_t>(points);
-    if (H5Tget_class(type) != H5T_STRING)
-      fail("The attribute " + name + " of " + path_ + " must be a text, but is something else");
-    std::vector<std::string> result;
-    if (H5Tis_variable_str(type) > 0) {
-      const Handle memory(H5Tcopy(H5T_C_S1), H5Tclose, what);
-      H5Tset_size(memory, H5T_VARIABLE);
-      H5Tset_cset(memory, H5Tget_cset(type));
-      std::vector<char*> pointers(count, nullptr);
-      if (H5Aread(attribute, memory, pointers.data()) < 0) fail("HDF5 cannot " + what);
-      for (const char* const text : pointers) result.emplace_back(text ? text : "");
-      H5Dvlen_reclaim(memory, space, H5P_DEFAULT, pointers.data());
-    } else {
-      const std::size_t size = H5Tget_size(type);
-      std::vector<char> bytes(count * size);
-      if (H5Aread(attribute, type, bytes.data()) < 0) fail("HDF5 cannot " + what);
-      for (std::size_t i = 0; i < count; ++i)
-        result.emplace_back(bytes.data() + i * size, ::strnlen(bytes.data() + i * size, size));
-    }
-    return result;
-  }
-  /// Keras' lists that are too long for one attribute are cut: "name0", "name1", ...
-  std::vector<std::string> long_words(const std::string& name) const {
-    if (has_attribute(name)) return words(name);
-    std::vector<std::string> result;
-    for (int part = 0; has_attribute(name + std::to_string(part)); ++part) {
-      const auto more = words(name + std::to_string(part));
-      result.insert(result.end(), more.begin(), more.end());
-    }
-    return result;
   }
   /// A text of any length.
   void put_word(const std::string& name, const std::string& text) const {
@@ -178,30 +120,6 @@ class Group {
     }
   }
 
-  ArrayInfo info(const std::string& name) const {
-    const std::string what = "read the array " + path_ + "/" + name;
-    const Handle array(H5Dopen2(handle_, name.c_str(), H5P_DEFAULT), H5Dclose, what);
-    const Handle type(H5Dget_type(array), H5Tclose, what), space(H5Dget_space(array), H5Sclose, what);
-    const int rank = H5Sget_simple_extent_ndims(space);
-    std::vector<hsize_t> extents(static_cast<std::size_t>(std::max(rank, 0)));
-    H5Sget_simple_extent_dims(space, extents.data(), nullptr);
-    const H5T_class_t kind = H5Tget_class(type);
-    const std::string bits = std::to_string(8 * H5Tget_size(type));
-    return {{extents.begin(), extents.end()},
-            kind == H5T_FLOAT     ? "float" + bits
-            : kind == H5T_INTEGER ? (H5Tget_sign(type) == H5T_SGN_NONE ? "uint" : "int") + bits
-                                  : "something else"};
-  }
-  std::vector<float> floats(const std::string& name) const {
-    const std::string what = "read the array " + path_ + "/" + name;
-    std::size_t size = 1;
-    for (const std::size_t extent : info(name).shape) size *= extent;
-    const Handle array(H5Dopen2(handle_, name.c_str(), H5P_DEFAULT), H5Dclose, what);
-    std::vector<float> values(size);
-    if (size > 0 && H5Dread(array, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
-      fail("HDF5 cannot " + what + ": is the file damaged?");
-    return values;
-  }
   void put_floats(const std::string& name, const std::vector<std::size_t>& shape,
                   std::span<const float> values) const {
     put_array(name, shape, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, values.data());
@@ -244,13 +162,12 @@ class Group {
   std::string path_;
 };
 
-/// A file in memory.
+/// A new file in memory.
 class File {
  public:
-  /// A new one.
-  File() : File(create(), "the new file") {}
-  /// One that exists; `name` is for messages. Throws an Error if the bytes are no HDF5 file.
-  File(std::span<const std::byte> bytes, const std::string& name) : File(open(bytes, name), name) {}
+  File()
+      : file_(create()),
+        root_(Handle(H5Gopen2(file_, "/", H5P_DEFAULT), H5Gclose, "open the new file"), "the new file") {}
 
   const Group& root() const { return root_; }
   /// The file's bytes.
@@ -264,58 +181,16 @@ class File {
   }
 
  private:
-  File(Handle file, const std::string& name)
-      : file_(std::move(file)),
-        root_(Handle(H5Gopen2(file_, "/", H5P_DEFAULT), H5Gclose, "open " + name), name) {}
   static Handle memory() {
     Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "make a property list");
     H5Pset_fapl_core(access, 1 << 20, 0);
+    // The oldest layout, as Keras writes it, whichever the library prefers.
+    H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST);
     return access;
   }
   static Handle create() {
     return Handle(H5Fcreate(unused_name().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, memory()), H5Fclose,
                   "make a file");
-  }
-  static Handle open(std::span<const std::byte> bytes, const std::string& name) {
-    static constexpr unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
-    if (bytes.size() < 8 || std::memcmp(bytes.data(), signature, 8) != 0)
-      fail(name + " is no HDF5 file: it does not begin with HDF5's signature");
-    check_heaps(bytes, name);
-    const Quiet quiet;
-    const Handle access = memory();
-    // The library copies the bytes.
-    if (H5Pset_file_image(access, const_cast<std::byte*>(bytes.data()), bytes.size()) < 0)
-      fail("HDF5 cannot take " + name);
-    const hid_t file = H5Fopen(unused_name().c_str(), H5F_ACC_RDONLY, access);
-    if (file < 0) fail(name + " is a damaged HDF5 file: it may be cut off");
-    return Handle(file, H5Fclose, "open " + name);
-  }
-  // Texts lie in heaps, which the library (1.10) walks without end if an object claims to have no size; the
-  // layout is in the HDF5 File Format Specification, III.E.
-  static void check_heaps(std::span<const std::byte> bytes, const std::string& name) {
-    static constexpr char signature[8] = {'G', 'C', 'O', 'L', 1, 0, 0, 0};
-    const auto number = [&](std::size_t at, std::size_t size) {
-      std::uint64_t value = 0;
-      std::memcpy(&value, bytes.data() + at, size);
-      return value;
-    };
-    const std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    const std::string_view begin(signature, sizeof signature);
-    for (std::size_t heap = all.find(begin); heap != std::string_view::npos;
-         heap = all.find(begin, heap + 1)) {
-      const auto damaged = [&] {
-        fail(name + " is a damaged HDF5 file: its texts at byte " + std::to_string(heap) + " are broken");
-      };
-      if (heap + 16 > bytes.size()) damaged();
-      const std::uint64_t size = number(heap + 8, 8);
-      if (size < 16 || size > bytes.size() - heap) damaged();
-      for (std::size_t at = heap + 16; at + 16 <= heap + size;) {
-        const bool is_free = number(at, 2) == 0;
-        const std::uint64_t length = number(at + 8, 8), room = heap + size - at;
-        if (is_free ? length < 16 || length > room : length > room - 16) damaged();
-        at += is_free ? length : 16 + (length + 7) / 8 * 8;
-      }
-    }
   }
   // The library wants a name even in memory, which no file may have.
   static std::string unused_name() {

@@ -15,6 +15,7 @@
 #include "digitnet/core/read_file.hpp"
 #include "digitnet/io/differences.hpp"
 #include "digitnet/io/hdf5.hpp"
+#include "digitnet/io/hdf5_read.hpp"
 #include "digitnet/io/keras_optimizer.hpp"
 #include "digitnet/io/keras_read_config.hpp"
 #include "digitnet/io/keras_write_config.hpp"
@@ -41,17 +42,17 @@ struct OpenFile {
 
 namespace detail {
 
-inline FileArray array_in(std::shared_ptr<hdf5::File> file, const std::string& group,
+inline FileArray array_in(std::shared_ptr<hdf5::ReadFile> file, const std::string& group,
                           const std::string& name) {
   const std::string place = group + "/" + name;
   return {place, file->root().info(place), [file, place] { return file->root().floats(place); }};
 }
 
 // Keras' .h5: groups named by the outermost layers, each with its weights in order, those that train first.
-inline std::vector<std::vector<FileArray>> grouped_arrays(const std::shared_ptr<hdf5::File>& file,
+inline std::vector<std::vector<FileArray>> grouped_arrays(const std::shared_ptr<hdf5::ReadFile>& file,
                                                           const std::string& root, const FileModel& model,
                                                           bool by_order, const std::string& path) {
-  const hdf5::Group top = root.empty() ? file->root().group(".") : file->root().group(root);
+  const hdf5::ReadGroup top = root.empty() ? file->root().group(".") : file->root().group(root);
   std::vector<std::pair<std::string, std::vector<std::string>>> groups;  // those that have weights
   for (const std::string& name : top.long_words("layer_names")) {
     if (!top.has(name)) fail(path + " names the layer " + name + ", but has no group for it: it is damaged");
@@ -98,7 +99,7 @@ inline std::vector<std::vector<FileArray>> grouped_arrays(const std::shared_ptr<
 }
 
 // Keras 3's store: layers/conv2d_1/vars/0, named by class and order.
-inline std::vector<std::vector<FileArray>> stored_arrays(const std::shared_ptr<hdf5::File>& file,
+inline std::vector<std::vector<FileArray>> stored_arrays(const std::shared_ptr<hdf5::ReadFile>& file,
                                                          const FileModel& model) {
   std::vector<std::vector<FileArray>> result;
   for (const FileLayer& layer : model.layers) {
@@ -127,18 +128,18 @@ inline Json parse(const std::string& text, const std::string& what) {
 }
 
 inline OpenFile open(const std::string& path) {
-  const std::vector<std::byte> bytes = read_file(path);
+  std::vector<std::byte> bytes = read_file(path);
   static constexpr char zip_signature[] = {'P', 'K', 3, 4};
   if (bytes.size() >= 4 && std::memcmp(bytes.data(), zip_signature, 4) == 0) {
     const auto config = zip::read(bytes, path, "config.json");
-    const auto weights = zip::read(bytes, path, "model.weights.h5");
-    auto file = std::make_shared<hdf5::File>(weights, path + ":model.weights.h5");
+    auto file = std::make_shared<hdf5::ReadFile>(zip::read(bytes, path, "model.weights.h5"),
+                                                 path + ":model.weights.h5");
     return {read_config(
                 parse({reinterpret_cast<const char*>(config.data()), config.size()}, path + ":config.json")),
             [file](const FileModel& model) { return stored_arrays(file, model); }};
   }
-  auto file = std::make_shared<hdf5::File>(bytes, path);
-  const hdf5::Group& root = file->root();
+  auto file = std::make_shared<hdf5::ReadFile>(std::move(bytes), path);
+  const hdf5::ReadGroup& root = file->root();
   if (root.has_attribute("model_config")) {
     const auto config = root.words("model_config");
     if (config.size() != 1 || !root.has("model_weights"))
