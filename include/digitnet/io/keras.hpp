@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -16,10 +17,12 @@
 #include "digitnet/io/differences.hpp"
 #include "digitnet/io/hdf5.hpp"
 #include "digitnet/io/hdf5_read.hpp"
+#include "digitnet/io/keras_json.hpp"
 #include "digitnet/io/keras_optimizer.hpp"
 #include "digitnet/io/keras_read_config.hpp"
 #include "digitnet/io/keras_write_config.hpp"
 #include "digitnet/io/zip.hpp"
+#include "digitnet/io/zip_read.hpp"
 #include "digitnet/model/describe.hpp"
 
 namespace digitnet {
@@ -54,12 +57,18 @@ inline std::vector<std::vector<FileArray>> grouped_arrays(const std::shared_ptr<
                                                           bool by_order, const std::string& path) {
   const hdf5::ReadGroup top = root.empty() ? file->root().group(".") : file->root().group(root);
   std::vector<std::pair<std::string, std::vector<std::string>>> groups;  // those that have weights
+  std::set<std::string> names;
   for (const std::string& name : top.long_words("layer_names")) {
+    if (!names.insert(name).second) fail(path + " names the layer " + name + " twice: it is damaged");
     if (!top.has(name)) fail(path + " names the layer " + name + ", but has no group for it: it is damaged");
     auto weights = top.group(name).long_words("weight_names");
+    if (std::set<std::string>(weights.begin(), weights.end()).size() < weights.size())
+      fail(path + " names an array of the layer " + name + " twice: it is damaged");
     if (!weights.empty()) groups.emplace_back(name, std::move(weights));
   }
   std::vector<std::vector<FileArray>> result(model.layers.size());
+  std::map<std::string, std::size_t> places;
+  for (std::size_t g = 0; g < groups.size(); ++g) places[groups[g].first] = g;
   // In files of weights alone, layers are matched by their order, as Keras does.
   std::size_t next = 0;
   for (std::size_t i = 0; i < model.layers.size();) {
@@ -71,9 +80,8 @@ inline std::vector<std::vector<FileArray>> grouped_arrays(const std::shared_ptr<
       std::size_t place = groups.size();
       if (by_order) {
         place = next++;
-      } else {
-        for (std::size_t g = 0; g < groups.size(); ++g)
-          if (groups[g].first == model.layers[i].group) place = g;
+      } else if (const auto found = places.find(model.layers[i].group); found != places.end()) {
+        place = found->second;
       }
       if (place < groups.size()) {
         const auto& [name, weights] = groups[place];
@@ -121,12 +129,6 @@ inline std::vector<std::vector<FileArray>> stored_arrays(const std::shared_ptr<h
   return result;
 }
 
-inline Json parse(const std::string& text, const std::string& what) {
-  Json json = Json::parse(text, nullptr, false);
-  if (json.is_discarded()) fail(what + " is no JSON: the file is damaged");
-  return json;
-}
-
 inline OpenFile open(const std::string& path) {
   std::vector<std::byte> bytes = read_file(path);
   static constexpr char zip_signature[] = {'P', 'K', 3, 4};
@@ -134,8 +136,8 @@ inline OpenFile open(const std::string& path) {
     const auto config = zip::read(bytes, path, "config.json");
     auto file = std::make_shared<hdf5::ReadFile>(zip::read(bytes, path, "model.weights.h5"),
                                                  path + ":model.weights.h5");
-    return {read_config(
-                parse({reinterpret_cast<const char*>(config.data()), config.size()}, path + ":config.json")),
+    return {read_config(parse_json({reinterpret_cast<const char*>(config.data()), config.size()},
+                                   path + ":config.json")),
             [file](const FileModel& model) { return stored_arrays(file, model); }};
   }
   auto file = std::make_shared<hdf5::ReadFile>(std::move(bytes), path);
@@ -144,7 +146,7 @@ inline OpenFile open(const std::string& path) {
     const auto config = root.words("model_config");
     if (config.size() != 1 || !root.has("model_weights"))
       fail(path + " has a model_config, but no model_weights: it is damaged");
-    return {read_config(parse(config.front(), path + "'s model_config")),
+    return {read_config(parse_json(config.front(), path + "'s model_config")),
             [file, path](const FileModel& model) {
               return grouped_arrays(file, "model_weights", model, false, path);
             }};
