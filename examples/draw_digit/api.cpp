@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <digitnet/core/number_text.hpp>
 #include <digitnet/core/samples.hpp>
 #include <digitnet/data/normalize_digit.hpp>
 #include <digitnet/report/first_layer.hpp>
@@ -11,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "digit_image.hpp"
+#include "json_limits.hpp"
 #include "page_files.hpp"
 #include "predict_json.hpp"
 
@@ -28,7 +30,8 @@ constexpr std::size_t most_digits = 32;
 std::string bytes_of(std::span<const float> values, float largest = 1) {
   std::string bytes;
   for (const float value : values)
-    bytes += static_cast<char>(std::lround(255 * std::clamp(value / largest, 0.0f, 1.0f)));
+    // What is NaN is none.
+    bytes += static_cast<char>(value > 0 ? std::lround(255 * std::min(value / largest, 1.0f)) : 0);
   return bytes;
 }
 
@@ -64,7 +67,7 @@ std::string content_type(std::string_view name) {
   return "application/json";
 }
 
-void answer(httplib::Response& response, const json& value) {
+void answer(Response& response, const json& value) {
   response.set_content(value.dump() + "\n", "application/json");
 }
 
@@ -74,9 +77,11 @@ double rounded(float probability) { return std::round(double{probability} * 1e6)
 // A handler that answers what is wrong with a request with status 400.
 template <class Function>
 CallHandler checked(Function function) {
-  return [function](const Call& call, httplib::Response& response) {
+  return [function](const Call& call, Response& response) {
     try {
       function(call, response);
+    } catch (const Problem&) {
+      throw;
     } catch (const Error& error) {
       refuse(response, 400, error.what());
     }
@@ -99,7 +104,9 @@ Api::Api(HttpServer& server, DigitModel& model, Corrections* corrections)
   add_health();
 }
 
-void Api::predict_instances(const Call& call, httplib::Response& response) {
+void Api::predict_instances(const Call& call, Response& response) {
+  // Numbers have at least one digit and a comma; a vector that grows holds its old values, too.
+  call.memory.take(3 * sizeof(float) * std::min(call.body.size() / 2, most_values));
   const PredictRequest request = parse_predict_request(call.body);
   const std::size_t count = request.extents.front();
   Samples(request.values.data(), count, std::span(request.extents).subspan(1)).check_shape(image_extents);
@@ -109,13 +116,15 @@ void Api::predict_instances(const Call& call, httplib::Response& response) {
                        "application/json");
 }
 
-void Api::predict_picture(const Call& call, httplib::Response& response) {
+void Api::predict_picture(const Call& call, Response& response) {
   const auto begin = std::chrono::steady_clock::now();
-  const std::string type = call.request.get_header_value("Content-Type");
+  const std::string_view type = call.request.field("content-type");
   if (!type.starts_with("image/png") && !type.starts_with("image/x-portable-graymap") &&
       !type.starts_with("application/octet-stream"))
-    return refuse(response, 415,
-                  "The body's type is \"" + type + "\", but must be image/png or image/x-portable-graymap");
+    return refuse(
+        response, 415,
+        "The body's type is " + shown(type) + ", but must be image/png or image/x-portable-graymap");
+  call.memory.take(bytes_per_pixel * pixels_of_image(call.body));
   const InkImage ink = ink_of(decode_image(call.body));
   const std::vector<InkBox> boxes = split_digits(ink);
   if (boxes.size() > most_digits)
@@ -151,24 +160,24 @@ void Api::predict_picture(const Call& call, httplib::Response& response) {
                                                                                 DigitModel::image_size)))}});
   }
   json result{{"number", number}, {"digits", std::move(digits)}};
-  if (call.request.has_param("feature_maps")) {
-    const std::string wanted = call.request.get_param_value("feature_maps");
-    if (wanted.empty() || wanted.size() > 2 || wanted.find_first_not_of("0123456789") != std::string::npos)
-      fail("feature_maps is \"" + wanted + "\", but must be the place of a digit, from 0");
-    const auto place = static_cast<std::size_t>(std::stoi(wanted));
-    if (place < boxes.size())
-      result["feature_maps"] = feature_maps(model_, &images[place * DigitModel::image_size]);
+  if (const auto wanted = call.request.parameter("feature_maps")) {
+    const auto place = parse_number<std::uint8_t>(*wanted);
+    if (!place || *place > 99)
+      fail("feature_maps is " + shown(*wanted) + ", but must be the place of a digit, from 0");
+    if (*place < boxes.size())
+      result["feature_maps"] = feature_maps(model_, &images[*place * DigitModel::image_size]);
   }
   const double milliseconds =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-  response.set_header("Server-Timing", "predict;dur=" + std::to_string(milliseconds));
+  response.set("Server-Timing", "predict;dur=" + to_fixed_text(milliseconds, 3));
   answer(response, result);
 }
 
-void Api::correct(const Call& call, httplib::Response& response) {
+void Api::correct(const Call& call, Response& response) {
   // Another site's page could send other types without asking.
-  if (!call.request.get_header_value("Content-Type").starts_with("application/json"))
+  if (!call.request.field("content-type").starts_with("application/json"))
     return refuse(response, 415, "A correction must be of type application/json");
+  check_json_limits(call.body, {.elements = 1000});
   const json value = json::parse(call.body, nullptr, false);
   const auto is_byte = [](const json& number) {
     return number.is_number_unsigned() && number.get<std::uint64_t>() <= 255;
@@ -193,26 +202,25 @@ void Api::correct(const Call& call, httplib::Response& response) {
 void Api::add_page() {
   for (const PageFile& file : page_files()) {
     const std::string name(file.name);
-    server_.route("GET", name == "index.html" ? "/" : "/" + name,
-                  [&file](const Call&, httplib::Response& response) {
-                    response.set_header("Cache-Control", "no-cache");
-                    response.set_content(file.content.data(), file.content.size(), content_type(file.name));
-                  });
+    server_.route("GET", name == "index.html" ? "/" : "/" + name, [&file](const Call&, Response& response) {
+      response.set("Cache-Control", "no-cache");
+      response.set_content(std::string(file.content), content_type(file.name));
+    });
   }
-  server_.route("GET", "/settings.json", [this](const Call&, httplib::Response& response) {
+  server_.route("GET", "/settings.json", [this](const Call&, Response& response) {
     answer(response, {{"corrections", corrections_ != nullptr},
                       {"parameters", model_.description().parameter_count()}});
   });
 }
 
 void Api::add_health() {
-  server_.route("GET", "/healthz", [](const Call&, httplib::Response& response) {
+  server_.route("GET", "/healthz", [](const Call&, Response& response) {
     response.set_content("ok\n", "text/plain; charset=utf-8");
   });
-  server_.route("GET", "/metrics", [this](const Call&, httplib::Response& response) {
+  server_.route("GET", "/metrics", [this](const Call&, Response& response) {
     response.set_content(metrics_.text(server_, model_), ServerMetrics::content_type);
   });
-  server_.route("GET", "/v1/models/digits", [](const Call&, httplib::Response& response) {
+  server_.route("GET", "/v1/models/digits", [](const Call&, Response& response) {
     answer(response, {{"model_version_status",
                        {{{"version", "1"},
                          {"state", "AVAILABLE"},

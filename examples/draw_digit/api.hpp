@@ -17,9 +17,9 @@ class Api {
   Api(HttpServer& server, DigitModel& model, Corrections* corrections);
 
  private:
-  void predict_instances(const Call& call, httplib::Response& response);
-  void predict_picture(const Call& call, httplib::Response& response);
-  void correct(const Call& call, httplib::Response& response);
+  void predict_instances(const Call& call, Response& response);
+  void predict_picture(const Call& call, Response& response);
+  void correct(const Call& call, Response& response);
   void add_page();
   void add_health();
 

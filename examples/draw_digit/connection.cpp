@@ -1,6 +1,5 @@
 #include "connection.hpp"
 
-#include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -27,16 +26,11 @@ bool Connection::wait_for_request(std::chrono::milliseconds idle) {
   while (true) {
     const int ready = ::poll(events, 2, milliseconds_until(end));
     if (ready < 0 && errno == EINTR) continue;
-    // What has arrived is answered even while the server stops.
-    return ready > 0 && (events[0].revents & POLLIN) != 0;
+    // What has arrived is answered even while the server stops, and who has just come gets a moment.
+    if (ready <= 0 || (events[0].revents & POLLIN) != 0) return ready > 0;
+    if (!first_) return false;
+    return ::poll(events, 1, 200) > 0 && (events[0].revents & POLLIN) != 0;
   }
-}
-
-void Connection::begin_request(std::chrono::milliseconds time, std::size_t header_bytes) {
-  deadline_ = Clock::now() + time;
-  header_bytes_left_ = header_bytes;
-  late_ = header_too_large_ = false;
-  silent_ = true;
 }
 
 bool Connection::wait(short events) {
@@ -44,96 +38,116 @@ bool Connection::wait(short events) {
   while (true) {
     const int ready = ::poll(&event, 1, milliseconds_until(deadline_));
     if (ready < 0 && errno == EINTR) continue;
-    late_ = late_ || ready == 0;
     return ready > 0;
   }
 }
 
-ssize_t Connection::read(char* to, size_t size) {
-  if (header_bytes_left_ == 0) {
-    header_too_large_ = true;
-    return -1;
-  }
-  if (begin_ == end_) {
-    if (!output_.empty() && !flush()) return -1;
-    ssize_t got = 0;
-    do {
-      // A client that sends a byte now and then is late as well.
-      if (Clock::now() >= deadline_) late_ = true;
-      if (late_ || !wait(POLLIN)) return -1;
-      got = ::recv(socket_, input_.data(), input_.size(), 0);
-    } while (got < 0 && (errno == EINTR || errno == EAGAIN));
-    if (got <= 0) return got;
+bool Connection::receive() {
+  // A client that sends a byte now and then is late as well.
+  while (begin_ == end_) {
+    if (Clock::now() >= deadline_ || !wait(POLLIN)) throw Problem(408, "The request did not arrive in time");
+    const ssize_t got = ::recv(socket_, input_.data(), input_.size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got <= 0) return false;
     begin_ = 0;
     end_ = static_cast<std::size_t>(got);
   }
-  const std::size_t count = std::min({size, end_ - begin_, header_bytes_left_});
-  std::copy_n(input_.data() + begin_, count, to);
-  begin_ += count;
-  if (header_bytes_left_ != static_cast<std::size_t>(-1)) header_bytes_left_ -= count;
-  return static_cast<ssize_t>(count);
+  return true;
 }
 
-// Kept until `flush`, so that head and body of an answer leave together.
-ssize_t Connection::write(const char* from, size_t size) {
-  silent_ = false;
-  output_.append(from, size);
-  if (output_.size() > (1u << 20) && !flush()) return -1;
-  return static_cast<ssize_t>(size);
-}
-
-bool Connection::flush() {
-  std::size_t sent = 0;
-  while (sent < output_.size()) {
-    const ssize_t count =
-        ::send(socket_, output_.data() + sent, output_.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count >= 0)
-      sent += static_cast<std::size_t>(count);
-    else if (errno == EAGAIN ? !wait(POLLOUT) : errno != EINTR)
-      break;
+std::optional<std::string> Connection::read_head(std::chrono::milliseconds time, std::size_t most) {
+  deadline_ = Clock::now() + time;
+  std::string head;
+  bool first_line = true;
+  while (true) {
+    if (!receive()) {
+      if (head.empty()) return std::nullopt;
+      throw Problem(400, "The request ends within its header");
+    }
+    first_ = false;
+    const std::string_view bytes = received();
+    const std::size_t line_end = bytes.find('\n');
+    const std::size_t count = line_end == std::string_view::npos ? bytes.size() : line_end + 1;
+    if (count > most - head.size())
+      throw first_line ? Problem(414, "The request's first line is too large")
+                       : Problem(431, "The request's header is larger than the " + std::to_string(most) +
+                                          " bytes that are read");
+    head.append(bytes, 0, count);
+    begin_ += count;
+    if (line_end == std::string_view::npos) continue;
+    if (!head.ends_with("\r\n"))
+      throw Problem(400, "A line of the request's header ends without a carriage return");
+    // RFC 9112, section 2.2: empty lines before a request are passed over.
+    if (head == "\r\n") {
+      head.clear();
+      most -= 2;
+      continue;
+    }
+    first_line = false;
+    if (head.ends_with("\r\n\r\n")) return head;
   }
-  const bool all = sent == output_.size();
-  output_.clear();
-  return all;
+}
+
+std::string Connection::read_body(const Request& request, std::size_t most, MemoryBudget::Lease& memory) {
+  const auto too_large = [&] {
+    return Problem(413, "The body is larger than the " + std::to_string(most) + " bytes that are read");
+  };
+  if (request.length.value_or(0) > most) throw too_large();
+  const std::string_view coding = request.field("content-encoding");
+  if (!coding.empty() && coding != "gzip" && coding != "identity")
+    throw Problem(415, "The body is encoded as " + shown(coding) + ", but only gzip is read");
+  std::string body;
+  std::size_t leased = 0;
+  // A text that grows holds its old bytes and twice as many new ones for a moment.
+  const auto lease = [&](std::size_t wanted) {
+    if (wanted <= leased) return;
+    const std::size_t more = std::max<std::size_t>(wanted, std::min(2 * leased, most)) - leased;
+    memory.take(request.chunked ? 3 * more : more);
+    leased += more;
+  };
+  if (request.length) {
+    lease(*request.length);
+    body.reserve(*request.length);
+  }
+  if (request.awaits_continue && !send("HTTP/1.1 100 Continue\r\n\r\n"))
+    throw Problem(408, "The client does not read");
+  ChunkedBody chunks;
+  while (request.chunked ? !chunks.complete() : body.size() < request.length.value_or(0)) {
+    if (!receive()) throw Problem(400, "The body ends too early");
+    std::string_view bytes = received();
+    if (request.chunked) {
+      lease(std::max<std::size_t>(65536, body.size() + bytes.size()));
+      begin_ += chunks.take(bytes, body, most);
+    } else {
+      bytes = bytes.substr(0, *request.length - body.size());
+      body += bytes;
+      begin_ += bytes.size();
+    }
+  }
+  if (coding != "gzip") return body;
+  // Unpacked it is as large as deflate can make it, and no larger than may be.
+  memory.take(3 * std::min(most, 1032 * body.size()));
+  return unpack_gzip(body, most);
+}
+
+bool Connection::send(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count >= 0)
+      text.remove_prefix(static_cast<std::size_t>(count));
+    else if (errno == EAGAIN ? Clock::now() >= deadline_ || !wait(POLLOUT) : errno != EINTR)
+      return false;
+  }
+  return true;
 }
 
 void Connection::finish() {
   ::shutdown(socket_, SHUT_WR);
   deadline_ = Clock::now() + std::chrono::seconds(1);
-  late_ = false;
   while (Clock::now() < deadline_ && wait(POLLIN)) {
-    const ssize_t got = ::recv(socket_, input_.data(), input_.size(), 0);
-    if (got == 0 || (got < 0 && errno != EINTR)) return;
+    const ssize_t got = ::recv(socket_, input_.data(), input_.size(), MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) return;
   }
-}
-
-namespace {
-
-template <class GetName>
-void address(int socket, const GetName& get_name, std::string& ip, int& port) {
-  sockaddr_storage name{};
-  socklen_t size = sizeof name;
-  if (get_name(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) return;
-  char text[INET6_ADDRSTRLEN] = "";
-  if (name.ss_family == AF_INET) {
-    const auto& four = reinterpret_cast<const sockaddr_in&>(name);
-    inet_ntop(AF_INET, &four.sin_addr, text, sizeof text);
-    port = ntohs(four.sin_port);
-  } else if (name.ss_family == AF_INET6) {
-    const auto& six = reinterpret_cast<const sockaddr_in6&>(name);
-    inet_ntop(AF_INET6, &six.sin6_addr, text, sizeof text);
-    port = ntohs(six.sin6_port);
-  }
-  ip = text;
-}
-
-}  // namespace
-
-void Connection::get_remote_ip_and_port(std::string& ip, int& port) const {
-  address(socket_, ::getpeername, ip, port);
-}
-void Connection::get_local_ip_and_port(std::string& ip, int& port) const {
-  address(socket_, ::getsockname, ip, port);
 }
 
 }  // namespace draw

@@ -46,15 +46,23 @@ class PgmHeader {
   std::size_t place_ = 2;
 };
 
+// The number of pixels.
+std::size_t checked_size(const char* format, std::size_t width, std::size_t height) {
+  if (width == 0 || height == 0) fail(std::string("The ") + format + " picture has no pixels");
+  if (width > most_pixels / height)
+    fail(std::string("A ") + format + " picture of " + std::to_string(width) + " x " +
+         std::to_string(height) + " pixels is larger than the " + std::to_string(most_pixels) +
+         " pixels that are read");
+  return width * height;
+}
+
 DigitImage decode_pgm(std::string_view file) {
   PgmHeader header(file);
   DigitImage image;
   image.width = header.number("width", most_pixels);
   image.height = header.number("height", most_pixels);
-  const std::size_t largest = header.number("largest value", 255), size = image.width * image.height;
-  if (size > most_pixels)
-    fail("A PGM picture of " + std::to_string(image.width) + " x " + std::to_string(image.height) +
-         " pixels is larger than the " + std::to_string(most_pixels) + " pixels that are read");
+  const std::size_t size = checked_size("PGM", image.width, image.height),
+                    largest = header.number("largest value", 255);
   const std::string_view bytes = header.rest();
   if (bytes.size() != size)
     fail("The PGM picture has " + std::to_string(bytes.size()) + " bytes after its header, but " +
@@ -70,11 +78,30 @@ DigitImage decode_pgm(std::string_view file) {
 
 }  // namespace
 
-DigitImage decode_image(std::string_view file) {
-  if (file.starts_with("P5")) return decode_pgm(file);
+std::size_t pixels_of_image(std::string_view file) {
+  if (file.starts_with("P5")) {
+    PgmHeader header(file);
+    const std::size_t width = header.number("width", most_pixels);
+    return checked_size("PGM", width, header.number("height", most_pixels));
+  }
   if (!file.starts_with("\x89PNG"))
     fail(file.empty() ? "There is no picture in the request: send a PNG or PGM file as its body"
                       : "The body is neither a PNG nor a binary PGM picture (P5): send one of these");
+  // PNG (third edition), section 11.2.1: IHDR is the first chunk, and begins with width and height.
+  constexpr std::size_t header_place = 12, width_place = 16, height_place = 20;
+  if (file.size() < height_place + 4 || file.substr(header_place, 4) != "IHDR")
+    fail("The PNG picture is damaged: it does not begin with its header");
+  const auto number = [&](std::size_t place) {
+    std::size_t value = 0;
+    for (std::size_t i = 0; i < 4; ++i) value = 256 * value + static_cast<std::uint8_t>(file[place + i]);
+    return value;
+  };
+  return checked_size("PNG", number(width_place), number(height_place));
+}
+
+DigitImage decode_image(std::string_view file) {
+  pixels_of_image(file);
+  if (file.starts_with("P5")) return decode_pgm(file);
   const digitnet::Picture picture =
       digitnet::decode_png(std::as_bytes(std::span(file.data(), file.size())), most_pixels);
   return {picture.height(), picture.width(), 3, {picture.bytes().begin(), picture.bytes().end()}};

@@ -16,6 +16,12 @@ struct DigitImage {
 
 /// A picture of at most this many pixels is read.
 inline constexpr std::size_t most_pixels = std::size_t{1} << 22;
+/// Memory that decoding one and finding its ink takes, for each of its pixels.
+inline constexpr std::size_t bytes_per_pixel = 24;
+
+/// How many pixels the header of a PNG or PGM file announces, without decoding it. Throws an Error if they
+/// are more than `most_pixels`, or if it is no such file.
+std::size_t pixels_of_image(std::string_view file);
 
 /// Reads a PNG file (as (height, width, 3), on white) or a binary PGM file (P5, 8 bits). Throws an Error that
 /// says what is wrong.

@@ -1,5 +1,9 @@
 #include "digit_model.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <digitnet/core/number_text.hpp>
 #include <digitnet/data/augment.hpp>
 #include <digitnet/model/describe.hpp>
 #include <digitnet/train/losses.hpp>
@@ -7,6 +11,7 @@
 #include <digitnet/train/optimizers.hpp>
 #include <digitnet/train/trainer.hpp>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "../support/parameter_files.hpp"
@@ -28,6 +33,11 @@ class ModelOf : public DigitModel {
 
   void predict(const float* images, std::size_t count, float* probabilities) override {
     predictor_->predict(images, count, probabilities);
+    for (std::size_t i = 0; i < count * classes; ++i)
+      if (!std::isfinite(probabilities[i]))
+        throw std::runtime_error(
+            "The network's answer is " + to_text(probabilities[i]) +
+            ", but must be a probability: its weights are damaged or its training diverged");
   }
   BatchingCounts counts() const override { return predictor_->counts(); }
   const ModelDescription& description() const override { return description_; }
@@ -64,7 +74,9 @@ std::unique_ptr<DigitModel> model_of(Model model, const std::string& path) {
 
 }  // namespace
 
-std::unique_ptr<DigitModel> load_model(const std::string& path) {
+namespace {
+
+std::unique_ptr<DigitModel> model_that_fits(const std::string& path) {
   std::string problem;
   try {
     return model_of(program::cnn_with_dropout<64>(Seed{}), path);
@@ -79,6 +91,22 @@ std::unique_ptr<DigitModel> load_model(const std::string& path) {
          "save "
          "one with their --save");
   }
+}
+
+}  // namespace
+
+std::unique_ptr<DigitModel> load_model(const std::string& path) {
+  auto model = model_that_fits(path);
+  // No ink, and ink everywhere: weights that are no numbers, or overflow, show at once.
+  std::array<float, 2 * DigitModel::image_size> images{};
+  std::fill(images.begin() + DigitModel::image_size, images.end(), 1.0f);
+  std::array<float, 2 * DigitModel::classes> probabilities;
+  try {
+    model->predict(images.data(), 2, probabilities.data());
+  } catch (const std::runtime_error& error) {
+    fail(path + " cannot be used: " + error.what());
+  }
+  return model;
 }
 
 }  // namespace draw

@@ -25,6 +25,8 @@ class DigitModel {
 
   virtual ~DigitModel() = default;
   /// (count, 28, 28) values from 0 to 1 to (count, 10) probabilities. From any number of threads.
+  /// Throws an Error for values that are NaN or infinite, and a std::runtime_error if the network's answer
+  /// is.
   virtual void predict(const float* images, std::size_t count, float* probabilities) = 0;
   virtual digitnet::BatchingCounts counts() const = 0;
   virtual const digitnet::ModelDescription& description() const = 0;
@@ -36,7 +38,7 @@ class DigitModel {
 };
 
 /// The model of a file: .safetensors, and .keras or .h5 in a program built with them. Throws an Error that
-/// lists what differs if it fits none of the networks.
+/// lists what differs if it fits none of the networks, and for weights whose answers are no numbers.
 std::unique_ptr<DigitModel> load_model(const std::string& path);
 
 }  // namespace draw

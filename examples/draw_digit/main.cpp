@@ -1,5 +1,8 @@
 // A page that reads handwritten digits while they are drawn, and an API that reads them for other programs.
 #include <signal.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <CLI/CLI.hpp>
 #include <array>
@@ -27,7 +30,7 @@ struct Settings {
   int port = 8080;
   draw::ServerLimits limits{};
   int request_seconds = 10, idle_seconds = 5;
-  std::size_t megabytes = 4;
+  std::size_t megabytes = 4, address_connections = 0, memory_megabytes = 256;
   bool finetune = false;
   draw::FinetuneOptions training{.threads = hardware_threads()};
 };
@@ -81,6 +84,11 @@ class StopAtSignals {
 };
 
 void serve(const Settings& settings, draw::DigitModel& model, draw::Corrections* corrections) {
+#ifdef __GLIBC__
+  // What a large request took goes back to the system at once, and threads share their memory's reserve.
+  ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  ::mallopt(M_ARENA_MAX, 2);
+#endif
   draw::HttpServer server(settings.limits);
   const draw::Api api(server, model, corrections);
   const int port = server.bind(settings.host, settings.port);
@@ -130,10 +138,16 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--data", settings.data, "folder with MNIST, for --finetune");
   app.add_option("--connections", settings.limits.connections, "that may be open at once")
-      ->check(CLI::Range(1, 900))
+      ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
+  app.add_option("--address-connections", settings.address_connections,
+                 "of these, from one address; by default half of them")
+      ->check(CLI::Range(1, 10'000));
   app.add_option("--body-megabytes", settings.megabytes, "that a request may have")
       ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  app.add_option("--memory-megabytes", settings.memory_megabytes, "that all requests may need together")
+      ->check(CLI::Range(64, 65536))
       ->capture_default_str();
   app.add_option("--request-seconds", settings.request_seconds, "that a request and its answer may take")
       ->check(CLI::Range(1, 600))
@@ -143,6 +157,11 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   settings.limits.body_bytes = settings.megabytes << 20;
+  // One large body must be readable.
+  settings.limits.memory_bytes = std::max(settings.memory_megabytes, 16 * settings.megabytes) << 20;
+  settings.limits.address_connections = settings.address_connections != 0
+                                            ? settings.address_connections
+                                            : (settings.limits.connections + 1) / 2;
   settings.limits.request = std::chrono::seconds(settings.request_seconds);
   settings.limits.idle = std::chrono::seconds(settings.idle_seconds);
   try {

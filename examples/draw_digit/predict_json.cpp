@@ -1,8 +1,12 @@
 #include "predict_json.hpp"
 
-#include <charconv>
+#include <cmath>
 #include <digitnet/core/error.hpp>
+#include <digitnet/core/number_text.hpp>
 #include <nlohmann/json.hpp>
+
+#include "http_message.hpp"
+#include "json_limits.hpp"
 
 namespace draw {
 
@@ -35,8 +39,8 @@ class PredictReader : public nlohmann::json_sax<nlohmann::json> {
     key_ = name;
     if (name == "signature_name") return true;
     if (name != "instances" && name != "inputs")
-      return wrong("The request has \"" + name +
-                   "\", but knows \"instances\", \"inputs\" and \"signature_name\"");
+      return wrong("The request has " + shown(name) +
+                   ", but knows \"instances\", \"inputs\" and \"signature_name\"");
     if (found) return wrong("The request has \"instances\" or \"inputs\" twice");
     found = true;
     request.columns = name == "inputs";
@@ -66,12 +70,7 @@ class PredictReader : public nlohmann::json_sax<nlohmann::json> {
   }
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception& error) override {
-    if (!problem.empty()) return false;
-    // Without the library's own heading: "[json.exception.parse_error.101] ".
-    const std::string text = error.what();
-    const std::size_t heading = text.find("] ");
-    problem = "The body is not JSON, at byte " + std::to_string(position) + ": " +
-              (heading == std::string::npos ? text : text.substr(heading + 2));
+    if (problem.empty()) problem = json_problem(position, error.what());
     return false;
   }
 
@@ -97,11 +96,12 @@ class PredictReader : public nlohmann::json_sax<nlohmann::json> {
     if (depth_ < 2 || (leaf_depth_ != 0 && depth_ != leaf_depth_)) return unexpected("a number");
     leaf_depth_ = depth_;
     if (!(value >= 0 && value <= 1)) {
-      std::string text = std::to_string(value);
-      if (text.size() > 24) text = "a huge number";
-      return wrong("Image " + std::to_string(counts_[0] - 1) + " has the value " + text +
+      return wrong("Image " + std::to_string(counts_[0] - 1) + " has the value " +
+                   (std::abs(value) < 1e9 ? digitnet::to_text(value) : "a huge number") +
                    ", but values are from 0 (no ink) to 1: divide bytes by 255");
     }
+    if (request.values.size() == most_values)
+      return wrong("The request has more than the " + std::to_string(most_values) + " numbers that are read");
     request.values.push_back(static_cast<float>(value));
     return count(1);
   }
@@ -115,6 +115,7 @@ class PredictReader : public nlohmann::json_sax<nlohmann::json> {
 }  // namespace
 
 PredictRequest parse_predict_request(std::string_view json) {
+  check_json_limits(json, {});
   PredictReader reader;
   const bool read = nlohmann::json::sax_parse(json, &reader);
   if (!reader.problem.empty()) fail(reader.problem);
@@ -123,17 +124,14 @@ PredictRequest parse_predict_request(std::string_view json) {
   return std::move(reader.request);
 }
 
-void append_number(std::string& text, float value) {
-  char digits[32];
-  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  text.append(digits, end);
-}
-
 std::string predict_response(std::span<const float> probabilities, std::size_t classes, bool columns) {
   std::string text = columns ? "{\"outputs\": [" : "{\"predictions\": [";
   for (std::size_t i = 0; i < probabilities.size(); ++i) {
     text += i % classes != 0 ? ", " : i == 0 ? "[" : "], [";
-    append_number(text, probabilities[i]);
+    if (!std::isfinite(probabilities[i]))
+      fail("The network's answer is " + digitnet::to_text(probabilities[i]) +
+           ", which JSON has no number for");
+    text += digitnet::to_text(probabilities[i]);
   }
   return text + "]]}\n";
 }

@@ -16,17 +16,15 @@ struct PredictRequest {
   bool columns = false;                ///< asked as "inputs", not as "instances"
 };
 
-/// At most this many images are read in one request.
-inline constexpr std::size_t most_instances = 1024;
+/// At most this many images are read in one request, and as many numbers as they have.
+inline constexpr std::size_t most_instances = 1024, most_values = most_instances * 28 * 28;
 
 /// Reads {"instances": [...]} or {"inputs": [...]}, arrays of numbers from 0 (no ink) to 1 that all have one
 /// shape. Throws an Error that says what is wrong where.
 PredictRequest parse_predict_request(std::string_view json);
 
-/// {"predictions": [[...], ...]}, or for columns {"outputs": ...}, of rows of `classes` numbers.
+/// {"predictions": [[...], ...]}, or for columns {"outputs": ...}, of rows of `classes` numbers. Throws an
+/// Error if one is NaN or infinite.
 std::string predict_response(std::span<const float> probabilities, std::size_t classes, bool columns);
-
-/// Appends a number so that it reads back as the same float.
-void append_number(std::string& text, float value);
 
 }  // namespace draw
