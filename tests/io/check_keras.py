@@ -169,18 +169,32 @@ def stored(file, config):
     return by_name
 
 
+def check_outer_object(config):
+    """Keras 3 finds a model's class by these."""
+    functional = config["class_name"] == "Functional"
+    assert config["module"] == ("keras.src.models.functional" if functional else "keras")
+    assert config["registered_name"] == ("Functional" if functional else None)
+    shape = config["config"]["layers"][0]["config"]["batch_shape"]
+    assert config["build_config"] == {"input_shape": None if functional else shape}
+    for layer in config["config"]["layers"]:
+        assert layer["module"] == "keras.layers" and layer["registered_name"] is None
+        # Keras' constructor takes no other settings there.
+        if layer["class_name"] == "SpatialDropout2D":
+            assert sorted(layer["config"]) == ["data_format", "dtype", "name", "rate", "seed"]
+
+
 def archive(path):
     with zipfile.ZipFile(path) as file:
         assert file.testzip() is None
         assert "keras_version" in json.loads(file.read("metadata.json"))
         config = json.loads(file.read("config.json"))
-        assert config["module"] == "keras" and config["registered_name"] is None
+        check_outer_object(config)
         return config, stored(h5py.File(io.BytesIO(file.read("model.weights.h5"))), config)
 
 
 folder = sys.argv[1]
 worst = 0
-for model in ("every_layer", "pooled", "branches", "ann", "cnn"):
+for model in ("every_layer", "pooled", "branches", "combinators", "ann", "cnn"):
     x = np.fromfile(f"{folder}/{model}.input", np.float32).astype(np.float64).reshape(50, -1)
     wanted = np.fromfile(f"{folder}/{model}.output", np.float32).reshape(50, -1)
     files = {".h5": whole_h5(f"{folder}/{model}.h5"), ".keras": archive(f"{folder}/{model}.keras")}

@@ -87,6 +87,21 @@ inline auto branches(std::uint64_t seed) {
       seed);
 }
 
+/// Combinators in each other, first, last, and of three branches.
+inline auto combinators(std::uint64_t seed) {
+  return with_random_parameters(
+      Sequential{Input<6, 5, 2>{},
+                 Parallel<Concatenate, Identity, Conv2D<3, 3, 1, same>, Sequential<Tanh, Conv2D<1, 1>>>{},
+                 Residual<Residual<Conv2D<6, 1>, Tanh>, Parallel<Add, Identity, ReLU, Conv2D<6, 1>>>{},
+                 Residual<Shortcut<Conv2D<4, 1, 2, same>>, Conv2D<4, 3, 2, same>, ReLU>{}, SqueezeExcite<2>{},
+                 RandomFlip{FlipMode::vertical}, RandomRotation{0.1f, FillMode::wrap},
+                 RandomZoom{0.1f, FillMode::constant}, RandomFlip{FlipMode::horizontal_and_vertical},
+                 Flatten{},
+                 Parallel<Multiply, Sequential<Dense<6>, Sigmoid>, Parallel<Add, Dense<6>, Dense<6>>>{},
+                 Parallel<Concatenate, Dense<3>, Sequential<Dense<2>, Softmax>>{}},
+      seed);
+}
+
 inline auto ann(std::uint64_t seed) {
   return with_random_parameters(
       Sequential{Input<20>{}, Dense<16>{}, ReLU{}, Dropout{0.2f}, Dense<10>{}, Softmax{}}, seed);

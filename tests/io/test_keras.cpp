@@ -59,6 +59,7 @@ TEST_CASE("every layer survives .h5, .keras and .weights.h5, bit for bit") {
   check_round_trip(networks::every_layer);
   check_round_trip(networks::pooled);
   check_round_trip(networks::branches);
+  check_round_trip(networks::combinators);
   check_round_trip(networks::ann);
   check_round_trip(networks::cnn);
 }

@@ -46,6 +46,7 @@ int main(int argc, char** argv) {
     write_all(networks::every_layer(1), folder + "/every_layer");
     write_all(networks::pooled(2), folder + "/pooled");
     write_all(networks::branches(5), folder + "/branches");
+    write_all(networks::combinators(6), folder + "/combinators");
     write_all(networks::ann(3), folder + "/ann");
     write_all(networks::cnn(4), folder + "/cnn");
   } catch (const Error& error) {

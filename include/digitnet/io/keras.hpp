@@ -1,7 +1,6 @@
 // Keras' model files, both ways: whole models as .h5 and .keras, weights as .weights.h5. Needs HDF5, libzip
 // and nlohmann/json (CMake: digitnet::keras).
 #pragma once
-#include <ctime>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,14 +11,13 @@
 #include <utility>
 #include <vector>
 
-#include "digitnet/core/atomic_file.hpp"
 #include "digitnet/core/read_file.hpp"
 #include "digitnet/io/differences.hpp"
 #include "digitnet/io/hdf5.hpp"
 #include "digitnet/io/hdf5_read.hpp"
 #include "digitnet/io/keras_json.hpp"
-#include "digitnet/io/keras_optimizer.hpp"
 #include "digitnet/io/keras_read_config.hpp"
+#include "digitnet/io/keras_save.hpp"
 #include "digitnet/io/keras_write_config.hpp"
 #include "digitnet/io/zip.hpp"
 #include "digitnet/io/zip_read.hpp"
@@ -277,121 +275,6 @@ inline FileModel expected_model(const ModelDescription& model) {
 template <class Model>
 void load_keras(Model& model, const std::string& path) {
   load_keras(describe(model), model.parameters(), path);
-}
-
-namespace keras::detail {
-
-// Keras 3's store of weights.
-inline std::vector<std::byte> store_bytes(const WrittenModel& written, std::span<const float> parameters) {
-  hdf5::File file;
-  const hdf5::Group& root = file.root();
-  root.make_group("vars").put_word("name", "sequential");
-  for (const WrittenLayer& layer : written.layers) {
-    const std::string place = "layers/" + layer.name + "/vars";
-    root.make_group(place).put_word("name", layer.name);
-    for (std::size_t i = 0; i < layer.source->weights.size(); ++i) {
-      const WeightDescription& weight = layer.source->weights[i];
-      root.put_floats(place + "/" + std::to_string(i), weight.shape,
-                      parameters.subspan(weight.offset, weight.size()));
-    }
-  }
-  return file.bytes();
-}
-
-// Keras 2's and 3's .h5 of a whole model.
-inline std::vector<std::byte> model_bytes(const WrittenModel& written, std::span<const float> parameters,
-                                          const Compiled* compiled) {
-  hdf5::File file;
-  const hdf5::Group& root = file.root();
-  root.put_word("model_config", written.config.dump());
-  root.put_word("keras_version", "2.15.0");  // of the format
-  root.put_word("backend", "tensorflow");
-  const hdf5::Group weights = root.make_group("model_weights");
-  weights.put_word("keras_version", "2.15.0");
-  weights.put_word("backend", "tensorflow");
-  std::vector<std::string> names;
-  for (const WrittenLayer& layer : written.layers) names.push_back(layer.name);
-  weights.put_words("layer_names", names);
-  for (const WrittenLayer& layer : written.layers) {
-    const hdf5::Group group = weights.make_group(layer.name);
-    std::vector<std::string> weight_names;
-    for (const WeightDescription& weight : layer.source->weights)
-      weight_names.push_back(layer.name + "/" + weight.name + ":0");
-    group.put_words("weight_names", weight_names);
-    for (std::size_t i = 0; i < weight_names.size(); ++i) {
-      const WeightDescription& weight = layer.source->weights[i];
-      group.put_floats(weight_names[i], weight.shape, parameters.subspan(weight.offset, weight.size()));
-    }
-  }
-  weights.make_group("top_level_model_weights").put_words("weight_names", {});
-  if (compiled) {
-    root.put_word("training_config", compiled->training_config().dump());
-    compiled->put_weights(root, written, parameters.size());
-  }
-  return file.bytes();
-}
-
-inline std::vector<std::byte> bytes_of(const std::string& text) {
-  const auto* const begin = reinterpret_cast<const std::byte*>(text.data());
-  return {begin, begin + text.size()};
-}
-
-inline std::vector<std::byte> archive_bytes(const WrittenModel& written, std::span<const float> parameters,
-                                            const Compiled* compiled) {
-  char now[32];
-  const std::time_t time = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&time, &parts);
-  std::strftime(now, sizeof now, "%Y-%m-%d@%H:%M:%S", &parts);
-  Json config = written.config;
-  if (compiled) config["compile_config"] = compiled->compile_config();
-  return zip::write(
-      {{"metadata.json", bytes_of(Json{{"keras_version", "3.10.0"}, {"date_saved", now}}.dump())},
-       {"config.json", bytes_of(config.dump())},
-       {"model.weights.h5", store_bytes(written, parameters)}});
-}
-
-inline void save(const ModelDescription& model, std::span<const float> parameters, const std::string& path,
-                 const Compiled* compiled) {
-  std::vector<std::byte> bytes;
-  if (path.ends_with(".keras"))
-    bytes = archive_bytes(write_config(model, Generation::keras3), parameters, compiled);
-  else if (path.ends_with(".weights.h5"))
-    bytes = store_bytes(write_config(model, Generation::keras3), parameters);
-  else if (path.ends_with(".h5") || path.ends_with(".hdf5"))
-    bytes = model_bytes(write_config(model, Generation::keras2_and_3), parameters, compiled);
-  else
-    fail(path + " must end with .keras, .h5 or .weights.h5, which say what is written");
-  AtomicFile file(path);
-  file.write(bytes.data(), bytes.size());
-  file.commit();
-}
-
-}  // namespace keras::detail
-
-/// Writes a model as Keras does, in the format that the name's ending says: .h5 (a whole model, for Keras 2
-/// and 3), .keras (Keras 3), .weights.h5 (Keras 3, weights alone). A chain inside the chain is written as its
-/// layers, a combinator as a functional model's branches. The file appears whole or not at all.
-[[gnu::cold]] inline void save_keras(const ModelDescription& model, std::span<const float> parameters,
-                                     const std::string& path) {
-  keras::detail::save(model, parameters, path, nullptr);
-}
-template <class Model>
-requires requires(const Model& model) { model.body(); }
-void save_keras(const Model& model, const std::string& path) {
-  save_keras(describe(model), model.parameters(), path);
-}
-/// For ModelCheckpoint: `ModelCheckpoint("{epoch:02d}.keras", {.save = keras_files})`.
-inline constexpr auto keras_files = [](const ModelDescription& model, std::span<const float> parameters,
-                                       const std::string& path) { save_keras(model, parameters, path); };
-/// The same with loss, optimizer and, in .h5, the optimizer's weights: Keras' load_model compiles it and can
-/// train on.
-template <class Trainer>
-requires requires(const Trainer& trainer) { trainer.optimizer(); }
-void save_keras(const Trainer& trainer, const std::string& path) {
-  const keras::Compiled compiled = keras::compiled(trainer);
-  keras::detail::save(describe(trainer.model()), std::as_const(trainer.model()).parameters(), path,
-                      &compiled);
 }
 
 }  // namespace digitnet

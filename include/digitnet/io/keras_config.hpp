@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "digitnet/core/number_text.hpp"
 #include "digitnet/model/description.hpp"
 
 namespace digitnet::keras {
@@ -42,7 +43,9 @@ inline constexpr ActivationName activation_names[] = {
     {"softplus", "Softplus"}, {"hard_silu", "HardSwish"}, {"hard_swish", "HardSwish"}};
 
 /// The shortest number that is the same float32: Keras' 0.001, not 0.0010000000474974513.
-inline double short_number(double number) { return std::stod(Attribute{"", number}.value_text()); }
+inline double short_number(double number) {
+  return parse_number<double>(Attribute{"", number}.value_text()).value();
+}
 
 }  // namespace detail
 

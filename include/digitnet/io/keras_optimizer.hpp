@@ -1,30 +1,56 @@
-// What Keras calls a compiled model: loss, metrics, optimizer and its weights.
+// What Keras calls a compiled model: loss, metrics, optimizer and the optimizer's variables.
 #pragma once
+#include <cmath>
+#include <cstdint>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "digitnet/io/hdf5.hpp"
+#include "digitnet/core/error.hpp"
 #include "digitnet/io/keras_config.hpp"
-#include "digitnet/io/keras_write_config.hpp"
-#include "digitnet/train/losses.hpp"
+#include "digitnet/io/keras_loss.hpp"
+#include "digitnet/layers/layer.hpp"
 #include "digitnet/train/optimizers.hpp"
 #include "digitnet/train/training_state.hpp"
 
 namespace digitnet::keras {
 
+/// An array that an optimizer has beside each trained parameter.
+struct OptimizerSlot {
+  std::string name;        ///< Keras' name
+  std::size_t number = 0;  ///< which one it is in a TrainingState
+};
+
+/// One of an optimizer's variables. Without a weight it is the scalar `value`.
+struct OptimizerVariable {
+  std::string name;
+  const WeightDescription* weight = nullptr;
+  std::size_t slot = 0;
+  float value = 0;
+};
+
+/// A layer as an optimizer sees it: its name in the file, and its weights.
+struct OptimizedLayer {
+  std::string name;
+  const LayerDescription* layer = nullptr;
+};
+
 /// Loss and optimizer of a training, in Keras' words.
 struct Compiled {
-  std::string loss;
-  Json optimizer;                       ///< configuration
-  std::vector<std::string> slot_names;  ///< Keras' names of the optimizer's slots, in Keras' order
-  std::vector<std::size_t> slot_order;  ///< their numbers here
+  KerasLoss loss;
+  Json optimizer;  ///< configuration
+  /// Keras' variables: for each list, all parameters one after the other, each with these slots.
+  std::vector<std::vector<OptimizerSlot>> slots;
+  float initial = 0;  ///< what the slots hold before the first step
+  /// Variables behind the slots.
+  std::vector<std::pair<std::string, float>> scalars;
   TrainingState state;
 
+  std::string prefix() const { return snake_case(state.optimizer); }
+  float learning_rate() const { return optimizer.at("learning_rate").get<float>(); }
   Json training_config() const {
-    return {{"loss", loss},
-            {"metrics", {"accuracy"}},
+    return {{"loss", loss.json(Generation::keras2_and_3)},
+            {"metrics", loss.metrics()},
             {"weighted_metrics", nullptr},
             {"loss_weights", nullptr},
             {"optimizer_config", {{"class_name", state.optimizer}, {"config", optimizer}}}};
@@ -35,117 +61,125 @@ struct Compiled {
               {"class_name", state.optimizer},
               {"config", optimizer},
               {"registered_name", nullptr}}},
-            {"loss", loss},
+            {"loss", loss.json(Generation::keras3)},
             {"loss_weights", nullptr},
-            {"metrics", {"accuracy"}},
+            {"metrics", loss.metrics()},
             {"weighted_metrics", nullptr},
             {"run_eagerly", false},
             {"steps_per_execution", 1},
             {"jit_compile", false}};
   }
-  /// Keras 3's order: iteration, learning rate, then the slots of each variable.
-  void put_weights(const hdf5::Group& root, const WrittenModel& model, std::size_t arena) const {
-    if (state.step == 0 || slot_names.size() * arena != state.slots.size()) return;
-    std::string prefix;
-    for (const char c : state.optimizer)
-      prefix += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    const hdf5::Group group = root.make_group("optimizer_weights");
-    std::vector<std::string> names{prefix + "/iteration", prefix + "/learning_rate"};
-    group.put_number(names[0], static_cast<std::int64_t>(state.step));
-    const float rate = optimizer.at("learning_rate").get<float>();
-    group.put_floats(names[1], {}, {&rate, 1});
-    for (const WrittenLayer& layer : model.layers)
-      for (const WeightDescription& weight : layer.source->weights) {
-        if (!weight.trainable) continue;
-        for (std::size_t slot = 0; slot < slot_names.size(); ++slot) {
-          names.push_back(prefix + "/" + layer.name + "_" + weight.name + "_" + slot_names[slot]);
-          group.put_floats(
-              names.back(), weight.shape,
-              state.slots.span().subspan(slot_order[slot] * arena + weight.offset, weight.size()));
-        }
-      }
-    group.put_words("weight_names", names);
+  /// Keras' order of variables, behind the count of iterations.
+  std::vector<OptimizerVariable> variables(const std::vector<OptimizedLayer>& layers) const {
+    std::vector<OptimizerVariable> result{{.name = "learning_rate", .value = learning_rate()}};
+    for (const std::vector<OptimizerSlot>& list : slots)
+      for (const OptimizedLayer& layer : layers)
+        for (const WeightDescription& weight : layer.layer->weights)
+          for (const OptimizerSlot& slot : list)
+            if (weight.trainable)
+              result.push_back({.name = layer.name + "_" + weight.name + "_" + slot.name,
+                                .weight = &weight,
+                                .slot = slot.number});
+    for (const auto& [name, value] : scalars) result.push_back({.name = name, .value = value});
+    return result;
+  }
+  /// Its numbers, out of slots that are laid out as an arena of so many parameters.
+  std::vector<float> values(const OptimizerVariable& variable, std::size_t arena) const {
+    if (!variable.weight) return {variable.value};
+    const std::size_t size = variable.weight->size();
+    if (state.slots.size() == 0) return std::vector<float>(size, initial);
+    const auto from = state.slots.span().subspan(variable.slot * arena + variable.weight->offset, size);
+    return {from.begin(), from.end()};
   }
 };
 
 namespace detail {
 
-inline const char* loss_name(const CategoricalCrossentropy&) { return "categorical_crossentropy"; }
-inline const char* loss_name(const BinaryCrossentropy&) { return "binary_crossentropy"; }
-inline const char* loss_name(const MeanSquaredError&) { return "mean_squared_error"; }
-inline const char* loss_name(const MeanAbsoluteError&) { return "mean_absolute_error"; }
-inline const char* loss_name(const Huber&) { return "huber"; }
-
 inline void describe_optimizer(const SGD& o, Compiled& c) {
   c.optimizer["momentum"] = short_number(o.momentum);
   c.optimizer["nesterov"] = o.nesterov;
-  if (o.momentum != 0) c.slot_names = {"momentum"};
+  if (o.momentum != 0) c.slots = {{{"momentum", 0}}};
 }
 inline void describe_optimizer(const RMSprop& o, Compiled& c) {
   c.optimizer["rho"] = short_number(o.rho);
   c.optimizer["momentum"] = short_number(o.momentum);
   c.optimizer["epsilon"] = short_number(o.epsilon);
   c.optimizer["centered"] = o.centered;
-  c.slot_names = {"velocity"};
-  c.slot_order = {0};
-  if (o.momentum != 0) {
-    c.slot_names.push_back("momentum");
-    c.slot_order.push_back(o.centered ? 2 : 1);
-  }
-  if (o.centered) {
-    c.slot_names.push_back("average_gradient");
-    c.slot_order.push_back(1);
-  }
+  c.slots = {{{"velocity", 0}}};
+  if (o.momentum != 0) c.slots.push_back({{"momentum", o.centered ? std::size_t{2} : std::size_t{1}}});
+  if (o.centered) c.slots.push_back({{"average_gradient", 1}});
 }
 inline void describe_optimizer(const Adagrad& o, Compiled& c) {
   c.optimizer["initial_accumulator_value"] = short_number(o.initial_accumulator_value);
   c.optimizer["epsilon"] = short_number(o.epsilon);
-  c.slot_names = {"accumulator"};
+  c.slots = {{{"accumulator", 0}}};
+  c.initial = o.initial_accumulator_value;
 }
-template <class AdamLike>
-void describe_adam(const AdamLike& o, Compiled& c) {
-  c.optimizer["beta_1"] = short_number(o.beta_1);
-  c.optimizer["beta_2"] = short_number(o.beta_2);
-  c.optimizer["epsilon"] = short_number(o.epsilon);
+inline void describe_adam(float beta_1, float beta_2, float epsilon, bool amsgrad, Compiled& c) {
+  c.optimizer["beta_1"] = short_number(beta_1);
+  c.optimizer["beta_2"] = short_number(beta_2);
+  c.optimizer["epsilon"] = short_number(epsilon);
+  c.slots = {{{"momentum", 0}, {"velocity", 1}}};
+  if (amsgrad) c.slots.push_back({{"velocity_hat", 2}});
+}
+inline void describe_optimizer(const Adam& o, Compiled& c) {
+  describe_adam(o.beta_1, o.beta_2, o.epsilon, o.amsgrad, c);
   c.optimizer["amsgrad"] = o.amsgrad;
-  c.slot_names = {"momentum", "velocity"};
-  if (o.amsgrad) c.slot_names.push_back("velocity_hat");
 }
-inline void describe_optimizer(const Adam& o, Compiled& c) { describe_adam(o, c); }
-inline void describe_optimizer(const AdamW& o, Compiled& c) { describe_adam(o, c); }
+inline void describe_optimizer(const AdamW& o, Compiled& c) {
+  describe_adam(o.beta_1, o.beta_2, o.epsilon, o.amsgrad, c);
+  c.optimizer["amsgrad"] = o.amsgrad;
+  // Keras' default is another one.
+  c.optimizer["weight_decay"] = short_number(o.weight_decay);
+}
 inline void describe_optimizer(const Nadam& o, Compiled& c) {
-  c.optimizer["beta_1"] = short_number(o.beta_1);
-  c.optimizer["beta_2"] = short_number(o.beta_2);
-  c.optimizer["epsilon"] = short_number(o.epsilon);
+  if (o.momentum_decay != 1)
+    fail("Keras' Nadam has no momentum_decay other than 1, but this one's is " +
+         Attribute{"", double{o.momentum_decay}}.value_text() +
+         ": write the model alone, with save_keras(trainer.model(), path)");
+  describe_adam(o.beta_1, o.beta_2, o.epsilon, false, c);
+  // What beta_1 has come to in all steps so far.
+  double product = 1;
+  for (std::uint64_t t = 1; t <= c.state.step && product > 0; ++t)
+    product *= o.beta_1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(t)));
+  c.scalars = {{"variable", static_cast<float>(product)}};
 }
 inline void describe_optimizer(const Lion& o, Compiled& c) {
   c.optimizer["beta_1"] = short_number(o.beta_1);
   c.optimizer["beta_2"] = short_number(o.beta_2);
-  c.slot_names = {"momentum"};
+  c.slots = {{{"momentum", 0}}};
+}
+inline void describe_treatment(const GradientTreatment& treatment, Compiled& c) {
+  if (treatment.weight_decay != 0) c.optimizer["weight_decay"] = short_number(treatment.weight_decay);
+  int bounds = 0;
+  for (const auto& [key, value] : {std::pair{"clipnorm", treatment.clipnorm},
+                                   {"global_clipnorm", treatment.global_clipnorm},
+                                   {"clipvalue", treatment.clipvalue}}) {
+    if (value == 0) continue;
+    c.optimizer[key] = short_number(value);
+    if (++bounds > 1)
+      fail(
+          "Keras' optimizers take one of clipnorm, global_clipnorm and clipvalue, but this one has more: "
+          "write the model alone, with save_keras(trainer.model(), path)");
+  }
 }
 
 }  // namespace detail
 
-/// A trainer's loss and optimizer, with the present learning rate if it follows a schedule.
+/// A trainer's loss and optimizer, with the present learning rate if it follows a schedule. Throws an Error
+/// for settings that Keras does not have.
 template <class Trainer>
 [[gnu::cold]] Compiled compiled(const Trainer& trainer) {
   const auto& optimizer = trainer.optimizer();
   Compiled result{
-      .loss = detail::loss_name(trainer.loss()),
+      .loss = describe_loss(trainer.loss()),
       .optimizer = {{"name", std::string(optimizer.class_name)},
                     {"learning_rate", detail::short_number(optimizer.learning_rate(trainer.steps()))}},
-      .slot_names = {},
-      .slot_order = {},
+      .slots = {},
+      .scalars = {},
       .state = trainer.state()};
   detail::describe_optimizer(optimizer, result);
-  if (result.slot_order.empty())
-    for (std::size_t i = 0; i < result.slot_names.size(); ++i) result.slot_order.push_back(i);
-  const GradientTreatment treatment = optimizer.treatment();
-  for (const auto& [key, value] : {std::pair{"weight_decay", treatment.weight_decay},
-                                   {"clipnorm", treatment.clipnorm},
-                                   {"global_clipnorm", treatment.global_clipnorm},
-                                   {"clipvalue", treatment.clipvalue}})
-    if (value != 0) result.optimizer[key] = detail::short_number(value);
+  detail::describe_treatment(optimizer.treatment(), result);
   return result;
 }
 

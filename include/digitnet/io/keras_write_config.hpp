@@ -180,6 +180,9 @@ namespace detail {
     } else if (class_name == "Add" || class_name == "Multiply") {
       // They have no settings.
     } else if (class_name == "SpatialDropout2D") {
+      // Keras 3 takes nothing here that it has not written itself.
+      config.erase("trainable");
+      config["dtype"] = "float32";
       config["rate"] = single("rate");
       config["seed"] = nullptr;
       config["data_format"] = "channels_last";
@@ -309,8 +312,11 @@ namespace detail {
     whole["input_layers"] = Json::array({Json::array({input.name, 0, 0})});
     whole["output_layers"] = Json::array({Json::array({result.layers.back().name, 0, 0})});
   }
-  result.config = object("keras", class_name, std::move(whole));
-  if (modern && is_chain) result.config["build_config"] = {{"input_shape", batch_shape(model.input)}};
+  result.config = object(is_chain ? "keras" : "keras.src.models.functional", class_name, std::move(whole));
+  if (modern && !is_chain) result.config["registered_name"] = class_name;
+  // A functional model is built by its tensors, which name their shapes.
+  if (modern)
+    result.config["build_config"] = {{"input_shape", is_chain ? batch_shape(model.input) : Json(nullptr)}};
   return result;
 }
 

@@ -66,7 +66,6 @@
 /// **Threads.** forward and backward run on several threads at once, on different samples, with the same
 /// const layer and parameters, and with gradients of their own.
 #pragma once
-#include <cctype>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -233,18 +232,15 @@ concept Layer = requires {
 
 /// Keras' name for the first layer of a class: "MaxPooling2D" is "max_pooling2d", "ReLU" is "re_lu".
 inline std::string snake_case(std::string_view class_name) {
-  const auto is_upper = [&](std::size_t i) {
-    return std::isupper(static_cast<unsigned char>(class_name[i])) != 0;
-  };
-  const auto is_lower = [&](std::size_t i) {
-    return std::islower(static_cast<unsigned char>(class_name[i])) != 0;
-  };
+  // As the C locale has it: the process's locale decides nothing here.
+  const auto is_upper = [&](std::size_t i) { return class_name[i] >= 'A' && class_name[i] <= 'Z'; };
+  const auto is_lower = [&](std::size_t i) { return class_name[i] >= 'a' && class_name[i] <= 'z'; };
   std::string result;
   for (std::size_t i = 0; i < class_name.size(); ++i) {
     const bool begins_word = i + 1 < class_name.size() && is_upper(i) && is_lower(i + 1);
     const bool after_lower = i > 0 && is_lower(i - 1) && is_upper(i);
     if (i > 0 && (begins_word || after_lower)) result += '_';
-    result += static_cast<char>(std::tolower(static_cast<unsigned char>(class_name[i])));
+    result += is_upper(i) ? static_cast<char>(class_name[i] - 'A' + 'a') : class_name[i];
   }
   return result;
 }
