@@ -17,7 +17,7 @@ namespace {
 void show_in_terminal(const Dataset& data) {
   const bool color = ::isatty(STDOUT_FILENO) && std::getenv("NO_COLOR") == nullptr;
   for (std::size_t i = 0; i < 3; ++i)
-    std::printf("%d\n%s", int{data.labels(i)},
+    std::printf("%d\n%s", static_cast<int>(data.labels(i)),
                 terminal_image(&data.images(i, 0, 0, 0), 28, 28, color).c_str());
 }
 

@@ -18,7 +18,7 @@ Dataset joined(const Dataset& first, const Dataset& second, std::size_t times) {
   const std::size_t count = first.size() + times * second.size();
   Dataset all{Images::from_shape({count, 28, 28, 1}), Labels::from_shape({count})};
   std::uint8_t* image = std::copy_n(first.images.data(), first.size() * image_size, all.images.data());
-  std::uint8_t* label = std::copy_n(first.labels.data(), first.size(), all.labels.data());
+  auto label = std::copy_n(first.labels.data(), first.size(), all.labels.data());
   for (std::size_t i = 0; i < times; ++i) {
     image = std::copy_n(second.images.data(), second.size() * image_size, image);
     label = std::copy_n(second.labels.data(), second.size(), label);

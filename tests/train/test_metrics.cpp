@@ -1,3 +1,4 @@
+#include <digitnet/report/calibration.hpp>
 #include <digitnet/report/classification_report.hpp>
 #include <digitnet/train/metrics.hpp>
 
@@ -42,6 +43,25 @@ TEST_CASE("top-k accuracy") {
   CHECK(top_k_accuracy(labels({2, 1}), scores, 2) == 1);
   CHECK(top_k_accuracy(labels({0, 3}), scores, 3) == 0);
   CHECK_ERROR("Label 4 is beyond the last of 4 scores", top_k_accuracy(labels({4, 0}), scores, 1));
+}
+
+TEST_CASE("NaN is never right, and labels may be of any integer type") {
+  const float nan = std::nanf("");
+  const Matrix own{{nan, 0.2f}, {0.1f, 0.9f}}, other{{0.5f, nan}, {nan, 0.9f}}, none{{nan, nan}, {nan, nan}};
+  const std::vector<int> truth{0, 1};
+  CHECK(top_k_accuracy(truth, own, 1) == 0.5);
+  CHECK(top_k_accuracy(truth, own, 2) == 0.5);
+  CHECK(top_k_accuracy(truth, other, 1) == 0);
+  CHECK(top_k_accuracy(truth, none, 2) == 0);
+  CHECK_ERROR("k of at least 1", top_k_accuracy(truth, own, 0));
+  CHECK(predicted_class(2, none.data()) == no_class);
+  CHECK(predicted_class(1, none.data()) == no_class);
+  CHECK_ERROR("The model answers NaN to sample 0", classes_of(own));
+  CHECK_ERROR("The scores of sample 0 contain NaN", reliability(truth, own));
+  CHECK(accuracy(std::vector<std::int64_t>{300, 1}, std::vector<std::uint16_t>{300, 2}) == 0.5);
+  CHECK(confusion_matrix(truth, {299, 1}).shape()[0] == 300);
+  CHECK_ERROR("Label -1 of sample 0 is negative", accuracy({-1, 0}, truth));
+  CHECK_ERROR("it holds at most 32768", confusion_matrix(truth, {1 << 30, 0}));
 }
 
 // The texts below were printed by scikit-learn 1.2.1.

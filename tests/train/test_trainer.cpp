@@ -61,7 +61,7 @@ TEST_CASE("regression, one-hot rows and a single output learn as well") {
     y(i, 0) = 2 * x(i, 0) - x(i, 1) + 0.5f;
     sign(i) = y(i, 0) > 0;
     one_hot(i, 0) = sign(i) ? 0 : 1;
-    one_hot(i, 1) = sign(i);
+    one_hot(i, 1) = sign(i) ? 1 : 0;
   }
   {
     Sequential<Input<2>, Dense<1>> model;

@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <new>
 #include <span>
@@ -25,7 +26,7 @@ constexpr std::size_t round_up(std::size_t value, std::size_t multiple) {
 inline constexpr std::size_t readable_bytes_behind = 64;
 
 /// `size` values of T, zero at first, aligned to 64 bytes, with readable bytes behind. Copying copies the
-/// values.
+/// values, to where this arena's own are if there are as many. Whom it was moved from has size 0.
 template <class T>
 class Arena {
  public:
@@ -37,7 +38,11 @@ class Arena {
     std::uninitialized_copy_n(other.data(), size_, data());
   }
   Arena& operator=(const Arena& other) {
-    if (this != &other) *this = Arena(other);
+    if (this == &other) return *this;
+    if (size_ == other.size_)
+      std::copy_n(other.data(), size_, data());
+    else
+      *this = Arena(other);
     return *this;
   }
   Arena(Arena&& other) noexcept : size_(std::exchange(other.size_, 0)), memory_(std::move(other.memory_)) {}
@@ -62,6 +67,8 @@ class Arena {
   static T* allocate(std::size_t size) {
     static_assert(std::is_trivially_destructible_v<T>);
     if (size == 0) return nullptr;
+    if (size > (std::numeric_limits<std::size_t>::max() - readable_bytes_behind) / sizeof(T))
+      throw std::bad_array_new_length();
     const std::size_t bytes = size * sizeof(T) + readable_bytes_behind;
     auto* const memory = static_cast<std::byte*>(::operator new (bytes, std::align_val_t{alignment_bytes}));
     std::fill_n(memory + size * sizeof(T), readable_bytes_behind, std::byte{0});

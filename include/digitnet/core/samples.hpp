@@ -1,15 +1,20 @@
-// Samples and targets as the engine sees them: where they lie, how many, of which shape. Nothing is copied.
+// Samples and targets as the engine sees them: where they lie, how many, of which shape.
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/error.hpp"
+#include "digitnet/core/labels.hpp"
+#include "digitnet/core/row_major.hpp"
 #include "digitnet/core/simd.hpp"
 #include "digitnet/core/tensor.hpp"
 
@@ -26,28 +31,32 @@ inline std::string shape_text(std::span<const std::size_t> extents) {
 
 }  // namespace detail
 
-/// n samples in row-major memory that somebody else owns: bytes, read as value / 255, or floats, read as they
-/// are. The first axis counts the samples.
+/// n samples: bytes, read as value / 255, or floats, read as they are. The first axis counts the samples.
+/// Refers to row-major memory that somebody else owns; what is a temporary, or lies otherwise, is kept.
 class Samples {
  public:
   Samples() = default;
-  /// From an xtensor container of std::uint8_t or float, which must outlive this.
-  template <class Container>
-  requires requires(const Container& container) {
-    container.shape();
-    container.data();
-  }
-  Samples(const Container& container) : extents_(container.shape().begin(), container.shape().end()) {
-    using Element = std::remove_cvref_t<decltype(*container.data())>;
-    static_assert(std::is_same_v<Element, std::uint8_t> || std::is_same_v<Element, float>,
-                  "Samples are std::uint8_t (read as value / 255) or float");
+  /// From an xtensor container of std::uint8_t or float, which must outlive this. Column-major containers,
+  /// views and expressions are copied.
+  template <detail::AnyArray Array>
+  requires(!std::same_as<std::remove_cvref_t<Array>, Samples>) Samples(Array&& array) {
+    using Element = detail::ElementOf<Array>;
+    static_assert(detail::HasShape<Array>,
+                  "Samples need a shape, which std::vector and its like lack: give "
+                  "xt::adapt(vector, {samples, features})");
     static_assert(
-        !requires { container.expression(); },
-        "Samples come from a container: assign the expression to an xt::xtensor");
-    if constexpr (std::is_same_v<Element, float>)
-      floats_ = container.data();
-    else if constexpr (std::is_same_v<Element, std::uint8_t>)
-      bytes_ = container.data();
+        !detail::HasShape<Array> || std::is_same_v<Element, std::uint8_t> || std::is_same_v<Element, float>,
+        "Samples are std::uint8_t (read as value / 255) or float");
+    if constexpr (detail::HasShape<Array> &&
+                  (std::is_same_v<Element, float> || std::is_same_v<Element, std::uint8_t>)) {
+      detail::RowMajor<Element> numbers = detail::row_major(std::forward<Array>(array));
+      extents_ = std::move(numbers.extents);
+      owner_ = std::move(numbers.owner);
+      if constexpr (std::is_same_v<Element, float>)
+        floats_ = numbers.data;
+      else
+        bytes_ = numbers.data;
+    }
     if (extents_.empty()) fail("Samples need a first axis that counts them, but a single number was given");
   }
 
@@ -123,34 +132,56 @@ class Samples {
   std::vector<std::size_t> extents_;
   const std::uint8_t* bytes_ = nullptr;
   const float* floats_ = nullptr;
+  std::shared_ptr<const void> owner_{};  // null: somebody else's memory
 };
 
-/// What a model should answer: a class for each sample (labels), or a row of numbers (one-hot or values).
+/// What a model should answer: a class for each sample (labels of any integer type), or a row of floats
+/// (one-hot or values; a single float a sample for a single output). Memory is referred to, as by Samples.
 class Targets {
  public:
   Targets() = default;
-  Targets(const Labels& labels) : labels_(labels.data()), count_(labels.size()) {}
-  Targets(const Matrix& rows) : rows_(rows.data()), count_(rows.shape()[0]), size_(rows.shape()[1]) {}
+  template <detail::AnyArray Array>
+  requires(!std::same_as<std::remove_cvref_t<Array>, Targets>) Targets(Array&& array) {
+    using Element = detail::ElementOf<Array>;
+    static_assert(std::is_same_v<Element, float> || std::integral<Element>,
+                  "Targets are labels, an array of an integer type, or rows of float");
+    if constexpr (std::integral<Element>) {
+      labels_ = LabelView(std::forward<Array>(array));
+      count_ = labels_.size();
+    } else if constexpr (std::is_same_v<Element, float>) {
+      detail::RowMajor<float> rows = detail::row_major(std::forward<Array>(array));
+      if (rows.extents.empty())
+        fail("Targets need a first axis that counts them, but a single number was given");
+      rows_ = rows.data;
+      count_ = rows.extents[0];
+      size_ = 1;
+      for (std::size_t axis = 1; axis < rows.extents.size(); ++axis) size_ *= rows.extents[axis];
+      if (size_ == 0) fail("The targets are rows without a number: give one for each output");
+      owner_ = std::move(rows.owner);
+    }
+  }
 
   std::size_t count() const { return count_; }
-  bool are_labels() const { return labels_ != nullptr; }
+  bool are_labels() const { return size_ == 0; }
   /// Numbers in a row; 0 for labels.
   std::size_t size() const { return size_; }
-  std::size_t label(std::size_t index) const { return labels_[index]; }
+  std::size_t label(std::size_t index) const { return labels_(index); }
   const float* row(std::size_t index) const { return rows_ + index * size_; }
 
-  /// Throws unless labels are below `outputs`, or rows have `outputs` finite numbers.
-  [[gnu::cold]] void check(std::size_t outputs) const {
+  /// Throws unless labels are below `outputs`, or rows have `outputs` finite numbers. With a single output,
+  /// labels 0 and 1 are the two answers, or, where the loss `classifies` nothing, labels are values.
+  [[gnu::cold]] void check(std::size_t outputs, bool classifies = true) const {
     if (are_labels()) {
-      // With a single output, labels 0 and 1 are the two answers.
-      const std::size_t classes = outputs == 1 ? 2 : outputs;
-      for (std::size_t i = 0; i < count_; ++i)
-        if (labels_[i] >= classes)
-          fail("Label " + std::to_string(labels_[i]) + " of sample " + std::to_string(i) +
-               " is beyond the last class " + std::to_string(classes - 1) + ": the model has " +
-               std::to_string(outputs) + " outputs");
+      if (outputs > 1 || classifies)
+        labels_.check_below(outputs == 1 ? 2 : outputs,
+                            "the model has " + std::to_string(outputs) +
+                                (outputs == 1 ? " output, for the classes 0 and 1" : " outputs"));
       return;
     }
+    if (size_ == 1 && outputs > 1)
+      fail("The model has " + std::to_string(outputs) +
+           " outputs, but the targets are one float each: classes are given as integers, values as rows of " +
+           std::to_string(outputs));
     if (size_ != outputs)
       fail("The model has " + std::to_string(outputs) + " outputs, but the targets have " +
            std::to_string(size_) + " numbers each: make them equal");
@@ -160,19 +191,20 @@ class Targets {
   }
 
  private:
-  const std::uint8_t* labels_ = nullptr;
+  LabelView labels_{};
   const float* rows_ = nullptr;
   std::size_t count_ = 0;
   std::size_t size_ = 0;
+  std::shared_ptr<const void> owner_{};  // of rows, as in Samples
 };
 
-/// Samples with their targets, owned by somebody else.
+/// Samples with their targets, owned by somebody else, or, if they were temporaries, kept.
 struct DataView {
   Samples samples;
   Targets targets;
 
   DataView() = default;
-  DataView(Samples x, Targets y) : samples(std::move(x)), targets(y) {
+  DataView(Samples x, Targets y) : samples(std::move(x)), targets(std::move(y)) {
     if (samples.count() != targets.count())
       fail("There are " + std::to_string(samples.count()) + " samples but " +
            std::to_string(targets.count()) + " targets: every sample needs one");
@@ -183,7 +215,8 @@ struct DataView {
     data.images;
     data.labels;
   }
-  DataView(const Data& data) : DataView(Samples(data.images), Targets(data.labels)) {}
+  DataView(Data&& data)
+      : DataView(Samples(std::forward<Data>(data).images), Targets(std::forward<Data>(data).labels)) {}
   template <class Data>
   requires requires(const Data& data) {
     data.images;

@@ -2,7 +2,9 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <string>
 
+#include "digitnet/core/error.hpp"
 #include "digitnet/core/tensor.hpp"
 
 namespace digitnet {
@@ -21,9 +23,15 @@ struct TrainTest {
   Dataset test;
 };
 
-/// The samples [first, first + count) of a dataset, copied.
+/// The samples [first, first + count) of a dataset, copied. Throws an Error if there are not as many.
 inline Dataset slice(const Dataset& data, std::size_t first, std::size_t count) {
   auto extents = data.images.shape();
+  if (extents[0] != data.size())
+    fail("The dataset has " + std::to_string(extents[0]) + " images but " + std::to_string(data.size()) +
+         " labels: every image needs one");
+  if (first > data.size() || count > data.size() - first)
+    fail("Samples " + std::to_string(first) + " to " + std::to_string(first + count) +
+         " were asked for, but the dataset has " + std::to_string(data.size()) + ": ask for fewer");
   const std::size_t size = extents[1] * extents[2] * extents[3];
   extents[0] = count;
   Dataset part{Images::from_shape(extents), Labels::from_shape({count})};

@@ -5,6 +5,7 @@
 #pragma once
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
@@ -218,6 +219,15 @@ void write_idx(const std::string& path, const xt::xtensor<T, Rank>& array) {
   AtomicFile file(path);
   file.write(bytes.data(), bytes.size());
   file.commit();
+}
+
+/// Labels: as bytes if they fit, which is what MNIST's files have, else as std::int32_t.
+inline void write_idx(const std::string& path, const Labels& labels) {
+  const auto largest = std::max_element(labels.begin(), labels.end());
+  if (largest == labels.end() || *largest <= 0xff)
+    write_idx(path, xt::xtensor<std::uint8_t, 1>(labels));
+  else
+    write_idx(path, xt::xtensor<std::int32_t, 1>(labels));
 }
 
 }  // namespace digitnet

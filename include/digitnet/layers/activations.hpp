@@ -10,6 +10,7 @@ namespace digitnet {
 /// max(x, 0)
 struct ReLU {
   static constexpr std::string_view class_name = "ReLU";
+  static constexpr OutputKind output_kind = OutputKind::numbers;
   template <class In>
   struct On : detail::ElementwiseOfResult<In> {};
 
@@ -26,6 +27,7 @@ struct ReLU {
 /// x where it is positive, else negative_slope * x.
 struct LeakyReLU {
   static constexpr std::string_view class_name = "LeakyReLU";
+  static constexpr OutputKind output_kind = OutputKind::numbers;
   float negative_slope = 0.3f;
 
   template <class In>
@@ -44,6 +46,7 @@ struct LeakyReLU {
 /// x where it is positive, else alpha (e^x - 1). Clevert, Unterthiner, Hochreiter (2015).
 struct ELU {
   static constexpr std::string_view class_name = "ELU";
+  static constexpr OutputKind output_kind = OutputKind::numbers;
   float alpha = 1.0f;
 
   template <class In>
@@ -62,6 +65,7 @@ struct ELU {
 /// 1 / (1 + e^-x)
 struct Sigmoid {
   static constexpr std::string_view class_name = "Sigmoid";
+  static constexpr OutputKind output_kind = OutputKind::probabilities;
   template <class In>
   struct On : detail::ElementwiseOfResult<In> {};
 
@@ -80,6 +84,7 @@ struct Sigmoid {
 /// The hyperbolic tangent.
 struct Tanh {
   static constexpr std::string_view class_name = "Tanh";
+  static constexpr OutputKind output_kind = OutputKind::numbers;
   template <class In>
   struct On : detail::ElementwiseOfResult<In> {};
 
@@ -96,6 +101,7 @@ struct Tanh {
 /// x sigmoid(x), also named swish. Hendrycks, Gimpel (2016).
 struct SiLU {
   static constexpr std::string_view class_name = "SiLU";
+  static constexpr OutputKind output_kind = OutputKind::numbers;
   template <class In>
   struct On : detail::ElementwiseOfArgument<In> {};
 
@@ -114,6 +120,7 @@ struct SiLU {
 /// with tanh. Hendrycks, Gimpel: Gaussian Error Linear Units (2016).
 struct GELU {
   static constexpr std::string_view class_name = "GELU";
+  static constexpr OutputKind output_kind = OutputKind::numbers;
   bool approximate = false;
 
   template <class In>
@@ -166,6 +173,7 @@ struct Softplus {
 /// x min(max(x + 3, 0), 6) / 6. Howard and others: Searching for MobileNetV3 (2019).
 struct HardSwish {
   static constexpr std::string_view class_name = "HardSwish";
+  static constexpr OutputKind output_kind = OutputKind::numbers;
   template <class In>
   struct On : detail::ElementwiseOfArgument<In> {};
 

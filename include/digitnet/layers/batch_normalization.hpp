@@ -17,6 +17,7 @@ namespace digitnet {
 template <bool Center = true, bool Scale = true>
 struct BasicBatchNormalization {
   static constexpr std::string_view class_name = "BatchNormalization";
+  static constexpr OutputKind output_kind = OutputKind::numbers;
 
   float momentum = 0.99f;
   float epsilon = 1e-3f;

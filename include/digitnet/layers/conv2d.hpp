@@ -13,6 +13,7 @@ template <std::size_t Filters, Extent KernelSize, Extent Strides = 1, Padding Bo
           bool UseBias = true>
 struct Conv2D {
   static constexpr std::string_view class_name = "Conv2D";
+  static constexpr OutputKind output_kind = OutputKind::numbers;
 
   Initializer kernel_initializer = GlorotUniform{};
   Initializer bias_initializer = Zeros{};

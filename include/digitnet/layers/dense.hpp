@@ -12,6 +12,7 @@ namespace digitnet {
 template <std::size_t Units, bool UseBias = true>
 struct Dense {
   static constexpr std::string_view class_name = "Dense";
+  static constexpr OutputKind output_kind = OutputKind::numbers;
 
   Initializer kernel_initializer = GlorotUniform{};
   Initializer bias_initializer = Zeros{};

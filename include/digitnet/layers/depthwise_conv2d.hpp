@@ -95,6 +95,7 @@ template <Extent KernelSize, Extent Strides = 1, Padding Border = valid, std::si
           bool UseBias = true>
 struct DepthwiseConv2D {
   static constexpr std::string_view class_name = "DepthwiseConv2D";
+  static constexpr OutputKind output_kind = OutputKind::numbers;
 
   Initializer depthwise_initializer = GlorotUniform{};
   Initializer bias_initializer = Zeros{};
@@ -148,6 +149,7 @@ template <std::size_t Filters, Extent KernelSize, Extent Strides = 1, Padding Bo
           std::size_t DepthMultiplier = 1, bool UseBias = true>
 struct SeparableConv2D {
   static constexpr std::string_view class_name = "SeparableConv2D";
+  static constexpr OutputKind output_kind = OutputKind::numbers;
 
   Initializer depthwise_initializer = GlorotUniform{};
   Initializer pointwise_initializer = GlorotUniform{};

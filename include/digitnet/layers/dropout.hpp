@@ -24,6 +24,7 @@ constexpr float checked_rate(const char* layer, float rate) {
 /// inference. Srivastava and others: Dropout (2014).
 struct Dropout {
   static constexpr std::string_view class_name = "Dropout";
+  static constexpr OutputKind output_kind = OutputKind::of_input;
   float rate = 0.5f;
 
   constexpr Dropout() = default;
@@ -77,6 +78,7 @@ struct Dropout {
 /// Localization Using Convolutional Networks (2014).
 struct SpatialDropout2D {
   static constexpr std::string_view class_name = "SpatialDropout2D";
+  static constexpr OutputKind output_kind = OutputKind::of_input;
   float rate = 0.5f;
 
   constexpr SpatialDropout2D() = default;

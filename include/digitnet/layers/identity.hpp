@@ -7,6 +7,7 @@ namespace digitnet {
 /// Keras' Identity.
 struct Identity {
   static constexpr std::string_view class_name = "Identity";
+  static constexpr OutputKind output_kind = OutputKind::of_input;
 
   template <class In>
   struct On : detail::ReshapeOn<In, In> {};

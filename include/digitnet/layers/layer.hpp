@@ -87,6 +87,11 @@ enum class Mode { inference, training };
 /// backward that computes no dx, one that computes everything, or inference.
 enum class Purpose { forward, weight_gradients, all_gradients, inference };
 
+/// What the numbers are that a layer gives: any, a probability each, probabilities of classes that exclude
+/// each other, or what they were before. A layer may say it (`static constexpr OutputKind output_kind`), so
+/// that a loss that expects something else is refused.
+enum class OutputKind { unknown, numbers, probabilities, distribution, of_input };
+
 /// For UseBias: `Dense<10, no_bias>`.
 inline constexpr bool no_bias = false;
 

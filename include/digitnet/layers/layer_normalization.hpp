@@ -13,6 +13,7 @@ namespace digitnet {
 template <bool Center = true, bool Scale = true>
 struct BasicLayerNormalization {
   static constexpr std::string_view class_name = "LayerNormalization";
+  static constexpr OutputKind output_kind = OutputKind::numbers;
 
   float epsilon = 1e-3f;
   Initializer beta_initializer = Zeros{};

@@ -85,6 +85,7 @@ struct AveragePooling2D {
 /// Keras' GlobalAveragePooling2D: (height, width, channels) to (channels), the mean of each channel.
 struct GlobalAveragePooling2D {
   static constexpr std::string_view class_name = "GlobalAveragePooling2D";
+  static constexpr OutputKind output_kind = OutputKind::of_input;
 
   template <class In>
   struct On : LayerDefaults {

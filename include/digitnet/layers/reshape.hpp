@@ -31,6 +31,7 @@ struct ReshapeOn : LayerDefaults {
 /// Keras' Flatten: any shape to (size), channels last.
 struct Flatten {
   static constexpr std::string_view class_name = "Flatten";
+  static constexpr OutputKind output_kind = OutputKind::of_input;
 
   template <class In>
   struct On : detail::ReshapeOn<In, Shape<In::size>> {};
@@ -40,6 +41,7 @@ struct Flatten {
 template <std::size_t... Extents>
 struct Reshape {
   static constexpr std::string_view class_name = "Reshape";
+  static constexpr OutputKind output_kind = OutputKind::of_input;
 
   template <class In>
   struct On

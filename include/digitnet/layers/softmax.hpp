@@ -9,9 +9,13 @@ namespace digitnet {
 /// it is computed together with the loss.
 struct Softmax {
   static constexpr std::string_view class_name = "Softmax";
+  static constexpr OutputKind output_kind = OutputKind::distribution;
 
   template <class In>
   struct On : LayerDefaults {
+    static_assert(
+        In::last > 1,
+        "Softmax of a single number is always 1: use Sigmoid, or give Dense an output for each class");
     using Output = In;
     static constexpr bool in_place = true;
     static constexpr bool backward_reads_x = false;

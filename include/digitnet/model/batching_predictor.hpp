@@ -1,6 +1,7 @@
 // BatchingPredictor: one model that answers the questions of many threads, together when they come together.
 #pragma once
 #include <algorithm>
+#include <concepts>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -8,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "digitnet/core/arena.hpp"
@@ -35,6 +37,12 @@ class BatchingPredictor {
       : predictor_(model), most_(most), inputs_(most * input_size), outputs_(most * output_size) {
     if (most == 0) fail("A BatchingPredictor computes at least one sample at a time, but `most` is 0");
     thread_ = std::thread([this] { serve(); });
+  }
+  template <std::same_as<Model> Temporary>
+  explicit BatchingPredictor(Temporary&& model, std::size_t most = 256)
+      : BatchingPredictor(std::as_const(model), most) {
+    static_assert(!std::same_as<Temporary, Model>,
+                  "A BatchingPredictor refers to its model: give the model a name, so that it lives as long");
   }
   /// Answers what was asked before it returns; nobody may ask any more.
   ~BatchingPredictor() {

@@ -51,8 +51,10 @@ class Ensemble {
     for (float& value : sum) value /= static_cast<float>(size);
     return sum;
   }
-  /// The most probable class of each sample; with a single output, whether it is above one half.
-  Labels predict_classes(const Samples& samples) const { return classes_of(predict(samples)); }
+  /// The most probable class of each sample; see Sequential's predict_classes.
+  Labels predict_classes(const Samples& samples) const {
+    return classes_of(predict(samples), detail::half_of<typename First::Body>);
+  }
 
  private:
   std::tuple<First, Rest...> models_;

@@ -1,5 +1,8 @@
 // Predictor: a model made ready to answer many small questions quickly.
 #pragma once
+#include <concepts>
+#include <utility>
+
 #include "digitnet/core/arena.hpp"
 #include "digitnet/model/sequential.hpp"
 
@@ -13,6 +16,14 @@ template <class Model>
 class Predictor {
  public:
   explicit Predictor(const Model& model) : model_(model), prepared_(Model::prepared_size) { refresh(); }
+  template <std::same_as<Model> Temporary>
+  explicit Predictor(Temporary&& model) : Predictor(std::as_const(model)) {
+    static_assert(!std::same_as<Temporary, Model>,
+                  "A Predictor refers to its model: give the model a name, so that it lives as long");
+  }
+  // Moving copies, so that no Predictor is without what it prepared.
+  Predictor(const Predictor&) = default;
+  ~Predictor() = default;
 
   void refresh() { model_.prepare(prepared_.data()); }
 

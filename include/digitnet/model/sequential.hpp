@@ -11,12 +11,29 @@
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/layers/input.hpp"
 #include "digitnet/layers/phases.hpp"
+#include "digitnet/model/outputs.hpp"
 #include "digitnet/model/plan.hpp"
 #include "digitnet/model/sequential_on.hpp"
 #include "digitnet/model/summary.hpp"
 #include "digitnet/model/workspace.hpp"
 
 namespace digitnet {
+
+namespace detail {
+
+template <class... Layers>
+void needs_input() {
+  static_assert(sizeof...(Layers) == ~std::size_t{0},
+                "A model begins with the shape of a sample: Sequential<Input<28, 28, 1>, ...>");
+}
+
+template <class Model>
+void needs_name() {
+  static_assert(!sizeof(Model*),
+                "The parameters of a temporary model are gone at once: give the model a name");
+}
+
+}  // namespace detail
 
 /// A chain of layers as a layer: it nests in other chains and combinators.
 template <class... Layers>
@@ -28,6 +45,14 @@ struct Sequential {
   constexpr Sequential() = default;
   constexpr Sequential(Layers... values) requires(sizeof...(Layers) > 0) : layers(std::move(values)...) {}
   constexpr explicit Sequential(std::tuple<Layers...> values) : layers(std::move(values)) {}
+
+  // What a model has and a layer has not says so, instead of being unknown.
+  explicit Sequential(Seed) { detail::needs_input<Layers...>(); }
+  Sequential(Seed, Layers...) requires(sizeof...(Layers) > 0) { detail::needs_input<Layers...>(); }
+  Matrix predict(const Samples&) const { return detail::needs_input<Layers...>(), Matrix{}; }
+  Labels predict_classes(const Samples&) const { return detail::needs_input<Layers...>(), Labels{}; }
+  std::string summary() const { return detail::needs_input<Layers...>(), ""; }
+  std::string plan() const { return detail::needs_input<Layers...>(), ""; }
 
   template <class In>
   struct On : SequentialOn<In, Layers...> {};
@@ -48,26 +73,10 @@ struct SharedTeam {
 
 }  // namespace detail
 
-/// The class that a row of outputs stands for: the largest one, or, of a single output, whether it is above
-/// one half.
-inline std::size_t predicted_class(std::size_t outputs, const float* row) {
-  if (outputs == 1) return row[0] > 0.5f ? 1 : 0;
-  return static_cast<std::size_t>(std::max_element(row, row + outputs) - row);
-}
-
-/// The classes that rows of outputs stand for.
-inline Labels classes_of(const Matrix& outputs) {
-  const std::size_t count = outputs.shape()[0], size = outputs.shape()[1];
-  Labels classes(std::array<std::size_t, 1>{count});
-  for (std::size_t i = 0; i < count; ++i)
-    classes(i) = static_cast<std::uint8_t>(predicted_class(size, outputs.data() + i * size));
-  return classes;
-}
-
 /// A model: layers, and the memory of their parameters (float32, in one arena). Copying copies the
-/// parameters. `Sequential<Input<784>, Dense<10>, Softmax> model{Seed{42}};` or, when a layer carries a value
-/// that decides no shape, `auto model = Sequential{Seed{42}, Input<784>{}, Dropout{0.2f}, Dense<10>{},
-/// Softmax{}};`
+/// parameters, and so does moving, so that no model is ever without any. `Sequential<Input<784>, Dense<10>,
+/// Softmax> model{Seed{42}};` or, when a layer carries a value that decides no shape, `auto model =
+/// Sequential{Seed{42}, Input<784>{}, Dropout{0.2f}, Dense<10>{}, Softmax{}};`
 template <std::size_t... Extents, class... Layers>
 class Sequential<Input<Extents...>, Layers...> {
  public:
@@ -91,6 +100,10 @@ class Sequential<Input<Extents...>, Layers...> {
     initialize(seed);
   }
 
+  Sequential(const Sequential&) = default;
+  Sequential& operator=(const Sequential&) = default;
+  ~Sequential() = default;
+
   /// Gives every parameter a fresh initial value.
   [[gnu::cold]] void initialize(Seed seed) {
     std::size_t index = 0;
@@ -103,9 +116,14 @@ class Sequential<Input<Extents...>, Layers...> {
   }
 
   const Body& body() const { return body_; }
-  /// The arena: all parameters, in the order of the layers, padded to multiples of 16 elements.
-  std::span<float> parameters() { return parameters_.span(); }
-  std::span<const float> parameters() const { return parameters_.span(); }
+  /// The arena: all parameters, in the order of the layers, padded to multiples of 16 elements. A temporary
+  /// model has none to give: they would be gone at once.
+  std::span<float> parameters() & { return parameters_.span(); }
+  std::span<const float> parameters() const& { return parameters_.span(); }
+  template <class Body = Sequential::Body>
+  std::span<float> parameters() const&& {
+    return detail::needs_name<Body>(), std::span<float>{};
+  }
 
   /// Calls visit(const ParameterInfo&) for every parameter in the order of the arena.
   template <class Visit>
@@ -115,8 +133,12 @@ class Sequential<Input<Extents...>, Layers...> {
 
   /// The parameter of that name, such as "conv2d_1/kernel", as an xtensor view of the model's memory. Throws
   /// an Error that lists the names if there is none.
-  auto parameter(const std::string& name) { return named_view(parameters_.data(), name); }
-  auto parameter(const std::string& name) const { return named_view(parameters_.data(), name); }
+  auto parameter(const std::string& name) & { return named_view(parameters_.data(), name); }
+  auto parameter(const std::string& name) const& { return named_view(parameters_.data(), name); }
+  template <class Body = Sequential::Body>
+  auto parameter(const std::string& name) const&& {
+    return detail::needs_name<Body>(), named_view(parameters_.data(), name);
+  }
 
   /// Keras 3's summary table.
   [[gnu::cold]] std::string summary(const std::string& model_name = "sequential") const {
@@ -212,8 +234,12 @@ class Sequential<Input<Extents...>, Layers...> {
     }
   }
 
-  /// The most probable class of each sample; with a single output, whether it is above one half.
-  Labels predict_classes(const Samples& samples) const { return classes_of(predict(samples)); }
+  /// The most probable class of each sample; with a single output, whether it is above one half, or, in a
+  /// model whose answers are numbers before a sigmoid (it ends in Dense), above 0. Throws an Error if an
+  /// output is NaN.
+  Labels predict_classes(const Samples& samples) const {
+    return classes_of(predict(samples), detail::half_of<Body>);
+  }
 
  private:
   // From so many samples on, preparing costs less than it saves.
@@ -239,7 +265,7 @@ class Sequential<Input<Extents...>, Layers...> {
       size = info.size();
     });
     if (size == 0) fail("The model has no parameter \"" + name + "\"; it has " + known);
-    return xt::adapt(arena + offset, size, xt::no_ownership(), extents);
+    return detail::view_of(arena + offset, size, extents);
   }
 
   Body body_;

@@ -18,8 +18,9 @@ struct ConfidenceBin {
 };
 
 /// The answers of a classifier sorted into bins of equal width by their confidence. `scores` are
-/// probabilities, (n, classes) with at least two classes; values beyond 0 to 1 count as 0 or 1.
-inline std::vector<ConfidenceBin> reliability(const Labels& labels, const Matrix& scores,
+/// probabilities, (n, classes) with at least two classes; values beyond 0 to 1 count as 0 or 1. Throws an
+/// Error if one is NaN.
+inline std::vector<ConfidenceBin> reliability(const LabelView& labels, const Matrix& scores,
                                               std::size_t bins = 10) {
   detail::check_same_length(labels.size(), scores.shape()[0]);
   if (bins == 0 || scores.shape()[1] < 2)
@@ -34,8 +35,11 @@ inline std::vector<ConfidenceBin> reliability(const Labels& labels, const Matrix
   const std::size_t classes = scores.shape()[1];
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const float* const row = scores.data() + i * classes;
-    const auto answer = static_cast<std::size_t>(std::max_element(row, row + classes) - row);
-    const double confidence = std::isfinite(row[answer]) ? std::clamp(double{row[answer]}, 0.0, 1.0) : 0.0;
+    const std::size_t answer = predicted_class(classes, row);
+    if (answer == no_class)
+      fail("The scores of sample " + std::to_string(i) +
+           " contain NaN, which is no probability: look at what the model's parameters have become");
+    const double confidence = std::clamp(double{row[answer]}, 0.0, 1.0);
     const double place = std::ceil(confidence * count) - 1;
     ConfidenceBin& bin = result[static_cast<std::size_t>(std::max(0.0, place))];
     ++bin.count;

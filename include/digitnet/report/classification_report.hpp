@@ -25,7 +25,7 @@ inline std::string rounded(double value, int digits) {
 
 /// Precision, recall, F1 and support of each class that occurs, accuracy and averages: the text of
 /// scikit-learn's classification_report. `names` replaces the numbers of the classes (0, 1, ...).
-inline std::string classification_report(const Labels& labels, const Labels& predictions,
+inline std::string classification_report(const LabelView& labels, const LabelView& predictions,
                                          const std::vector<std::string>& names = {}, int digits = 2) {
   const ConfusionMatrix counts = confusion_matrix(labels, predictions);
   const std::size_t classes = counts.shape()[0];

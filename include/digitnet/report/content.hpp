@@ -59,17 +59,16 @@ struct Answers {
   std::vector<std::size_t> mistakes{};  ///< samples, the most confident mistake first
 };
 
-/// Throws an Error where labels and answers do not fit together.
+/// Throws an Error where labels and answers do not fit together, or an answer is NaN.
 [[gnu::cold]] inline Answers answers_of(const Content& content) {
   if (!content.test) fail("A report needs test images: set Content::test");
   const Labels& labels = content.test->labels;
   digitnet::detail::check_same_length(labels.size(), content.scores.shape()[0]);
   const std::size_t classes = content.scores.shape()[1];
-  Answers answers{.classes = Labels::from_shape({labels.size()})};
+  Answers answers{.classes = classes_of(content.scores)};
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const float* const row = content.scores.data() + i * classes;
-    const auto best = static_cast<std::size_t>(std::max_element(row, row + classes) - row);
-    answers.classes(i) = static_cast<std::uint8_t>(best);
+    const std::size_t best = answers.classes(i);
     answers.confidences.push_back(row[best]);
     if (best != labels(i)) answers.mistakes.push_back(i);
   }

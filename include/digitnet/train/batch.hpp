@@ -16,11 +16,15 @@ namespace digitnet {
 struct BatchResult {
   double loss = 0;  ///< sum of weight * loss
   std::size_t correct = 0;
+  std::size_t answers = 0;  ///< of which `correct` are right: one a sample, or one for each of its outputs
   std::size_t samples = 0;
+
+  double accuracy() const { return static_cast<double>(correct) / static_cast<double>(answers); }
 
   BatchResult& operator+=(const BatchResult& other) {
     loss += other.loss;
     correct += other.correct;
+    answers += other.answers;
     samples += other.samples;
     return *this;
   }

@@ -84,6 +84,7 @@ class GradientEngine {
         prepared_backward_(On::template prepared_bytes<float, Purpose::weight_gradients>() / sizeof(float)),
         reader_(Input::size, team.size()) {
     if constexpr (last_with_loss) loss_.from_logits = true;
+    if constexpr (requires { loss_.from_logits; }) half_ = loss_.from_logits ? 0.0f : 0.5f;
     for (std::size_t lane = 0; lane < most_lanes; ++lane) {
       gradients_.emplace_back(Model::arena_size);
       lanes_.push_back(gradients_.back().data());
@@ -290,7 +291,7 @@ class GradientEngine {
           gradient[j] += (1 - mixture.part) * (other[j] - gradient[j]);
       }
       result.loss += double{weight} * loss;
-      result.correct += is_correct(output, target);
+      judge(result, output, target);
       for (std::size_t j = 0; j < outputs; ++j) gradient[j] *= weight * scale_;
     }
     return result;
@@ -305,15 +306,22 @@ class GradientEngine {
       const Target target(batch.data.targets, batch.indices[first + i]);
       const float* const output = memory.y() + i * outputs;
       result.loss += double{loss_(outputs, output, target, static_cast<float*>(nullptr))};
-      result.correct += is_correct(output, target);
+      judge(result, output, target);
     }
     return result;
   }
 
-  bool is_correct(const float* output, const Target& target) const {
-    const std::size_t wanted = target.predicted_class(outputs);
-    if constexpr (last_with_loss && outputs == 1) return (output[0] > 0) == (wanted == 1);
-    return predicted_class(outputs, output) == wanted;
+  // What is not a number is right nowhere.
+  void judge(BatchResult& result, const float* output, const Target& target) const {
+    if constexpr (outputs > 1 && requires { requires Loss::judges_each_output; })
+      if (target.row) {
+        result.answers += outputs;
+        for (std::size_t i = 0; i < outputs; ++i)
+          result.correct += target.row[i] > 0.5f ? output[i] > half_ : output[i] <= half_;
+        return;
+      }
+    ++result.answers;
+    result.correct += predicted_class(outputs, output, half_) == target.predicted_class(outputs);
   }
 
   BatchResult total(std::size_t lanes) const {
@@ -349,6 +357,7 @@ class GradientEngine {
   Arena<float> kept_;  // what the products need of the batch
   std::size_t batch_ = 0;
   float scale_ = 1;     // of the gradients: one over the samples of a step
+  float half_ = 0.5f;   // an output above says yes
   bool keeps_ = false;  // whether products are left to the stepper
   BatchReader reader_;
   std::array<BatchResult, most_lanes> results_;

@@ -30,9 +30,7 @@ struct Target {
   }
   /// The class it stands for.
   std::size_t predicted_class(std::size_t outputs) const {
-    if (!row) return label;
-    if (outputs == 1) return row[0] > 0.5f ? 1 : 0;
-    return static_cast<std::size_t>(std::max_element(row, row + outputs) - row);
+    return row ? digitnet::predicted_class(outputs, row) : label;
   }
 };
 
@@ -44,7 +42,10 @@ struct Target {
 ///     T operator()(std::size_t outputs, const T* output, const Target& target, T* gradient) const;
 ///
 /// which returns the loss of one sample and, unless gradient is null, assigns its derivative by each
-/// output; and `classifies`: whether accuracy means something beside it.
+/// output; and `classifies`: whether accuracy means something beside it. One whose outputs are several
+/// answers, each yes or no, says `judges_each_output`: given rows, accuracy is then the part of all outputs
+/// that are right. A member `from_logits` says that the outputs are not yet probabilities, and yes begins
+/// above 0 instead of one half.
 
 /// Probabilities are kept this far from 0 and 1 before a logarithm, as in Keras.
 inline constexpr double probability_epsilon = 1e-7;
@@ -114,9 +115,11 @@ T mean_over_outputs(std::size_t outputs, const Target& target, T* gradient, Each
 
 }  // namespace detail
 
-/// - t log p - (1 - t) log(1 - p), the mean over the outputs: Keras' BinaryCrossentropy.
+/// - t log p - (1 - t) log(1 - p), the mean over the outputs: Keras' BinaryCrossentropy. Given rows, accuracy
+/// is Keras' BinaryAccuracy: the part of all outputs that are on the right side.
 struct BinaryCrossentropy {
   static constexpr bool classifies = true;
+  static constexpr bool judges_each_output = true;
   bool from_logits = false;
   float label_smoothing = 0;
 

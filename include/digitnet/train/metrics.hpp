@@ -1,11 +1,13 @@
 // Metrics of classifiers, computed from labels and answers; names and conventions of scikit-learn.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <string>
 #include <vector>
 
 #include "digitnet/core/error.hpp"
+#include "digitnet/core/labels.hpp"
 #include "digitnet/core/tensor.hpp"
 
 namespace digitnet {
@@ -25,16 +27,19 @@ inline void check_same_length(std::size_t labels, std::size_t answers) {
 using ConfusionMatrix = xt::xtensor<std::size_t, 2>;
 
 /// The confusion matrix; `classes` 0 means: up to the largest class that occurs.
-inline ConfusionMatrix confusion_matrix(const Labels& labels, const Labels& predictions,
+inline ConfusionMatrix confusion_matrix(const LabelView& labels, const LabelView& predictions,
                                         std::size_t classes = 0) {
   detail::check_same_length(labels.size(), predictions.size());
   std::size_t seen = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i)
-    seen = std::max<std::size_t>({seen, std::size_t{labels(i)} + 1, std::size_t{predictions(i)} + 1});
+  for (std::size_t i = 0; i < labels.size(); ++i) seen = std::max({seen, labels(i) + 1, predictions(i) + 1});
   if (classes != 0 && seen > classes)
     fail("Class " + std::to_string(seen - 1) + " occurs, but the confusion matrix was asked for " +
          std::to_string(classes) + " classes");
   const std::size_t count = classes == 0 ? seen : classes;
+  constexpr std::size_t most = 1 << 15;
+  if (count > most)
+    fail("A confusion matrix of " + std::to_string(count) + " classes was asked for, but it holds at most " +
+         std::to_string(most) + ": count the labels' classes from 0 without gaps");
   auto counts = ConfusionMatrix::from_shape({count, count});
   std::fill(counts.begin(), counts.end(), std::size_t{0});
   for (std::size_t i = 0; i < labels.size(); ++i) ++counts(labels(i), predictions(i));
@@ -42,7 +47,7 @@ inline ConfusionMatrix confusion_matrix(const Labels& labels, const Labels& pred
 }
 
 /// The part of predictions that are right.
-inline double accuracy(const Labels& labels, const Labels& predictions) {
+inline double accuracy(const LabelView& labels, const LabelView& predictions) {
   detail::check_same_length(labels.size(), predictions.size());
   std::size_t right = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) right += labels(i) == predictions(i);
@@ -50,20 +55,23 @@ inline double accuracy(const Labels& labels, const Labels& predictions) {
 }
 
 /// The part of samples whose class is among the k most probable; scores are (n, classes). Of equal scores the
-/// lower class comes first.
-inline double top_k_accuracy(const Labels& labels, const Matrix& scores, std::size_t k) {
+/// lower class comes first. A NaN is never right: where a sample's own score is NaN, the sample counts as
+/// wrong, and where another's is, that class comes first.
+inline double top_k_accuracy(const LabelView& labels, const Matrix& scores, std::size_t k) {
   detail::check_same_length(labels.size(), scores.shape()[0]);
   const std::size_t classes = scores.shape()[1];
+  if (k == 0) fail("Top-k accuracy needs k of at least 1, but k is 0");
   std::size_t right = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const std::size_t label = labels(i);
     if (label >= classes)
       fail("Label " + std::to_string(label) + " is beyond the last of " + std::to_string(classes) +
            " scores");
-    std::size_t before = 0;
+    const float own = scores(i, label);
+    std::size_t behind = 0;
     for (std::size_t j = 0; j < classes; ++j)
-      before += scores(i, j) > scores(i, label) || (scores(i, j) == scores(i, label) && j < label);
-    right += before < k;
+      behind += scores(i, j) < own || (scores(i, j) == own && j >= label);
+    right += !std::isnan(own) && classes - behind < k;
   }
   return static_cast<double>(right) / static_cast<double>(labels.size());
 }

@@ -13,6 +13,7 @@
 #include "digitnet/train/gradient_engine.hpp"
 #include "digitnet/train/history.hpp"
 #include "digitnet/train/interrupt.hpp"
+#include "digitnet/train/loss_check.hpp"
 #include "digitnet/train/parameter_stepper.hpp"
 #include "digitnet/train/progress.hpp"
 #include "digitnet/train/sample_transform.hpp"
@@ -50,7 +51,14 @@ struct FitOptions {
 /// same parameters, bit for bit, with any number of threads (given the same BLAS library and processor).
 template <class Model, class Optimizer, class Loss>
 class Trainer {
+  static_assert(
+      !std::same_as<Loss, CategoricalCrossentropy> || Model::OutputShape::size > 1,
+      "CategoricalCrossentropy needs an output for each class, and with one output is always 0: use "
+      "BinaryCrossentropy");
+
  public:
+  /// Throws an Error if the loss does not fit the model's outputs, such as one that expects probabilities and
+  /// a model that ends in Dense.
   Trainer(Model& model, Optimizer optimizer, Loss loss, TrainerOptions options = {})
       : model_(model),
         optimizer_(std::move(optimizer)),
@@ -58,7 +66,9 @@ class Trainer {
         options_(options),
         team_(options.threads),
         engine_(model, loss_, team_),
-        stepper_(model, engine_.gradients().products, options.threads) {}
+        stepper_(model, engine_.gradients().products, options.threads) {
+    detail::check_loss<typename Model::Body>(loss_);
+  }
 
   /// Trains for some epochs and returns what was measured. A later call goes on where this one ended
   /// (optimizer slots, step and epoch counts). Throws an Error, before anything changed, when data or options
@@ -126,18 +136,21 @@ class Trainer {
     return slots;
   }
 
-  static bool classifies(const DataView& data) { return Loss::classifies || data.targets.are_labels(); }
+  // Of a single output, labels are values unless the loss says otherwise.
+  static bool classifies(const DataView& data) {
+    return Loss::classifies || (data.targets.are_labels() && outputs > 1);
+  }
   static void check(const DataView& data, const char* what) {
     if (data.count() == 0) fail(std::string("There are no samples to ") + what + " on: give it at least one");
     data.samples.check_shape(Model::InputShape::extents);
     data.samples.check_finite();
-    data.targets.check(outputs);
+    data.targets.check(outputs, Loss::classifies);
   }
 
   Evaluation mean(const BatchResult& sum, bool with_accuracy) const {
     const auto samples = static_cast<double>(sum.samples);
     Evaluation evaluation{.loss = sum.loss / samples + stepper_.penalty(model_.parameters())};
-    if (with_accuracy) evaluation.accuracy = static_cast<double>(sum.correct) / samples;
+    if (with_accuracy) evaluation.accuracy = sum.accuracy();
     return evaluation;
   }
 
@@ -237,8 +250,8 @@ class Trainer {
       };
       check_weights(options_.class_weights, outputs == 1 ? 2 : outputs, "class");
       check_weights(options_.sample_weights, data_.count(), "sample");
-      if (!options_.class_weights.empty() && !data_.targets.are_labels() && !Loss::classifies)
-        fail("Class weights need labels, but the targets are values: use sample weights");
+      if (!options_.class_weights.empty() && !classifies(data_))
+        fail("Class weights need classes, but the targets are values: use sample weights");
     }
 
     [[gnu::cold]] void split() {
@@ -312,8 +325,7 @@ class Trainer {
 
     static void measure(EpochLogs& logs, const BatchResult& sum, double penalty) {
       logs.loss = sum.loss / static_cast<double>(sum.samples) + penalty;
-      if (logs.has_accuracy)
-        logs.accuracy = static_cast<double>(sum.correct) / static_cast<double>(sum.samples);
+      if (logs.has_accuracy) logs.accuracy = sum.accuracy();
     }
 
     Evaluation validate() {
@@ -364,6 +376,18 @@ class Trainer {
   ParameterStepper stepper_;
   std::uint64_t step_ = 0;
   std::uint64_t epoch_ = 0;
+};
+
+/// What has no Input is no model, and this says so.
+template <class... Layers, class Optimizer, class Loss>
+requires(!requires {
+  typename Sequential<Layers...>::InputShape;
+}) class Trainer<Sequential<Layers...>, Optimizer, Loss> {
+ public:
+  Trainer(Sequential<Layers...>&, Optimizer, Loss, TrainerOptions = {}) { detail::needs_input<Layers...>(); }
+  History fit(const DataView&, FitOptions = {}) { return {}; }
+  History fit(const Samples&, const Targets&, FitOptions = {}) { return {}; }
+  Evaluation evaluate(const DataView&) { return {}; }
 };
 
 }  // namespace digitnet
