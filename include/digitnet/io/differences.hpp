@@ -1,9 +1,13 @@
 // What is said when a file does not fit a model: every difference, at once.
 #pragma once
+#include <algorithm>
+#include <cmath>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "digitnet/core/error.hpp"
+#include "digitnet/core/number_text.hpp"
 
 namespace digitnet::detail {
 
@@ -14,6 +18,23 @@ namespace digitnet::detail {
   std::string text = path + " does not fit the model, which stays as it was:";
   for (const std::string& difference : differences) text += "\n  " + difference;
   fail(text);
+}
+
+/// Adds to `differences` where the values of an array are not all finite: which is the first, and how many.
+[[gnu::cold]] inline void add_non_finite(const std::string& name, const std::vector<std::size_t>& shape,
+                                         std::span<const float> values,
+                                         std::vector<std::string>& differences) {
+  const auto is_wrong = [](float value) { return !std::isfinite(value); };
+  const auto first = std::find_if(values.begin(), values.end(), is_wrong);
+  if (first == values.end()) return;
+  std::string index;
+  auto rest = static_cast<std::size_t>(first - values.begin());
+  for (std::size_t axis = shape.size(); axis-- > 0; rest /= shape[axis])
+    index = to_text(rest % shape[axis]) + (index.empty() ? "" : ", ") + index;
+  const auto count = std::count_if(first, values.end(), is_wrong);
+  differences.push_back(name + " [" + index + "] is " + to_text(*first) + " in the file" +
+                        (count == 1 ? "" : ", and so are " + to_text(count - 1) + " more of its numbers") +
+                        ": weights must be finite; was it saved after a training diverged?");
 }
 
 }  // namespace digitnet::detail

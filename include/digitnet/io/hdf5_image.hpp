@@ -133,10 +133,14 @@ class Image {
   }
 
   /// Bytes of the file.
-  Bytes at(std::uint64_t address, std::uint64_t size) {
+  Bytes view(std::uint64_t address, std::uint64_t size) const {
     if (address > bytes_.size() || size > bytes_.size() - address) damaged("something lies beyond its end");
-    spend(size);
     return Bytes(bytes_).subspan(address, size);
+  }
+  /// The same, to be read.
+  Bytes at(std::uint64_t address, std::uint64_t size) {
+    spend(size);
+    return view(address, size);
   }
   /// Counts work and memory.
   void spend(std::uint64_t amount) {

@@ -166,29 +166,20 @@ class ReadGroup {
     return result;
   }
 
+  /// What an array is. Throws an Error as well if its numbers lie elsewhere than in one piece of this file.
   ArrayInfo info(const std::string& name) const {
-    const std::uint64_t array = find_array(name);
-    return {detail::read_shape(*image_, image_->find(array, detail::dataspace_message)->bytes),
-            detail::read_type(*image_, image_->find(array, detail::datatype_message)->bytes).name};
+    Array array = open(name);
+    return {std::move(array.shape), std::move(array.type.name)};
   }
   /// An array of float32.
   std::vector<float> floats(const std::string& name) const {
-    const std::string what = "The array " + path_ + "/" + name + " ";
-    const std::uint64_t array = find_array(name);
-    const detail::Type type =
-        detail::read_type(*image_, image_->find(array, detail::datatype_message)->bytes);
-    if (type.name != "float32") fail(what + "is " + type.name + ", but only float32 is read");
-    const std::uint64_t most = image_->size() / sizeof(float);
-    const std::uint64_t count = detail::count_of(
-        detail::read_shape(*image_, image_->find(array, detail::dataspace_message)->bytes), most);
-    std::vector<float> values;
-    if (count == 0) return values;
-    const detail::Bytes bytes = array_bytes(array, what);
-    if (count > most || bytes.size() != count * sizeof(float))
-      fail(what + "has a shape that does not fit its " + std::to_string(bytes.size()) + " bytes");
-    values.resize(count);
-    std::memcpy(values.data(), bytes.data(), bytes.size());
-    if (type.is_big_endian != (std::endian::native == std::endian::big))
+    const Array array = open(name);
+    if (array.type.name != "float32")
+      fail("The array " + path_ + "/" + name + " is " + array.type.name + ", but only float32 is read");
+    image_->spend(2 * array.bytes.size());
+    std::vector<float> values(array.bytes.size() / sizeof(float));
+    if (!values.empty()) std::memcpy(values.data(), array.bytes.data(), array.bytes.size());
+    if (array.type.is_big_endian != (std::endian::native == std::endian::big))
       for (float& value : values)
         value = std::bit_cast<float>(__builtin_bswap32(std::bit_cast<std::uint32_t>(value)));
     return values;
@@ -234,12 +225,25 @@ class ReadGroup {
     }
     return {};
   }
-  std::uint64_t find_array(const std::string& name) const {
+  struct Array {
+    detail::Type type;
+    std::vector<std::size_t> shape;
+    detail::Bytes bytes;
+  };
+  Array open(const std::string& name) const {
     const auto address = find(name);
-    if (!address || !image_->find(*address, detail::dataspace_message) ||
-        !image_->find(*address, detail::datatype_message))
-      fail(path_ + " has no array " + name);
-    return *address;
+    const auto* const shape = address ? image_->find(*address, detail::dataspace_message) : nullptr;
+    const auto* const type = address ? image_->find(*address, detail::datatype_message) : nullptr;
+    if (!shape || !type) fail(path_ + " has no array " + name);
+    Array array{detail::read_type(*image_, type->bytes), detail::read_shape(*image_, shape->bytes), {}};
+    const std::uint64_t most = image_->size() / std::max<std::uint64_t>(array.type.size, 1);
+    const std::uint64_t count = detail::count_of(array.shape, most);
+    if (count == 0) return array;
+    const std::string what = "The array " + path_ + "/" + name + " ";
+    array.bytes = array_bytes(*address, what);
+    if (count > most || array.bytes.size() != count * array.type.size)
+      fail(what + "has a shape that does not fit its " + std::to_string(array.bytes.size()) + " bytes");
+    return array;
   }
   // Where Keras keeps the numbers of an array: in one piece.
   detail::Bytes array_bytes(std::uint64_t array, const std::string& what) const {
@@ -258,8 +262,7 @@ class ReadGroup {
       case 1: {
         const std::uint64_t address = cursor.number(8), size = cursor.number(8);
         if (address == detail::no_address) fail(what + "was never written");
-        image_->spend(size);  // twice: arrays may not overlap as often as structures
-        return image_->at(address, size);
+        return image_->view(address, size);
       }
       case 2:
         fail(what + "is cut into chunks" + cure);

@@ -264,8 +264,10 @@ inline FileModel expected_model(const ModelDescription& model) {
       else if (array.info.type != "float32")
         differences.push_back(name + " is float32 in the model, " + array.info.type + " in the file (" +
                               array.place + ")");
-      else if (differences.empty())
+      else if (differences.empty()) {
         values.emplace_back(weight.offset, array.read());
+        digitnet::detail::add_non_finite(array.place, weight.shape, values.back().second, differences);
+      }
     }
   }
   digitnet::detail::fail_of_differences(path, differences);

@@ -218,6 +218,7 @@ class TypeWriter {
   values += input + ">{}";
   std::size_t count = 0;
   const auto arrays = file.arrays(model);
+  std::vector<std::string> differences;
   ImportedModel result;
   for (const std::string& part : text.types) type += ",\n                       " + part;
   for (const std::string& part : text.values) values += ",\n             " + part;
@@ -230,12 +231,14 @@ class TypeWriter {
         fail(path + " has no float32 array " + weight + " of shape " + shape_text(layer.weights[w].shape) +
              ": it is damaged");
       count += layer.weights[w].size();
-      if (!embed) continue;
       const std::vector<float> numbers = arrays[i][w].read();
+      digitnet::detail::add_non_finite(weight, layer.weights[w].shape, numbers, differences);
+      if (!embed) continue;
       const auto* const bytes = reinterpret_cast<const std::byte*>(numbers.data());
       result.parameters.insert(result.parameters.end(), bytes, bytes + numbers.size() * sizeof(float));
     }
   }
+  if (!differences.empty()) fail(path + ": " + differences.front());
   const std::string base = path.substr(path.rfind('/') + 1);
   result.header =
       "// Made by import_keras from " + base + ": " + std::to_string(count) + " parameters.\n#pragma once\n" +

@@ -321,9 +321,9 @@ inline Safetensors Safetensors::read(const std::string& path) {
                 arena.subspan(weight.offset, weight.size())});
 }
 
-/// Looks for each of the model's parameters under its prefixed name; every name that is missing or has
-/// another shape is added to `differences`. Returns where they are to be copied from, in the order of the
-/// model.
+/// Looks for each of the model's parameters under its prefixed name; every name that is missing, has
+/// another shape or numbers that are not finite is added to `differences`. Returns where they are to be
+/// copied from, in the order of the model.
 [[gnu::cold]] inline std::vector<std::pair<WeightDescription, std::span<const float>>> match_parameters(
     const Safetensors& file, const ModelDescription& model, const std::string& prefix,
     std::vector<std::string>& differences) {
@@ -338,8 +338,10 @@ inline Safetensors Safetensors::read(const std::string& path) {
       else if (found->shape != weight.shape)
         differences.push_back(name + " is " + shape_text(weight.shape) + " in the model, " +
                               shape_text(found->shape) + " in the file");
-      else
+      else {
+        detail::add_non_finite(name, weight.shape, found->values, differences);
         result.emplace_back(weight, found->values);
+      }
     }
   return result;
 }
