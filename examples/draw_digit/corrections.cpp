@@ -26,13 +26,20 @@ Dataset joined(const Dataset& first, const Dataset& second, std::size_t times) {
   return all;
 }
 
-}  // namespace
-
-Corrections::Corrections(const std::string& folder)
-    : images_path_(folder + "/images.idx3-ubyte"), labels_path_(folder + "/labels.idx1-ubyte") {
+// The folder, which is there then.
+const std::string& made(const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) fail(folder + " cannot be made a folder for corrections: " + error.message());
+  return folder;
+}
+
+}  // namespace
+
+Corrections::Corrections(const std::string& folder)
+    : lock_(made(folder) + "/corrections.lock", "The folder of corrections " + folder),
+      images_path_(folder + "/images.idx3-ubyte"),
+      labels_path_(folder + "/labels.idx1-ubyte") {
   data_ = {Images::from_shape({0, 28, 28, 1}), Labels::from_shape({0})};
   if (!std::filesystem::exists(images_path_) && !std::filesystem::exists(labels_path_)) {
     store(data_);

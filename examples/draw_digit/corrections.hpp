@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <digitnet/core/file_lock.hpp>
 #include <digitnet/data/dataset.hpp>
 #include <mutex>
 #include <string>
@@ -18,7 +19,7 @@ class Corrections {
   static constexpr std::size_t most = 10'000;
 
   /// Reads what the folder has; makes the folder if there is none. Throws an Error if it cannot be read or
-  /// written.
+  /// written, or if another process uses it.
   explicit Corrections(const std::string& folder);
 
   /// Stores a (28, 28) image; returns how many there are now. Throws an Error if the disk is full.
@@ -30,6 +31,7 @@ class Corrections {
  private:
   void store(const digitnet::Dataset& data) const;
 
+  digitnet::FileLock lock_;
   std::string images_path_, labels_path_;
   mutable std::mutex mutex_{};
   digitnet::Dataset data_{};

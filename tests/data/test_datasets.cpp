@@ -1,6 +1,8 @@
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <digitnet/data/datasets.hpp>
 #include <digitnet/data/synthetic_digits.hpp>
@@ -55,7 +57,9 @@ class Environment {
 /// A server on this machine that gives the same answer to every request.
 class Server {
  public:
-  explicit Server(std::string answer) : answer_(std::move(answer)) {
+  /// With `pause`, it waits so long after each byte.
+  explicit Server(std::string answer, std::chrono::milliseconds pause = {})
+      : answer_(std::move(answer)), pause_(pause) {
     socket_ = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -72,9 +76,11 @@ class Server {
         char request[4096];
         if (::recv(client, request, sizeof request, 0) > 0) {
           for (std::size_t sent = 0; sent < answer_.size();) {
-            const auto step = ::send(client, answer_.data() + sent, answer_.size() - sent, MSG_NOSIGNAL);
+            const std::size_t most = pause_.count() > 0 ? 1 : answer_.size() - sent;
+            const auto step = ::send(client, answer_.data() + sent, most, MSG_NOSIGNAL);
             if (step <= 0) break;
             sent += static_cast<std::size_t>(step);
+            std::this_thread::sleep_for(pause_);
           }
         }
         ::close(client);
@@ -90,10 +96,24 @@ class Server {
 
  private:
   std::string answer_;
+  std::chrono::milliseconds pause_;
   int socket_;
   int port_ = 0;
   std::thread thread_;
 };
+
+/// What an action writes to stderr.
+template <class Action>
+std::string noted(const Action& action) {
+  const Folder folder;
+  const int before = ::dup(2), file = ::open((folder / "noted").c_str(), O_CREAT | O_WRONLY, 0666);
+  ::dup2(file, 2);
+  action();
+  ::dup2(before, 2);
+  ::close(before);
+  ::close(file);
+  return support::read_file(folder / "noted");
+}
 
 std::string answer(const std::string& body, std::size_t claimed) {
   return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(claimed) + "\r\nConnection: close\r\n\r\n" +
@@ -111,6 +131,20 @@ TEST_CASE("a dataset is read from the folder given, packed or not") {
     CHECK(train.images.shape()[3] == 1);
     CHECK(test.images(4, 27, 27, 0) == 1);
     CHECK(test.labels(0) == 3);
+  }
+}
+
+TEST_CASE("the files' names may have a dot, and folders of these names are not taken for them") {
+  for (const char* const ending : {".gz", ""}) {
+    const Folder folder;
+    write_dataset(folder.path(), 5, 5, ending);
+    for (const std::string name : names) {
+      std::string dotted = name;
+      dotted[dotted.rfind("-idx")] = '.';
+      CHECK(std::rename((folder / (name + ending)).c_str(), (folder / (dotted + ending)).c_str()) == 0);
+      ::mkdir((folder / name).c_str(), 0777);
+    }
+    CHECK(datasets::mnist({.directory = folder.path()}).train.size() == 5);
   }
 }
 
@@ -136,7 +170,10 @@ TEST_CASE("the places are searched in order: environment, cache, then the networ
   ::mkdir((cache / "digitnet").c_str(), 0777);
   ::mkdir((cache / "digitnet/mnist").c_str(), 0777);
   write_dataset(cache / "digitnet/mnist", 2, 2);
-  CHECK(datasets::mnist({.allow_download = false}).train.size() == 2);
+  // Only this library writes there.
+  if (can_hash)
+    CHECK_ERROR("/digitnet/mnist/train-images-idx3-ubyte.gz is not the file that mnist is known by",
+                datasets::mnist({.allow_download = false}));
   write_dataset(folder.path(), 3, 3);
   CHECK(datasets::mnist({.allow_download = false}).train.size() == 3);
   ::mkdir((folder / "mnist").c_str(), 0777);
@@ -149,6 +186,38 @@ TEST_CASE("the places are searched in order: environment, cache, then the networ
 }
 
 #if defined(DIGITNET_WITH_DOWNLOAD)
+TEST_CASE("files in the environment that are not the known ones are used, and a line says so once") {
+  const Folder folder;
+  const Environment data("DIGITNET_DATA", folder.path());
+  write_dataset(folder.path(), 3, 3);
+  const auto load = [] { CHECK(datasets::mnist({.allow_download = false}).train.size() == 3); };
+  const std::string text = noted(load);
+  CHECK(support::contains(text, "/train-images-idx3-ubyte.gz is not the file that mnist is known by"));
+  CHECK(support::contains(text,
+                          "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db was expected"));
+  CHECK(std::count(text.begin(), text.end(), '\n') == 1);
+  CHECK(noted(load).empty());
+  // A folder that is named is taken as it is.
+  CHECK(noted([&] { datasets::mnist({.directory = folder.path()}); }).empty());
+}
+
+TEST_CASE("a server that sends a little now and then is given up, and the next one is asked") {
+  const Folder folder;
+  write_idx(folder / "source.gz", Labels::from_shape({0}));
+  write_idx(folder / "plain", Labels::from_shape({0}));
+  const std::string body = support::read_file(folder / "source.gz"),
+                    plain = support::read_file(folder / "plain");
+  const Server slow(answer(std::string(1000, 'x'), 1000), std::chrono::milliseconds(20)),
+      good(answer(body, body.size()));
+  const Sha256 sum = detail::sha256({plain.begin(), plain.end()});
+  const auto begin = std::chrono::steady_clock::now();
+  download({slow.url(), good.url()}, "file.gz", sum, folder / "file.gz", std::chrono::milliseconds(1000));
+  CHECK_ERROR("timed out",
+              download({slow.url()}, "file.gz", sum, folder / "other", std::chrono::milliseconds(300)));
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
+  CHECK(support::read_file(folder / "file.gz") == body);
+}
+
 TEST_CASE("a download is kept only if it is whole and has the right content") {
   const Folder folder;
   auto array = xt::xtensor<std::uint8_t, 1>::from_shape({5000});
@@ -197,11 +266,18 @@ TEST_CASE("a dataset that cannot be fetched says what each mirror did, and leave
 
 TEST_CASE("the real MNIST, where it is") {
   if (!std::getenv("DIGITNET_DATA")) return;
-  const auto [train, test] = datasets::mnist({.allow_download = false});
+  TrainTest data;
+  CHECK(noted([&] { data = datasets::mnist({.allow_download = false}); }).empty());  // it is the known one
+  const auto& [train, test] = data;
   CHECK(train.images.shape()[0] == 60000);
   CHECK(test.size() == 10000);
   CHECK(train.labels(0) == 5);
   CHECK(test.labels(9999) == 6);
+  // From the cache as well.
+  const Folder cache;
+  CHECK(::symlink(std::getenv("DIGITNET_DATA"), (cache / "mnist").c_str()) == 0);
+  const Environment nowhere("DIGITNET_DATA", "");
+  CHECK(datasets::mnist({.cache = cache.path(), .allow_download = false}).test.images == test.images);
 }
 
 TEST_CASE("synthetic digits are the same for the same seed, fit MNIST's frame, and all occur") {

@@ -3,14 +3,21 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "digitnet/data/dataset.hpp"
 #include "digitnet/data/download.hpp"
 #include "digitnet/data/idx.hpp"
+#include "digitnet/data/sha256.hpp"
 
 namespace digitnet {
 
@@ -30,13 +37,14 @@ struct Source {
   std::vector<std::string> mirrors{};  ///< instead of the dataset's own; URLs of folders, ending with "/"
   std::string cache{};                 ///< instead of the user's cache folder
   bool allow_download = true;
+  std::chrono::milliseconds download_time = most_download_time;  ///< for all files together
 };
 
 namespace detail {
 
 struct File {
-  const char* name;  ///< without ".gz"
-  const char* sha256;
+  const char* name;    ///< without ".gz"
+  const char* sha256;  ///< of its content, unpacked
 };
 
 /// A dataset in MNIST's four files.
@@ -58,13 +66,16 @@ inline std::string user_cache() {
   return {};
 }
 
-/// The file in the folder, packed or not.
+/// The file in the folder, packed or not, also as "train-images.idx3-ubyte".
 inline std::optional<std::string> file_in(const std::string& folder, const std::string& name) {
-  for (const char* const ending : {".gz", ""}) {
-    std::string path = folder + "/" + name + ending;
-    struct stat ignored {};
-    if (::stat(path.c_str(), &ignored) == 0) return path;
-  }
+  std::string dotted = name;
+  if (const std::size_t place = dotted.rfind("-idx"); place != std::string::npos) dotted[place] = '.';
+  for (const std::string& spelled : {name, dotted})
+    for (const char* const ending : {".gz", ""}) {
+      std::string path = folder + "/" + spelled + ending;
+      struct stat status {};
+      if (::stat(path.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) return path;
+    }
   return std::nullopt;
 }
 
@@ -96,8 +107,69 @@ inline TrainTest load_all(const std::string& folder, const Description& descript
   return {load(folder, files[0], files[1]), load(folder, files[2], files[3])};
 }
 
-/// Looks in the given directory only, if there is one; else in $DIGITNET_DATA/<name> or $DIGITNET_DATA, the
-/// user's cache, and folders of the system; at last downloads into the cache.
+/// Writes a line to stderr, but the same line once only.
+[[gnu::cold]] inline void note_once(const std::string& line) {
+  static std::mutex mutex;
+  static std::set<std::string> noted;
+  const std::scoped_lock lock(mutex);
+  if (noted.insert(line).second) std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+#if defined(DIGITNET_WITH_DOWNLOAD)
+/// The SHA-256 of an IDX file of bytes: of its header and its elements, which are all that it holds.
+inline Sha256 sha256_of_idx(std::initializer_list<std::size_t> extents, const std::uint8_t* elements) {
+  Sha256Sum sum;
+  const std::uint8_t magic[4] = {0, 0, 8, static_cast<std::uint8_t>(extents.size())};
+  sum.add(magic, sizeof magic);
+  std::size_t size = 1;
+  for (const std::size_t extent : extents) {
+    size *= extent;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+      const auto byte = static_cast<std::uint8_t>(extent >> shift & 0xff);
+      sum.add(&byte, 1);
+    }
+  }
+  sum.add(elements, size);
+  return sum.text();
+}
+
+/// What differs from the known files: a clause for the first that does; empty if none does.
+inline std::string difference_from_known(const TrainTest& data, const std::string& folder,
+                                         const Description& description) {
+  const auto images = [](const Dataset& part) {
+    const auto& shape = part.images.shape();
+    return sha256_of_idx({shape[0], shape[1], shape[2]}, part.images.data());
+  };
+  const auto labels = [](const Dataset& part) { return sha256_of_idx({part.size()}, part.labels.data()); };
+  const std::array<Sha256, 4> found{images(data.train), labels(data.train), images(data.test),
+                                    labels(data.test)};
+  for (std::size_t i = 0; i < found.size(); ++i)
+    if (found[i] != description.files[i].sha256)
+      return file_in(folder, description.files[i].name).value_or(folder) + " is not the file that " +
+             description.name + " is known by: its content has SHA-256 " + found[i] + ", but " +
+             description.files[i].sha256 + " was expected";
+  return {};
+}
+#endif
+
+/// As `load_all`; what is not the known content is noted on stderr, or refused where only this library
+/// writes.
+inline TrainTest load_known(const std::string& folder, const Description& description, bool is_cache) {
+  TrainTest data = load_all(folder, description);
+#if defined(DIGITNET_WITH_DOWNLOAD)
+  const std::string difference = difference_from_known(data, folder, description);
+  if (!difference.empty() && is_cache) fail(difference + ": remove it, and it will be fetched again");
+  if (!difference.empty()) note_once(difference + "; it is used as it is");
+#else
+  static_cast<void>(is_cache);
+  note_once("The files of " + std::string(description.name) + " in " + folder +
+            " are not checked: this program was built without libcrypto");
+#endif
+  return data;
+}
+
+/// Looks in the given directory only, if there is one, and takes what it has; else in $DIGITNET_DATA/<name>
+/// or $DIGITNET_DATA, the user's cache, and folders of the system; at last downloads into the cache.
 inline TrainTest find(const Description& description, const Source& source, bool alone_in_environment) {
   if (!source.directory.empty()) {
     if (!has_any(source.directory, description))
@@ -120,27 +192,30 @@ inline TrainTest find(const Description& description, const Source& source, bool
       bool complete = true;
       for (const File& file : description.files) complete = complete && file_in(folder, file.name);
       // What an interrupted download left in the cache is completed below.
-      if (complete || folder != cache) return load_all(folder, description);
+      if (complete || folder != cache) return load_known(folder, description, folder == cache);
     }
   const std::string not_here = std::string(description.name) + " is not on this machine";
   const std::string cure = "; set DIGITNET_DATA to the folder of its four files";
   if (!source.allow_download) throw DatasetNotFound(not_here + cure);
   if (parent.empty()) throw DatasetNotFound(not_here + ", and there is no HOME to keep a download in" + cure);
+  const auto end = std::chrono::steady_clock::now() + source.download_time;
   try {
     for (const File& file : description.files)
       if (!file_in(cache, file.name))
         download(source.mirrors.empty() ? description.mirrors : source.mirrors,
-                 std::string(file.name) + ".gz", file.sha256, cache + "/" + file.name + ".gz");
+                 std::string(file.name) + ".gz", file.sha256, cache + "/" + file.name + ".gz",
+                 std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()));
   } catch (const Error& error) {
     throw DatasetNotFound(not_here + ", and " + error.what() + cure);
   }
-  return load_all(cache, description);
+  return load_known(cache, description, true);
 }
 
 }  // namespace detail
 
 /// MNIST: 60,000 and 10,000 handwritten digits, 28x28. LeCun, Cortes, Burges. Throws an Error if it can be
-/// neither found nor fetched.
+/// neither found nor fetched, or if the cache has another content by its SHA-256; where the environment or
+/// the system has another one, a line on stderr says so.
 inline TrainTest mnist(const Source& source = {}) {
   return detail::find(
       {.name = "mnist",

@@ -1,27 +1,28 @@
 // Files from the network, kept only if their content is what it should be. Needs libcurl and libcrypto;
 // without them (DIGITNET_WITH_DOWNLOAD not defined) a download says so.
 #pragma once
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <vector>
 
 #include "digitnet/core/atomic_file.hpp"
 #include "digitnet/core/error.hpp"
+#include "digitnet/data/sha256.hpp"
 
 #if defined(DIGITNET_WITH_DOWNLOAD)
 #include <curl/curl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <zlib.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <memory>
 #endif
 
 namespace digitnet {
 
-/// The SHA-256 of a file's content after unpacking, as 64 hexadecimal digits.
-using Sha256 = std::string;
+/// How long all of a download may take.
+inline constexpr std::chrono::milliseconds most_download_time = std::chrono::minutes(10);
 
 #if defined(DIGITNET_WITH_DOWNLOAD)
 
@@ -50,21 +51,15 @@ inline std::vector<unsigned char> unpacked(std::vector<unsigned char>& packed, s
 }
 
 inline Sha256 sha256(const std::vector<unsigned char>& bytes) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_sha256(), nullptr) != 1)
-    fail("libcrypto has no SHA-256");
-  Sha256 text;
-  for (unsigned i = 0; i < length; ++i) {
-    char digits[3];
-    std::snprintf(digits, sizeof digits, "%02x", digest[i]);
-    text += digits;
-  }
-  return text;
+  Sha256Sum sum;
+  sum.add(bytes.data(), bytes.size());
+  return sum.text();
 }
 
-/// The body of a URL's answer, at most `most` bytes. Throws an Error with the reason.
-inline std::vector<unsigned char> fetched(const std::string& url, std::size_t most) {
+/// The body of a URL's answer, at most `most` bytes. Throws an Error with the reason, also if it takes longer
+/// than `time`.
+inline std::vector<unsigned char> fetched(const std::string& url, std::size_t most,
+                                          std::chrono::milliseconds time) {
   struct Body {
     std::vector<unsigned char> bytes;
     std::size_t most;
@@ -89,6 +84,9 @@ inline std::vector<unsigned char> fetched(const std::string& url, std::size_t mo
   curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT, 5L);
   curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_LIMIT, 1000L);  // bytes a second,
   curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_TIME, 15L);     // for this long: given up
+  // A server that sends a little now and then is given up as well. 0 would be no limit.
+  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS,
+                   static_cast<long>(std::max<std::chrono::milliseconds::rep>(1, time.count())));
   const CURLcode code = curl_easy_perform(curl.get());
   if (code != CURLE_OK) fail(reason[0] != '\0' ? reason : curl_easy_strerror(code));
   return std::move(body.bytes);
@@ -105,16 +103,20 @@ inline void make_folders_of(const std::string& path) {
 inline constexpr bool can_download = true;
 
 /// Fetches a gzip file from the first mirror whose content, unpacked, has this SHA-256, and writes it to
-/// `path`. Nothing else is ever written. `mirrors` are URLs of folders, ending with "/". Throws an Error that
-/// says what each did.
+/// `path`. Nothing else is ever written. `mirrors` are URLs of folders, ending with "/". Each mirror gets an
+/// equal part of the time that is left. Throws an Error that says what each did.
 inline void download(const std::vector<std::string>& mirrors, const std::string& file_name,
-                     const Sha256& wanted, const std::string& path) {
+                     const Sha256& wanted, const std::string& path,
+                     std::chrono::milliseconds time = most_download_time) {
   constexpr std::size_t most_packed = std::size_t{64} << 20, most_unpacked = std::size_t{256} << 20;
+  const auto end = std::chrono::steady_clock::now() + time;
   std::string reasons;
-  for (const std::string& mirror : mirrors) {
-    const std::string url = mirror + file_name;
+  for (std::size_t i = 0; i < mirrors.size(); ++i) {
+    const std::string url = mirrors[i] + file_name;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     try {
-      std::vector<unsigned char> packed = detail::fetched(url, most_packed);
+      std::vector<unsigned char> packed =
+          detail::fetched(url, most_packed, left / static_cast<long>(mirrors.size() - i));
       const Sha256 found = detail::sha256(detail::unpacked(packed, most_unpacked));
       if (found != wanted) fail("has SHA-256 " + found + " where " + wanted + " is expected");
       detail::make_folders_of(path);
@@ -134,7 +136,7 @@ inline void download(const std::vector<std::string>& mirrors, const std::string&
 inline constexpr bool can_download = false;
 
 inline void download(const std::vector<std::string>&, const std::string& file_name, const Sha256&,
-                     const std::string&) {
+                     const std::string&, std::chrono::milliseconds = most_download_time) {
   fail(file_name + " could not be downloaded: this program was built without libcurl and libcrypto");
 }
 
