@@ -11,12 +11,14 @@
 
 namespace digitnet::detail {
 
-/// Throws an Error with all differences, unless there are none.
+/// Throws an Error with all differences (of hundreds, the first ones), unless there are none.
 [[gnu::cold]] inline void fail_of_differences(const std::string& path,
                                               const std::vector<std::string>& differences) {
   if (differences.empty()) return;
   std::string text = path + " does not fit the model, which stays as it was:";
-  for (const std::string& difference : differences) text += "\n  " + difference;
+  constexpr std::size_t most = 200;
+  for (std::size_t i = 0; i < std::min(most, differences.size()); ++i) text += "\n  " + differences[i];
+  if (differences.size() > most) text += "\n  and " + to_text(differences.size() - most) + " more";
   fail(text);
 }
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -73,6 +74,9 @@ inline std::string json_string(const std::string& text) {
   return result + "\"";
 }
 
+// Far above what models have: a small file may not take much memory.
+inline constexpr std::size_t most_members = 65536, most_axes = 32;
+
 // The part of JSON that a header is made of: objects, strings, lists of whole numbers.
 class HeaderReader {
  public:
@@ -83,7 +87,10 @@ class HeaderReader {
   void object(const Member& member) {
     expect('{');
     if (accept('}')) return;
+    std::size_t count = 0;
     do {
+      if (++count > most_members)
+        broken("has an object of more than " + std::to_string(most_members) + " members");
       const std::string key = string();
       expect(':');
       member(key);
@@ -129,8 +136,10 @@ class HeaderReader {
     std::vector<std::uint64_t> result;
     expect('[');
     if (accept(']')) return result;
-    do result.push_back(number());
-    while (accept(','));
+    do {
+      if (result.size() == most_axes) broken("has a list of more numbers than an array has axes");
+      result.push_back(number());
+    } while (accept(','));
     expect(']');
     return result;
   }
@@ -250,6 +259,7 @@ inline Safetensors Safetensors::read(const std::string& path) {
     std::vector<std::uint64_t> shape, place;
   };
   std::vector<Entry> entries;
+  std::set<std::string> names;
   Safetensors result;
   detail::HeaderReader reader(path, header);
   reader.object([&](const std::string& name) {
@@ -268,8 +278,10 @@ inline Safetensors Safetensors::read(const std::string& path) {
       else
         reader.broken("gives \"" + name + "\" an unknown \"" + key + "\"");
     });
-    for (const Entry& other : entries)
-      if (other.name == name) reader.broken("names \"" + name + "\" twice");
+    // At once: what is said of an array takes more memory than the least that can be said.
+    if (entry.type.empty() || entry.place.empty())
+      reader.broken("does not say where \"" + name + "\" lies, and of which type it is");
+    if (!names.insert(name).second) reader.broken("names \"" + name + "\" twice");
     entries.push_back(std::move(entry));
   });
   reader.end();
@@ -366,17 +378,13 @@ void save_safetensors(const Model& model, const std::string& path) {
   const Safetensors file = Safetensors::read(path);
   std::vector<std::string> differences;
   const auto matches = match_parameters(file, model, "", differences);
-  for (const NamedTensor& tensor : file.tensors()) {
-    const bool known =
-        std::any_of(model.layers.begin(), model.layers.end(), [&](const LayerDescription& layer) {
-          return std::any_of(
-              layer.weights.begin(), layer.weights.end(),
-              [&](const WeightDescription& weight) { return layer.name + "/" + weight.name == tensor.name; });
-        });
-    if (!known)
+  std::set<std::string> known;
+  for (const LayerDescription& layer : model.layers)
+    for (const WeightDescription& weight : layer.weights) known.insert(layer.name + "/" + weight.name);
+  for (const NamedTensor& tensor : file.tensors())
+    if (!known.contains(tensor.name))
       differences.push_back("the file has " + tensor.name + " " + shape_text(tensor.shape) +
                             ", the model does not");
-  }
   detail::fail_of_differences(path, differences);
   for (const auto& [weight, values] : matches)
     std::copy(values.begin(), values.end(), arena.data() + weight.offset);
