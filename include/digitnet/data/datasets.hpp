@@ -140,7 +140,10 @@ inline std::string difference_from_known(const TrainTest& data, const std::strin
     const auto& shape = part.images.shape();
     return sha256_of_idx({shape[0], shape[1], shape[2]}, part.images.data());
   };
-  const auto labels = [](const Dataset& part) { return sha256_of_idx({part.size()}, part.labels.data()); };
+  const auto labels = [](const Dataset& part) {
+    const std::vector<std::uint8_t> bytes(part.labels.begin(), part.labels.end());
+    return sha256_of_idx({bytes.size()}, bytes.data());
+  };
   const std::array<Sha256, 4> found{images(data.train), labels(data.train), images(data.test),
                                     labels(data.test)};
   for (std::size_t i = 0; i < found.size(); ++i)
