@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Reads the Keras files of write_files with h5py, runs them by NumPy alone, and compares the outputs.
+"""Reads the Keras files of write_files and write_trainings with h5py, runs them by NumPy alone, and compares the outputs.
 
-  check_keras.py FOLDER
+  check_keras.py FOLDER TRAININGS
 """
 import io
 import json
@@ -192,7 +192,7 @@ def archive(path):
         return config, stored(h5py.File(io.BytesIO(file.read("model.weights.h5"))), config)
 
 
-folder = sys.argv[1]
+folder, trainings = sys.argv[1:]
 worst = 0
 for model in ("every_layer", "pooled", "branches", "combinators", "ann", "cnn"):
     x = np.fromfile(f"{folder}/{model}.input", np.float32).astype(np.float64).reshape(50, -1)
@@ -207,3 +207,55 @@ for model in ("every_layer", "pooled", "branches", "combinators", "ann", "cnn"):
         print(f"{model}{ending}: largest difference {difference:.2g}")
         assert y.shape == wanted.shape and difference < 1e-5
 print(f"largest of all {worst:.2g}")
+
+
+def training(name, optimizer, slots, loss):
+    """Keras' variables of an optimizer in .keras and .h5, in its order, and what it calls the loss."""
+    with zipfile.ZipFile(f"{trainings}/{name}.keras") as file:
+        compiled = json.loads(file.read("config.json"))["compile_config"]
+        store = h5py.File(io.BytesIO(file.read("model.weights.h5")))["optimizer/vars"]
+    whole = h5py.File(f"{trainings}/{name}.h5")
+    trained = json.loads(text(whole.attrs["training_config"]))
+    assert compiled["optimizer"]["module"] == "keras.optimizers"
+    assert compiled["optimizer"]["class_name"] == trained["optimizer_config"]["class_name"] == optimizer
+    assert compiled["optimizer"]["config"] == trained["optimizer_config"]["config"]
+    for found in (compiled["loss"], trained["loss"]):
+        assert found == loss or found["config"] == loss, found
+    names = [text(variable) for variable in whole["optimizer_weights"].attrs["weight_names"]]
+    prefix = names[0].split("/")[0]
+    assert names == [f"{prefix}/{variable}" for variable in ["iteration", "learning_rate"] + slots], names
+    assert len(store) == len(names)
+    for i, variable in enumerate(names):
+        value = store[str(i)][()]
+        assert np.array_equal(value, whole["optimizer_weights"][variable][()]) and np.any(value)
+    assert store["0"][()] == 3 and store["0"].dtype == np.int64
+    assert store["1"][()] == np.float32(compiled["optimizer"]["config"]["learning_rate"])
+    return compiled["optimizer"]["config"]
+
+
+def slots_of(*lists):
+    """For each list of slots, those of all parameters, one parameter after the other."""
+    return [f"dense_{weight}_{slot}" for slots in lists for weight in ("kernel", "bias") for slot in slots]
+
+
+mse = "mean_squared_error"
+training("optimizer_sgd", "SGD", [], mse)
+training("optimizer_sgd_momentum", "SGD", slots_of(["momentum"]), mse)
+training("optimizer_rmsprop_all", "RMSprop", slots_of(["velocity"], ["momentum"], ["average_gradient"]), mse)
+training("optimizer_adagrad", "Adagrad", slots_of(["accumulator"]), mse)
+training("optimizer_amsgrad", "Adam", slots_of(["momentum", "velocity"], ["velocity_hat"]), mse)
+assert training("optimizer_adamw", "AdamW", slots_of(["momentum", "velocity"]), mse)["weight_decay"] == 0.25
+config = training("optimizer_adamw_undecayed", "AdamW", slots_of(["momentum", "velocity"], ["velocity_hat"]), mse)
+assert config["weight_decay"] == 0
+training("optimizer_nadam", "Nadam", slots_of(["momentum", "velocity"]) + ["variable"], mse)
+training("optimizer_lion", "Lion", slots_of(["momentum"]), mse)
+adam, mean = slots_of(["momentum", "velocity"]), {"reduction": "sum_over_batch_size"}
+training("loss_categorical", "Adam", adam, "categorical_crossentropy")
+training("loss_categorical_smooth", "Adam", adam, {"name": "categorical_crossentropy", "label_smoothing": 0.3, **mean})
+training("loss_categorical_logits", "Adam", adam,
+         {"name": "categorical_crossentropy", "from_logits": True, "label_smoothing": 0.2, **mean})
+training("loss_binary_logits", "Adam", adam,
+         {"name": "binary_crossentropy", "from_logits": True, "label_smoothing": 0.1, **mean})
+training("loss_absolute", "Adam", adam, "mean_absolute_error")
+training("loss_huber", "Adam", adam, "huber")
+training("loss_huber_delta", "Adam", adam, {"name": "huber", "delta": 0.125, **mean})
