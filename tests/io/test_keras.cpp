@@ -239,14 +239,14 @@ TEST_CASE("what does not exist here is refused by name") {
           "The layer \"lstm_7\" cannot be read: there is no LSTM here");
   refused(
       R"({"class_name": "Conv2D", "config": {"name": "c", "filters": 3, "kernel_size": [3, 3], "dilation_rate": [2, 2]}})",
-      "dilation_rate and groups");
+      "its dilation_rate is [2,2]");
   refused(
       R"({"class_name": "Conv2D", "config": {"name": "c", "filters": 3, "kernel_size": [3, 3], "data_format": "channels_first"}})",
       "channels_last");
   refused(R"({"class_name": "Conv2D", "config": {"name": "c", "filters": 3, "kernel_size": [9, 3]}})",
           "larger than its input");
   refused(R"({"class_name": "Conv2D", "config": {"name": "c", "filters": 0, "kernel_size": [3, 3]}})",
-          "\"filters\" is 0");
+          "its filters is 0");
   refused(R"({"class_name": "Conv2D", "config": {"name": "c", "filters": 3}})", "has no \"kernel_size\"");
   refused(
       R"({"class_name": "Conv2D", "config": {"name": "c", "filters": 3, "kernel_size": 3, "activation": "selu"}})",

@@ -14,8 +14,10 @@ using Json = nlohmann::ordered_json;
 /// A layer of a file, and where the file keeps its weights.
 struct FileLayer {
   LayerDescription description;
-  std::string group;  ///< name of the outermost layer it belongs to: its group in .h5 files
-  std::string store;  ///< its path in .weights.h5 files, such as "layers/conv2d_1"
+  std::string group;      ///< name of the outermost layer it belongs to: its group in .h5 files
+  std::string store;      ///< its path in .weights.h5 files, such as "layers/conv2d_1"
+  std::string path{};     ///< names of the models around it and its own: "backbone/conv2d_1"
+  bool trainable = true;  ///< whether it and all models around it learn
 };
 
 /// A model of a file, as digitnet's layers: an activation inside a layer stands behind it.

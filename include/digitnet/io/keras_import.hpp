@@ -135,12 +135,14 @@ class TypeWriter {
         text.values.push_back(value_text(layer));
       }
       if (written_[*result - 1])
-        refuse(layer.name, "several branches share it in a way that Parallel cannot say");
+        problems_.layer(layer.name, "several branches share it in a way that Parallel cannot say");
       written_[*result - 1] = true;
       order_.push_back(*result - 1);
     }
     return text;
   }
+  /// Layers that types cannot say.
+  const Problems& problems() const { return problems_; }
   /// The layers as they were written, by their numbers.
   const std::vector<std::size_t>& order() const { return order_; }
 
@@ -186,7 +188,27 @@ class TypeWriter {
   std::vector<std::size_t> dominators_;
   std::vector<bool> written_;
   std::vector<std::size_t> order_;
+  Problems problems_;
 };
+
+// How a file's arrays differ from those that its own configuration needs.
+[[gnu::cold]] inline std::vector<std::string> array_differences(const ModelDescription& model,
+                                                                const FileArrays& arrays) {
+  std::vector<std::string> differences;
+  for (std::size_t i = 0; i < model.layers.size(); ++i)
+    compare_weights(model.layers[i], arrays.of_layers[i], differences);
+  for (const FileArray& array : arrays.others)
+    differences.push_back("the file has " + array.place + " " + shape_text(array.info.shape) +
+                          ", the model has nothing for it");
+  return differences;
+}
+[[gnu::cold]] inline void fail_of_arrays(const std::string& path,
+                                         const std::vector<std::string>& differences) {
+  if (differences.empty()) return;
+  std::string text = path + ": its arrays are not those of its model:";
+  for (const std::string& difference : differences) text += "\n  " + difference;
+  fail(text);
+}
 
 }  // namespace detail
 
@@ -210,6 +232,7 @@ class TypeWriter {
   const ModelDescription description = model.description();
   detail::TypeWriter writer(description);
   const detail::TypeWriter::Text text = writer.between(0, description.layers.size());
+  writer.problems().fail_if_any();
   const std::string snake = snake_case(name);
   std::string type = "Sequential<Input<", values = "Input<";
   std::string input = shape_text(model.input);
@@ -217,28 +240,25 @@ class TypeWriter {
   type += input + ">";
   values += input + ">{}";
   std::size_t count = 0;
-  const auto arrays = file.arrays(model);
-  std::vector<std::string> differences;
+  const FileArrays arrays = file.arrays(model);
+  std::vector<std::string> differences = detail::array_differences(description, arrays);
+  detail::fail_of_arrays(path, differences);
   ImportedModel result;
   for (const std::string& part : text.types) type += ",\n                       " + part;
   for (const std::string& part : text.values) values += ",\n             " + part;
   for (const std::size_t i : writer.order()) {
     const LayerDescription& layer = description.layers[i];
     for (std::size_t w = 0; w < layer.weights.size(); ++w) {
-      const std::string weight = layer.name + "/" + layer.weights[w].name;
-      if (w >= arrays[i].size() || arrays[i][w].info.shape != layer.weights[w].shape ||
-          arrays[i][w].info.type != "float32")
-        fail(path + " has no float32 array " + weight + " of shape " + shape_text(layer.weights[w].shape) +
-             ": it is damaged");
       count += layer.weights[w].size();
-      const std::vector<float> numbers = arrays[i][w].read();
-      digitnet::detail::add_non_finite(weight, layer.weights[w].shape, numbers, differences);
+      const std::vector<float> numbers = arrays.of_layers[i][w].read();
+      digitnet::detail::add_non_finite(layer.name + "/" + layer.weights[w].name, layer.weights[w].shape,
+                                       numbers, differences);
       if (!embed) continue;
       const auto* const bytes = reinterpret_cast<const std::byte*>(numbers.data());
       result.parameters.insert(result.parameters.end(), bytes, bytes + numbers.size() * sizeof(float));
     }
   }
-  if (!differences.empty()) fail(path + ": " + differences.front());
+  detail::fail_of_arrays(path, differences);
   const std::string base = path.substr(path.rfind('/') + 1);
   result.header =
       "// Made by import_keras from " + base + ": " + std::to_string(count) + " parameters.\n#pragma once\n" +

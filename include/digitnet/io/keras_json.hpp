@@ -48,6 +48,31 @@ inline void check_json(std::string_view text, const std::string& what) {
   }
 }
 
+// Python writes numbers that JSON does not have, as NaN and Infinity: they become words, which no setting is.
+inline std::string without_python_numbers(std::string_view text) {
+  std::string result;
+  bool is_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (is_string) {
+      if (text[i] == '\\' && i + 1 < text.size()) result += text[i++];
+      is_string = text[i] != '"';
+      result += text[i];
+      continue;
+    }
+    is_string = text[i] == '"';
+    bool replaced = false;
+    for (const std::string_view word : {"NaN", "Infinity", "-Infinity"})
+      if (text.compare(i, word.size(), word) == 0) {
+        result += '"' + std::string(word) + '"';
+        i += word.size() - 1;
+        replaced = true;
+        break;
+      }
+    if (!replaced) result += text[i];
+  }
+  return result;
+}
+
 }  // namespace detail
 
 /// The JSON of a text. Throws an Error that begins with `what` ("a.h5's model_config") if it is none, or
@@ -55,6 +80,7 @@ inline void check_json(std::string_view text, const std::string& what) {
 [[gnu::cold]] inline Json parse_json(std::string_view text, const std::string& what) {
   detail::check_json(text, what);
   Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) json = Json::parse(detail::without_python_numbers(text), nullptr, false);
   if (json.is_discarded()) fail(what + " is no JSON: the file is damaged");
   return json;
 }

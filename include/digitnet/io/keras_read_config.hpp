@@ -8,181 +8,254 @@
 #include <vector>
 
 #include "digitnet/core/error.hpp"
-#include "digitnet/io/keras_config.hpp"
-#include "digitnet/io/keras_read_layer.hpp"
-#include "digitnet/io/keras_shapes.hpp"
-#include "digitnet/layers/layer.hpp"
+#include "digitnet/io/keras_build_model.hpp"
+#include "digitnet/io/keras_read_call.hpp"
+#include "digitnet/io/keras_read_operation.hpp"
 #include "digitnet/model/chain.hpp"
 
 namespace digitnet::keras {
 
 namespace detail {
 
-// The names of the layers that feed a layer of a functional model, in Keras 2's or 3's notation.
-inline void add_inbound(const Json& node, std::vector<std::string>& names) {
-  if (node.is_object() && node.contains("config") && node["config"].is_object() &&
-      node["config"].contains("keras_history")) {
-    names.push_back(node["config"]["keras_history"].at(0).get<std::string>());
-    return;
-  }
-  if (node.is_array() && node.size() >= 3 && node[0].is_string() && node[1].is_number()) {
-    names.push_back(node[0].get<std::string>());
-    return;
-  }
-  if (node.is_structured())
-    for (const Json& part : node) add_inbound(part, names);
-}
-
 inline std::string name_of(const Json& layer) {
   if (layer.contains("name") && layer["name"].is_string()) return layer["name"].get<std::string>();
-  if (layer.contains("config") && layer["config"].is_object() && layer["config"].contains("name"))
+  if (layer.contains("config") && layer["config"].is_object() && layer["config"].contains("name") &&
+      layer["config"]["name"].is_string())
     return layer["config"]["name"].get<std::string>();
   return layer.value("class_name", "a layer");
 }
 
-inline std::optional<std::vector<std::size_t>> input_shape(const Json& config) {
-  for (const char* const key : {"batch_shape", "batch_input_shape"}) {
-    if (!config.contains(key) || !config[key].is_array() || config[key].empty()) continue;
-    std::vector<std::size_t> shape;
-    for (std::size_t axis = 1; axis < config[key].size(); ++axis) {
-      if (!config[key][axis].is_number_unsigned() || config[key][axis] == 0)
-        fail("The model's input has the shape " + config[key].dump() +
-             ", but all extents after the first must be known");
-      shape.push_back(config[key][axis].get<std::size_t>());
-    }
-    return shape;
+inline bool is_model(const std::string& class_name) {
+  return class_name == "Sequential" || class_name == "Functional" || class_name == "Model";
+}
+
+class ModelReader {
+ public:
+  FileModel read(const Json& whole) {
+    const std::string name = name_of(whole);
+    if (whole["config"].is_object() && whole["config"].contains("build_input_shape"))
+      built_input_ = &whole["config"]["build_input_shape"];
+    const std::size_t result = read_model(whole, {.group = "", .store = "", .path = ""}, 0);
+    if (problems_.empty()) builder_.check_results_are_used(name, result);
+    problems_.fail_if_any();
+    if (builder_.model().input.empty()) fail("The model's configuration does not say the shape of its input");
+    return std::move(builder_.model());
   }
-  return {};
-}
 
-// The layers that a layer of a functional model takes its inputs from.
-inline std::vector<std::string> inbound_of(const Json& layer) {
-  std::vector<std::string> names;
-  if (!layer.contains("inbound_nodes")) return names;
-  if (layer["inbound_nodes"].size() > 1)
-    refuse(name_of(layer), "it is used more than once, but a layer can be used only once here");
-  add_inbound(layer["inbound_nodes"], names);
-  return names;
-}
+ private:
+  // What the file says of a layer's input, for where a layer before it is not known here.
+  std::optional<Extents> said_input(const Json& layer, const Call& call) {
+    if (!call.arguments.empty() && call.arguments.front().shape)
+      return shape_in(*call.arguments.front().shape);
+    if (layer.contains("build_config") && layer["build_config"].is_object() &&
+        layer["build_config"].contains("input_shape"))
+      return shape_in(layer["build_config"]["input_shape"]);
+    return {};
+  }
 
-// Adds a model's layers, the first of which gets the result `source`; returns the number of its result.
-inline std::size_t add_layers(FileModel& model, const Json& whole, const std::string& group,
-                              const std::string& store, std::size_t source) {
-  const std::string class_name = whole.at("class_name").get<std::string>();
-  const Json& config = whole.at("config");
-  const Json& layers = config.is_array() ? config : config.at("layers");  // before Keras 2.2.3 a list
-  const bool is_chain = class_name == "Sequential";
-  std::map<std::string, std::size_t> results;  // of layers by their names
-  std::size_t inputs = 0;
-  digitnet::detail::LayerNames store_names;
-  std::vector<std::string> stores;
-  for (const Json& layer : layers)
-    stores.push_back(store + "layers/" + store_names.next(layer.at("class_name").get<std::string>()));
+  static bool is_of_keras(const Json& layer) {
+    const Json registered = layer.value("registered_name", Json());
+    if (registered.is_string() && registered.get<std::string>().find('>') != std::string::npos) return false;
+    const Json module = layer.value("module", Json());
+    if (!module.is_string()) return true;
+    const auto name = module.get<std::string>();
+    const std::string package = name.substr(0, name.find('.'));
+    return package == "keras" || package == "tf_keras" || package == "tensorflow" || package == "builtins";
+  }
 
-  const auto add = [&](LayerDescription layer, const std::vector<std::size_t>& sources,
-                       const std::string& layer_group, const std::string& layer_store) {
-    if (sources != std::vector<std::size_t>{model.layers.size()}) layer.sources = sources;
-    model.layers.push_back({std::move(layer), layer_group, layer_store});
-    return model.layers.size();
-  };
-  const auto add_layer = [&](std::size_t index, const std::vector<std::size_t>& sources) {
-    const Json& layer = layers[index];
-    const std::string here = layer.at("class_name").get<std::string>();
-    const Json& layer_config = layer.at("config");
+  std::size_t read_layer(const Json& layer, const Call& call, const std::vector<std::size_t>& sources,
+                         Place place) {
     const std::string name = name_of(layer);
-    const std::string& layer_store = stores[index];
-    const std::string layer_group = group.empty() ? name : group;
-    if (here == "Sequential" || here == "Functional" || here == "Model")
-      return add_layers(model, layer, layer_group, layer_store + "/", sources.front());
-    if (const auto shape = input_shape(layer_config); shape && model.layers.empty() && model.input.empty())
-      model.input = *shape;
-    if (here == "InputLayer") {
-      if (++inputs > 1)
-        fail("The model \"" + name_of(whole) + "\" has more than one input, but only one can be read");
+    const Json& config = layer.at("config");
+    const std::string here = class_here(layer);
+    const Settings settings(name, config, problems_);
+    place.group = place.group.empty() ? name : place.group;
+    place.path += name;
+    if (!config.is_object() && !is_model(here)) {
+      settings.problem("its configuration is not what Keras writes");
+      return builder_.add(plain_layer(here, name), sources, place, false);
+    }
+    place.trainable =
+        place.trainable && (!config.is_object() || config.value("trainable", Json(true)) != false);
+    if (!is_of_keras(layer)) {
+      settings.problem("there is no " + here + " of " + shown(layer.value("module", Json())) + " here");
+      return builder_.add(plain_layer(here, name), sources, place, false);
+    }
+    if (is_model(here)) {
+      if (sources.size() != 1) settings.problem("it is a model on several inputs, but only one can be read");
+      place.store += "/";
+      place.path += "/";
+      place.training = place.training || call.training;
+      return read_model(layer, place, sources.front());
+    }
+    if (here == "InputLayer") return sources.front();
+    check_training(here, settings, call.training || place.training, place.trainable);
+    const std::optional<Extents> said = said_input(layer, call);
+    std::size_t result = 0;
+    std::optional<Described> described;
+    if (call.has_numbers()) {
+      described = described_line(here, settings, call);
+      if (!described)
+        settings.problem("there is no " + here + " of such numbers here");
+      else if (here != "Divide" && std::all_of(call.arguments.begin(), call.arguments.end(),
+                                               [](const Argument& a) { return a.whole; }))
+        settings.problem("it computes with whole numbers, which wrap, but here numbers are float32");
+    } else {
+      described = described_operation(here, settings);
+    }
+    if (!described)
+      result = builder_.add(plain_layer(here, name), sources, place, false);
+    else if (sources.size() > 1)
+      result = builder_.add_merge(*described, sources, settings, place);
+    else
+      result = builder_.add_all(*described, sources.front(), settings, place, said);
+    if (config.contains("activation") && described)
+      for (const LayerDescription& activation : activation_layer(config["activation"], settings, problems_))
+        result = builder_.add(activation, {result}, {.group = place.group, .store = "", .path = ""});
+    return result;
+  }
+
+  // Layers that would go on learning or drawing random numbers when a trained model is used.
+  static void check_training(const std::string& class_name, const Settings& settings, bool training,
+                             bool trainable) {
+    const bool normalizes = class_name == "BatchNormalization" && trainable;
+    if (training && (normalizes || class_name == "Dropout" || class_name == "SpatialDropout2D" ||
+                     class_name == "GaussianNoise" || class_name.starts_with("Random")))
+      settings.problem(
+          "it is called with training=True, but here it does nothing of training in predictions");
+  }
+
+  // Adds a model's layers, the first of which gets the result `source`; returns the number of its result.
+  std::size_t read_model(const Json& whole, const Place& place, std::size_t source) {
+    const std::string name = name_of(whole);
+    if (place.depth > 50) fail("The model \"" + name + "\" lies in more than 50 others");
+    const Json& config = whole.at("config");
+    const Json& layers = config.is_array() ? config : config.at("layers");  // before Keras 2.2.3 a list
+    digitnet::detail::LayerNames store_names;
+    std::vector<Place> places;
+    for (const Json& layer : layers) {
+      places.push_back(place);
+      places.back().store += "layers/" + store_names.next(layer.at("class_name").get<std::string>());
+      ++places.back().depth;
+      if (layer["class_name"] != "InputLayer" && places.size() > 1) continue;
+      for (const char* const key : {"batch_shape", "batch_input_shape"})
+        if (layer.at("config").is_object() && layer["config"].contains(key) &&
+            !layer["config"][key].is_null())
+          builder_.read_input(layer["config"][key], name_of(layer));
+    }
+    if (built_input_) builder_.read_input(*built_input_, name);
+    if (whole.at("class_name") == "Sequential") {
+      std::size_t index = 0;
+      for (const Json& layer : layers) source = read_layer(layer, {}, {source}, places[index++]);
       return source;
     }
-    std::size_t result = sources.front();
-    if (auto described = layer_of(here, name, layer_config)) {
-      if (here == "BatchNormalization") {
-        const Json axis = layer_config.value("axis", Json(-1));
-        const Json number = axis.is_array() && axis.size() == 1 ? axis[0] : axis;
-        // Which one is the last is known when shapes are.
-        described->attributes.push_back(
-            {"axis", number.is_number_integer() ? number.get<std::int64_t>() : 0});
-      }
-      result = add(*described, sources, layer_group, layer_store);
-    }
-    if (layer_config.contains("activation"))
-      if (const auto activation = activation_layer(name, layer_config["activation"]))
-        result = add(*activation, {result}, layer_group, "");
-    return result;
-  };
-
-  if (is_chain) {
-    for (std::size_t i = 0; i < layers.size(); ++i) source = add_layer(i, {source});
-    return source;
+    return read_graph(whole, layers, places, source);
   }
-  // Keras lists layers after those they take their inputs from; others need not.
-  std::vector<bool> done(layers.size());
-  std::string last;
-  for (std::size_t left = layers.size(); left > 0;) {
-    const std::size_t before = left;
+
+  std::size_t read_graph(const Json& whole, const Json& layers, const std::vector<Place>& places,
+                         std::size_t source) {
+    const std::string name = name_of(whole);
+    std::map<std::string, std::size_t> numbers;  // of layers by their names
+    std::vector<Call> calls(layers.size());
+    std::size_t inputs = 0;
     for (std::size_t i = 0; i < layers.size(); ++i) {
-      if (done[i]) continue;
-      const std::vector<std::string> names = inbound_of(layers[i]);
-      std::vector<std::size_t> sources;
-      for (const std::string& name : names)
-        if (const auto found = results.find(name); found != results.end()) sources.push_back(found->second);
-      if (sources.size() < names.size()) continue;
-      if (names.empty()) sources = {source};
-      last = name_of(layers[i]);
-      results[last] = add_layer(i, sources);
-      done[i] = true;
-      --left;
+      const Json& layer = layers[i];
+      const std::string here = name_of(layer);
+      if (!numbers.emplace(here, i).second)
+        problems_.model(name, "it has more than one layer \"" + here + "\"");
+      const Settings settings(here, layer.at("config"), problems_);
+      inputs += layer.at("class_name") == "InputLayer";
+      if (!layer.contains("inbound_nodes") || !layer["inbound_nodes"].is_array()) continue;
+      const Json& nodes = layer["inbound_nodes"];
+      if (nodes.size() > 1)
+        settings.problem("it is used more than once, but a layer can be used only once here");
+      if (!nodes.empty()) CallReader(settings, calls[i]).node(nodes[0]);
     }
-    if (left == before)
-      fail("The model \"" + name_of(whole) + "\" has layers that the input does not reach: it is damaged");
-  }
-  // The last of the list may differ from what the model says its output is.
-  std::vector<std::string> outputs;
-  if (config.is_object() && config.contains("output_layers")) add_inbound(config["output_layers"], outputs);
-  if (outputs.size() > 1)
-    fail("The model \"" + name_of(whole) + "\" has more than one output, but only one can be read");
-  const auto result = results.find(outputs.empty() ? last : outputs.front());
-  if (result == results.end()) fail("The model \"" + name_of(whole) + "\" has no layer " + outputs.front());
-  return result->second;
-}
+    if (inputs > 1) problems_.model(name, "it has more than one input, but only one can be read");
 
-// Every layer must contribute to the result, which is the last one's.
-inline void check_results_are_used(const ModelDescription& model, std::size_t result) {
-  std::vector<bool> used(model.layers.size() + 1);
-  for (std::size_t i = 0; i < model.layers.size(); ++i)
-    for (const std::size_t source : model.sources(i)) used[source] = true;
-  for (std::size_t i = 1; i <= model.layers.size(); ++i)
-    if (!used[i] && i != result) refuse(model.layers[i - 1].name, "the model's result does not depend on it");
-  if (result != model.layers.size())
-    refuse(model.layers[result - 1].name, "it is the model's output, but other layers use its result too");
-}
+    // Each after those it takes its inputs from, else in the order of the list.
+    std::vector<std::size_t> results(layers.size());
+    std::vector<bool> begun(layers.size()), done(layers.size());
+    std::vector<std::size_t> stack;
+    std::size_t last = 0;
+    for (std::size_t first = 0; first < layers.size(); ++first) {
+      stack.push_back(first);
+      while (!stack.empty()) {
+        const std::size_t i = stack.back();
+        if (done[i]) {
+          stack.pop_back();
+          continue;
+        }
+        std::vector<std::size_t> sources, missing;
+        for (const Argument& argument : calls[i].arguments) {
+          if (argument.layer.empty()) continue;
+          const auto found = numbers.find(argument.layer);
+          if (found == numbers.end())
+            fail("The model \"" + name + "\" is damaged: its layer \"" + name_of(layers[i]) +
+                 "\" gets the result of \"" + argument.layer + "\", which it does not have");
+          if (done[found->second])
+            sources.push_back(results[found->second]);
+          else if (begun[found->second] || found->second == i)
+            fail("The model \"" + name + "\" is damaged: its layer \"" + argument.layer +
+                 "\" gets its own result");
+          else
+            missing.push_back(found->second);
+        }
+        begun[i] = true;
+        if (!missing.empty()) {
+          stack.insert(stack.end(), missing.begin(), missing.end());
+          continue;
+        }
+        stack.pop_back();
+        if (sources.empty()) {
+          if (calls[i].has_numbers() || (inputs > 0 && layers[i].at("class_name") != "InputLayer"))
+            problems_.layer(name_of(layers[i]), "it gets no other layer's result");
+          sources = {source};
+        }
+        results[i] = read_layer(layers[i], calls[i], sources, places[i]);
+        done[i] = true;
+        last = i;
+      }
+    }
+    if (layers.empty()) return source;
+    return output_of(whole, numbers, results, last);
+  }
+
+  // The last of the list may differ from what the model says its output is.
+  std::size_t output_of(const Json& whole, const std::map<std::string, std::size_t>& numbers,
+                        const std::vector<std::size_t>& results, std::size_t last) {
+    const Json& config = whole.at("config");
+    if (!config.is_object() || !config.contains("output_layers")) return results[last];
+    const std::string name = name_of(whole);
+    const Json nothing = Json::object();
+    const Settings settings(name, nothing, problems_);
+    Call outputs;
+    CallReader(settings, outputs).outputs(config["output_layers"]);
+    if (outputs.arguments.empty()) return results[last];
+    if (outputs.arguments.size() > 1)
+      problems_.model(name, "it has more than one output, but only one can be read");
+    const auto found = numbers.find(outputs.arguments.front().layer);
+    if (found == numbers.end())
+      fail("The model \"" + name + "\" is damaged: it has no layer \"" + outputs.arguments.front().layer +
+           "\", which is its output");
+    return results[found->second];
+  }
+
+  Problems problems_;
+  ModelBuilder builder_{problems_};
+  const Json* built_input_ = nullptr;
+};
 
 }  // namespace detail
 
-/// Reads the configuration of a Sequential or a functional model of Keras 2.0 to 3.x. Throws an Error that
-/// names the layer and the reason if something does not exist here.
+/// Reads the configuration of a Sequential or a functional model of Keras 2.0 to 3.x. Throws an Error with
+/// every layer and setting that does not exist here.
 [[gnu::cold]] inline FileModel read_config(const Json& config) {
   try {
-    FileModel model;
     const auto class_name = config.at("class_name").get<std::string>();
-    if (class_name != "Sequential" && class_name != "Functional" && class_name != "Model")
+    if (!detail::is_model(class_name))
       fail("The model is a " + class_name + ", but only Sequential and functional models can be read");
-    const std::size_t result = detail::add_layers(model, config, "", "", 0);
-    detail::check_results_are_used(model.description(), result);
-    if (model.input.empty() && config["config"].is_object() &&
-        config["config"].contains("build_input_shape")) {
-      const auto shape = detail::input_shape(Json{{"batch_shape", config["config"]["build_input_shape"]}});
-      if (shape) model.input = *shape;
-    }
-    detail::infer_shapes(model);
-    return model;
+    return detail::ModelReader().read(config);
   } catch (const Json::exception& error) {
     fail(std::string("The model's configuration is not what Keras writes: ") + error.what());
   }

@@ -1,155 +1,218 @@
-// The shapes of a file's layers, and of their weights.
+// The shape that a file's layer makes of those it gets, and the shapes of its weights.
 #pragma once
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "digitnet/core/error.hpp"
 #include "digitnet/core/shape.hpp"
-#include "digitnet/io/keras_read_layer.hpp"
+#include "digitnet/io/keras_problems.hpp"
+#include "digitnet/model/description.hpp"
 
 namespace digitnet::keras::detail {
 
-inline std::size_t windows(std::size_t input, std::int64_t window, std::int64_t stride,
-                           const std::string& padding, const std::string& name) {
-  if (window < 1 || stride < 1) refuse(name, "its windows or strides are not positive");
-  const Sliding sliding(input, static_cast<std::size_t>(window), static_cast<std::size_t>(stride),
-                        padding == "same" ? Padding::same : Padding::valid);
-  if (sliding.output == 0) refuse(name, "its window is larger than its input");
-  return sliding.output;
-}
+using Extents = std::vector<std::size_t>;
 
-// The shape of merged results.
-inline std::vector<std::size_t> merged_shape(const LayerDescription& layer,
-                                             const std::vector<std::vector<std::size_t>>& shapes) {
-  std::vector<std::size_t> result = shapes.front();
-  for (std::size_t i = 1; i < shapes.size(); ++i) {
-    std::vector<std::size_t> other = shapes[i];
-    const auto refuse_shape = [&] {
-      refuse(layer.name, "its inputs " + shape_text(shapes.front()) + " and " + shape_text(shapes[i]) +
-                             " do not go together here");
-    };
-    if (layer.class_name == "Concatenate") {
-      if (other.size() != result.size()) refuse_shape();
-      other.back() = result.back();
-      if (other != result) refuse_shape();
-      result.back() += shapes[i].back();
-      continue;
-    }
-    if (other == result) continue;
-    // A number for each channel times an image, in either order.
-    const auto by_channel = [](const std::vector<std::size_t>& a, const std::vector<std::size_t>& image) {
-      return a.size() == 3 && image.size() == 3 && a[0] == 1 && a[1] == 1 && a[2] == image[2];
-    };
-    if (layer.class_name != "Multiply" || shapes.size() != 2 ||
-        (!by_channel(other, result) && !by_channel(result, other)))
-      refuse_shape();
-    if (by_channel(result, other)) result = other;
+// More numbers than this in one array are refused.
+inline constexpr std::size_t most_numbers = std::size_t{1} << 40;
+
+// Their product, or nothing beyond most_numbers.
+inline std::optional<std::size_t> product_of(const Extents& extents) {
+  std::size_t product = 1;
+  for (const std::size_t extent : extents) {
+    if (extent != 0 && product > most_numbers / extent) return {};
+    product *= extent;
   }
-  return result;
+  return product;
 }
 
-// Fills in shapes and weights, layer by layer.
-inline void infer_shapes(FileModel& model) {
-  if (model.input.empty()) fail("The model's configuration does not say the shape of its input");
-  std::vector<std::vector<std::size_t>> results{model.input};
-  for (FileLayer& layer : model.layers) {
-    LayerDescription& d = layer.description;
-    const std::string& name = d.name;
-    std::vector<std::vector<std::size_t>> given;
-    for (const std::size_t source :
-         d.sources.empty() ? std::vector<std::size_t>{results.size() - 1} : d.sources)
-      given.push_back(results[source]);
-    const bool merges = d.class_name == "Add" || d.class_name == "Multiply" || d.class_name == "Concatenate";
-    if (given.size() > 1 && !merges)
-      refuse(name, "it has several inputs, but only Add, Multiply and Concatenate may here");
-    std::vector<std::size_t> shape = given.front();
-    d.input = shape;
-    const auto image = [&] {
-      if (shape.size() != 3)
-        refuse(name, "it needs an image (height, width, channels), but gets " + shape_text(shape));
-    };
-    const auto pair = [&](const char* key) { return d.attribute<std::vector<std::int64_t>>(key, {1, 1}); };
-    const auto padding = d.attribute<std::string>("padding");
-    std::size_t size = 1;
-    for (const std::size_t extent : shape) size *= extent;
+// Fills in one layer's shapes and weights. What does not go together is a problem, and the layer's output is
+// then unknown: empty.
+class ShapeInference {
+ public:
+  ShapeInference(LayerDescription& layer, const std::vector<Extents>& given, Problems& problems)
+      : d_(layer), given_(given), problems_(problems) {}
+
+  void run() {
+    // An axis decides whether a layer exists here, and is then the last one.
+    const auto axis = std::find_if(d_.attributes.begin(), d_.attributes.end(),
+                                   [](const Attribute& a) { return a.name == "axis"; });
+    std::optional<std::vector<std::int64_t>> axes;
+    if (axis != d_.attributes.end()) {
+      axes = std::get<std::vector<std::int64_t>>(axis->value);
+      d_.attributes.erase(axis);
+    }
+    if (std::any_of(given_.begin(), given_.end(), [](const Extents& shape) { return shape.empty(); })) return;
+    d_.input = given_.front();
+    if (axes && *axes != std::vector<std::int64_t>{-1} &&
+        *axes != std::vector<std::int64_t>{static_cast<std::int64_t>(d_.input.size())}) {
+      problem("its axis is " +
+              (axes->size() == 1 ? std::to_string(axes->front()) : Attribute{"", *axes}.value_text()) +
+              ", but only the last one of " + shape_text(d_.input) + " exists here");
+      return;
+    }
+    d_.output = given_.size() > 1 ? merged() : result();
+    if (!d_.output.empty() && !product_of(d_.output)) {
+      problem("its result " + shape_text(d_.output) + " is too large");
+      d_.output.clear();
+    }
+  }
+
+ private:
+  void problem(const std::string& why) { problems_.layer(d_.name, why); }
+
+  Extents pair(const char* key) const {
+    const auto value = d_.attribute<std::vector<std::int64_t>>(key, {1, 1});
+    return {value.begin(), value.end()};
+  }
+  std::size_t count(const char* key) const {
+    return static_cast<std::size_t>(d_.attribute<std::int64_t>(key, 1));
+  }
+  bool is_image() {
+    if (d_.input.size() == 3) return true;
+    problem("it needs an image (height, width, channels), but gets " + shape_text(d_.input));
+    return false;
+  }
+  // The extents of a picture after windows have moved over it; nothing if they do not fit.
+  std::optional<Extents> windows(const Extents& window, const Extents& strides) {
+    const Padding padding = d_.attribute<std::string>("padding") == "same" ? Padding::same : Padding::valid;
+    Extents result;
+    for (const std::size_t side : {0, 1})
+      result.push_back(Sliding(d_.input[side], window[side], strides[side], padding).output);
+    if (result[0] != 0 && result[1] != 0) return result;
+    problem("its window " + shape_text(window) + " is larger than its input " + shape_text(d_.input));
+    return {};
+  }
+  void add_bias(std::size_t size) {
+    if (d_.attribute<bool>("use_bias")) d_.weights.push_back({"bias", {size}});
+  }
+  void add_line(std::size_t size) {
+    if (d_.attribute<bool>("scale")) d_.weights.push_back({"gamma", {size}});
+    if (d_.attribute<bool>("center")) d_.weights.push_back({"beta", {size}});
+  }
+
+  Extents result() {
+    const std::string& kind = d_.class_name;
+    const Extents& shape = d_.input;
     const std::size_t last = shape.back();
-    if (d.class_name == "Dense") {
-      if (shape.size() != 1) refuse(name, "Dense needs a flat input here, but gets " + shape_text(shape));
-      const auto units = static_cast<std::size_t>(d.attribute<std::int64_t>("units"));
-      d.weights = {{"kernel", {last, units}}};
-      if (d.attribute<bool>("use_bias")) d.weights.push_back({"bias", {units}});
-      shape = {units};
-    } else if (d.class_name == "Conv2D") {
-      image();
-      const auto filters = static_cast<std::size_t>(d.attribute<std::int64_t>("filters"));
-      const auto kernel = pair("kernel_size"), strides = pair("strides");
-      const std::size_t rows = windows(shape[0], kernel[0], strides[0], padding, name),
-                        columns = windows(shape[1], kernel[1], strides[1], padding, name);
-      d.weights = {
-          {"kernel",
-           {static_cast<std::size_t>(kernel[0]), static_cast<std::size_t>(kernel[1]), last, filters}}};
-      if (d.attribute<bool>("use_bias")) d.weights.push_back({"bias", {filters}});
-      shape = {rows, columns, filters};
-    } else if (d.class_name == "DepthwiseConv2D" || d.class_name == "SeparableConv2D") {
-      image();
-      const auto multiplier = static_cast<std::size_t>(d.attribute<std::int64_t>("depth_multiplier"));
-      const auto kernel = pair("kernel_size"), strides = pair("strides");
-      const std::size_t rows = windows(shape[0], kernel[0], strides[0], padding, name),
-                        columns = windows(shape[1], kernel[1], strides[1], padding, name);
-      const bool separable = d.class_name == "SeparableConv2D";
-      std::size_t channels = last * multiplier;
-      d.weights = {
-          {separable ? "depthwise_kernel" : "kernel",
-           {static_cast<std::size_t>(kernel[0]), static_cast<std::size_t>(kernel[1]), last, multiplier}}};
-      if (separable) {
-        const auto filters = static_cast<std::size_t>(d.attribute<std::int64_t>("filters"));
-        d.weights.push_back({"pointwise_kernel", {1, 1, channels, filters}});
-        channels = filters;
+    if (kind == "Dense") {
+      if (shape.size() != 1) {
+        problem("Dense needs a flat input here, but gets " + shape_text(shape));
+        return {};
       }
-      if (d.attribute<bool>("use_bias")) d.weights.push_back({"bias", {channels}});
-      shape = {rows, columns, channels};
-    } else if (d.class_name == "LayerNormalization") {
-      if (d.attribute<bool>("scale")) d.weights.push_back({"gamma", {last}});
-      if (d.attribute<bool>("center")) d.weights.push_back({"beta", {last}});
-    } else if (d.class_name == "MaxPooling2D" || d.class_name == "AveragePooling2D") {
-      image();
-      const auto pool = pair("pool_size"), strides = pair("strides");
-      shape = {windows(shape[0], pool[0], strides[0], padding, name),
-               windows(shape[1], pool[1], strides[1], padding, name), last};
-    } else if (d.class_name == "GlobalAveragePooling2D") {
-      image();
-      shape = {last};
-    } else if (d.class_name == "BatchNormalization") {
-      const auto axis = d.attribute<std::int64_t>("axis");
-      d.attributes.pop_back();
-      if (axis != -1 && axis != static_cast<std::int64_t>(shape.size()))
-        refuse(name,
-               "its axis is " + std::to_string(axis) + ", but only the last one can be normalized here");
-      if (d.attribute<bool>("scale")) d.weights.push_back({"gamma", {last}});
-      if (d.attribute<bool>("center")) d.weights.push_back({"beta", {last}});
-      d.weights.push_back({"moving_mean", {last}, false});
-      d.weights.push_back({"moving_variance", {last}, false});
-    } else if (d.class_name == "Flatten") {
-      shape = {size};
-    } else if (d.class_name == "Reshape") {
-      const auto target = d.attribute<std::vector<std::int64_t>>("target_shape");
-      std::size_t target_size = 1;
-      for (const std::int64_t extent : target) target_size *= static_cast<std::size_t>(extent);
-      if (target_size != size)
-        refuse(name, "its target_shape " + shape_text({target.begin(), target.end()}) +
-                         " has another size than its input " + shape_text(shape));
-      shape.assign(target.begin(), target.end());
-    } else if (d.class_name == "ZeroPadding2D") {
-      image();
-      const auto frame = pair("padding");
-      shape = {shape[0] + 2 * static_cast<std::size_t>(frame[0]),
-               shape[1] + 2 * static_cast<std::size_t>(frame[1]), last};
+      d_.weights = {{"kernel", {last, count("units")}}};
+      add_bias(count("units"));
+      return {count("units")};
     }
-    if (merges) shape = merged_shape(d, given);
-    d.output = shape;
-    results.push_back(shape);
+    if (kind == "Conv2D" || kind == "DepthwiseConv2D" || kind == "SeparableConv2D") return convolved();
+    if (kind == "BatchNormalization" || kind == "LayerNormalization") {
+      add_line(last);
+      if (kind == "BatchNormalization") {
+        d_.weights.push_back({"moving_mean", {last}, false});
+        d_.weights.push_back({"moving_variance", {last}, false});
+      }
+      return shape;
+    }
+    if (kind == "MaxPooling2D" || kind == "AveragePooling2D") {
+      if (!is_image()) return {};
+      const Extents pool = pair("pool_size");
+      if (kind == "MaxPooling2D" && pool[0] * pool[1] > 256) {
+        problem("its pool_size " + shape_text(pool) + " has more than 256 positions");
+        return {};
+      }
+      const auto sides = windows(pool, pair("strides"));
+      return sides ? Extents{(*sides)[0], (*sides)[1], last} : Extents{};
+    }
+    if (kind == "GlobalAveragePooling2D") return is_image() ? Extents{last} : Extents{};
+    if (kind == "Flatten") return {product_of(shape).value_or(0)};
+    if (kind == "Reshape") return reshaped();
+    if (kind == "ZeroPadding2D") {
+      if (!is_image()) return {};
+      const Extents frame = pair("padding");
+      return {shape[0] + 2 * frame[0], shape[1] + 2 * frame[1], last};
+    }
+    if ((kind == "SpatialDropout2D" || kind.starts_with("Random")) && !is_image()) return {};
+    return shape;
   }
-}
+
+  Extents convolved() {
+    if (!is_image()) return {};
+    const Extents kernel = pair("kernel_size");
+    const std::size_t last = d_.input.back();
+    std::size_t channels = count("filters");
+    if (d_.class_name == "Conv2D") {
+      d_.weights = {{"kernel", {kernel[0], kernel[1], last, channels}}};
+    } else {
+      const bool separable = d_.class_name == "SeparableConv2D";
+      const std::size_t multiplier = count("depth_multiplier"), wide = last * multiplier;
+      d_.weights = {{separable ? "depthwise_kernel" : "kernel", {kernel[0], kernel[1], last, multiplier}}};
+      if (separable)
+        d_.weights.push_back({"pointwise_kernel", {1, 1, wide, channels}});
+      else
+        channels = wide;
+    }
+    add_bias(channels);
+    const auto sides = windows(kernel, pair("strides"));
+    return sides ? Extents{(*sides)[0], (*sides)[1], channels} : Extents{};
+  }
+
+  // One extent may be -1: what is left for it.
+  Extents reshaped() {
+    auto target = d_.attribute<std::vector<std::int64_t>>("target_shape");
+    const std::size_t size = product_of(d_.input).value_or(0);
+    const auto refuse = [&](const std::string& why) {
+      problem("its target_shape " + Attribute{"", target}.value_text() + " " + why);
+      return Extents{};
+    };
+    if (target.empty()) return refuse("has no extents");
+    if (std::count(target.begin(), target.end(), -1) > 1) return refuse("leaves more than one extent open");
+    if (std::any_of(target.begin(), target.end(), [](std::int64_t e) { return e < 1 && e != -1; }))
+      return refuse("has extents that are no extents");
+    Extents known;
+    for (const std::int64_t extent : target)
+      if (extent > 0) known.push_back(static_cast<std::size_t>(extent));
+    const std::size_t product = product_of(known).value_or(0);
+    if (product == 0 || (known.size() < target.size() ? size % product != 0 : size != product))
+      return refuse("has another size than its input " + shape_text(d_.input));
+    for (std::int64_t& extent : target)
+      if (extent == -1) extent = static_cast<std::int64_t>(size / product);
+    for (Attribute& attribute : d_.attributes)
+      if (attribute.name == "target_shape") attribute.value = target;
+    return {target.begin(), target.end()};
+  }
+
+  Extents merged() {
+    Extents result = given_.front();
+    for (std::size_t i = 1; i < given_.size(); ++i) {
+      Extents other = given_[i];
+      const auto refuse = [&] {
+        problem("its inputs " + shape_text(given_.front()) + " and " + shape_text(given_[i]) +
+                " do not go together here");
+        return Extents{};
+      };
+      if (d_.class_name == "Concatenate") {
+        if (other.size() != result.size()) return refuse();
+        other.back() = result.back();
+        if (other != result) return refuse();
+        result.back() += given_[i].back();
+        continue;
+      }
+      if (other == result) continue;
+      // A number for each channel times an image, in either order.
+      const auto by_channel = [](const Extents& a, const Extents& image) {
+        return a.size() == 3 && image.size() == 3 && a[0] == 1 && a[1] == 1 && a[2] == image[2];
+      };
+      if (d_.class_name != "Multiply" || (!by_channel(other, result) && !by_channel(result, other)))
+        return refuse();
+      if (by_channel(result, other)) result = other;
+    }
+    return result;
+  }
+
+  LayerDescription& d_;
+  const std::vector<Extents>& given_;
+  Problems& problems_;
+};
 
 }  // namespace digitnet::keras::detail
