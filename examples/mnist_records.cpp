@@ -1,6 +1,6 @@
-// Reproduces the accuracy table of docs/accuracy.md: trains each of its networks five times, with different seeds,
-// on all training images, and measures it once on the test images. Settings were chosen on the last 5,000
-// training images, held out (--validate).
+// Reproduces the accuracy table of docs/accuracy.md: trains each of its networks five times, with different
+// seeds, on all training images, and measures it once on the test images. Settings were chosen on the last
+// 5,000 training images, held out (--validate).
 #include <CLI/CLI.hpp>
 #include <digitnet/core/atomic_file.hpp>
 #include <fstream>
@@ -16,7 +16,7 @@ TrainTest data_for(const Options& options, const Recipe& recipe) {
   constexpr std::size_t held_out = 5000;
   if (!options.validate) return data;
   const std::size_t trained = data.train.size() - held_out;
-  return {slice(data.train, 0, trained), slice(data.train, trained, held_out)};
+  return {data.train.slice(0, trained), data.train.slice(trained, held_out)};
 }
 
 std::string settings_text(const Recipe& recipe) {

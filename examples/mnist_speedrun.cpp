@@ -52,8 +52,8 @@ int main(int argc, char** argv) {
         fail("usage: mnist_speedrun [--validate] [--report FOLDER] [SEEDS]");
     }
     const TrainTest mnist = datasets::mnist();
-    const Dataset train = validate ? slice(mnist.train, 0, 50000) : mnist.train;
-    const Dataset test = validate ? slice(mnist.train, 50000, 10000) : mnist.test;
+    const Dataset train = validate ? mnist.train.slice(0, 50000) : mnist.train;
+    const Dataset test = validate ? mnist.train.slice(50000, 10000) : mnist.test;
 
     double sum = 0, squares = 0, seconds = 0;
     for (unsigned long seed = 1; seed <= seeds; ++seed) {

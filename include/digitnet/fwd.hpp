@@ -2,6 +2,8 @@
 #pragma once
 #include <cstddef>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 class Error;

@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 /// Alignment of arenas and of everything inside them: a cache line, and the widest vector register.

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <string_view>
 #include <type_traits>
+
+#include "digitnet/core/language.hpp"
 #define HAVE_CBLAS 1
 #include <xflens/cxxblas/cxxblas.cxx>
 

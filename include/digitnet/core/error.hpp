@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 /// What digitnet throws on bad input: one sentence that names what was found, what was expected and the cure.

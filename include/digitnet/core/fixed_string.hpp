@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 /// A string literal as a structural type: `Parameter<"kernel", ...>`.

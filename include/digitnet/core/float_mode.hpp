@@ -1,5 +1,6 @@
 // Denormal numbers are treated as zero while the engine computes: they cost a hundred times a normal number.
 #pragma once
+#include "digitnet/core/language.hpp"
 #if defined(__SSE2__)
 #include <xmmintrin.h>
 #endif

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 /// Calls visit.operator()<0>(), visit.operator()<1>(), ... visit.operator()<count - 1>().

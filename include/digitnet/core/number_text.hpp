@@ -9,6 +9,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 /// The shortest text that reads back to the same value: "0.05", "1e-07", "inf", "nan".

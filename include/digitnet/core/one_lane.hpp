@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet::simd {
 
 /// The instruction set that has no vectors.

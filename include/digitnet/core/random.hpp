@@ -8,6 +8,8 @@
 #include <numbers>
 #include <utility>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 /// Where all randomness of a model or a training starts.

@@ -1,4 +1,5 @@
 #pragma once
+#include "digitnet/core/language.hpp"
 
 // DIGITNET_SANITIZED: the compiler adds a sanitizer's checks to every access. g++ says so by macros, clang++
 // by features.

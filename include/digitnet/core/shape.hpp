@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 /// The extents of one sample: `Shape<28, 28, 1>` is an image (height, width, channels), `Shape<784>` a

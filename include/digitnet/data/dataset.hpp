@@ -15,6 +15,23 @@ struct Dataset {
   Labels labels;
 
   std::size_t size() const { return labels.size(); }
+
+  /// The samples [first, first + count), copied. Throws an Error if there are not as many.
+  Dataset slice(std::size_t first, std::size_t count) const {
+    auto extents = images.shape();
+    if (extents[0] != size())
+      fail("The dataset has " + std::to_string(extents[0]) + " images but " + std::to_string(size()) +
+           " labels: every image needs one");
+    if (first > size() || count > size() - first)
+      fail("Samples " + std::to_string(first) + " to " + std::to_string(first + count) +
+           " were asked for, but the dataset has " + std::to_string(size()) + ": ask for fewer");
+    const std::size_t pixels = extents[1] * extents[2] * extents[3];
+    extents[0] = count;
+    Dataset part{Images::from_shape(extents), Labels::from_shape({count})};
+    std::copy_n(images.data() + first * pixels, count * pixels, part.images.data());
+    std::copy_n(labels.data() + first, count, part.labels.data());
+    return part;
+  }
 };
 
 /// What a dataset function returns: `const auto [train, test] = datasets::mnist();`
@@ -23,21 +40,9 @@ struct TrainTest {
   Dataset test;
 };
 
-/// The samples [first, first + count) of a dataset, copied. Throws an Error if there are not as many.
+/// The same as data.slice(first, count); beside `using namespace std`, std::slice is in its way.
 inline Dataset slice(const Dataset& data, std::size_t first, std::size_t count) {
-  auto extents = data.images.shape();
-  if (extents[0] != data.size())
-    fail("The dataset has " + std::to_string(extents[0]) + " images but " + std::to_string(data.size()) +
-         " labels: every image needs one");
-  if (first > data.size() || count > data.size() - first)
-    fail("Samples " + std::to_string(first) + " to " + std::to_string(first + count) +
-         " were asked for, but the dataset has " + std::to_string(data.size()) + ": ask for fewer");
-  const std::size_t size = extents[1] * extents[2] * extents[3];
-  extents[0] = count;
-  Dataset part{Images::from_shape(extents), Labels::from_shape({count})};
-  std::copy_n(data.images.data() + first * size, count * size, part.images.data());
-  std::copy_n(data.labels.data() + first, count, part.labels.data());
-  return part;
+  return data.slice(first, count);
 }
 
 }  // namespace digitnet

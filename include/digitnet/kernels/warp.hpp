@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 /// What lies beyond an image's border, in Keras' words: zeros; the nearest pixel; the image mirrored, its

@@ -1,5 +1,6 @@
 // Penalties on weights, added to the loss that is minimised and reported, as in Keras.
 #pragma once
+#include "digitnet/core/language.hpp"
 
 namespace digitnet {
 

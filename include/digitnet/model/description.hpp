@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 /// A number, word or list that belongs to a layer, such as {"units", 64} or {"padding", "same"}.

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 /// A pixel font. Characters that it does not have are drawn as question marks.

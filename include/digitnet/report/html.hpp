@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet::html {
 
 /// Text that stands for itself in elements and in attributes.

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <csignal>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 /// While it lives, SIGINT is noted instead of ending the program; a second one ends it as usual. Afterwards

@@ -8,6 +8,8 @@
 #include <numbers>
 #include <vector>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 /// Steps are counted from 0. A schedule is anything that maps a step to a rate.

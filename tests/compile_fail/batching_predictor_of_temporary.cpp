@@ -1,0 +1,6 @@
+// expect: A BatchingPredictor refers to its model: give the model a name, so that it lives as long
+#include <digitnet/digitnet.hpp>
+
+using namespace digitnet;
+
+BatchingPredictor predictor{Sequential<Input<4>, Dense<1>>{}};
