@@ -128,27 +128,107 @@ TEST_CASE("forward and dx equal PyTorch's") {
                        reference::batch_norm_dx_0, 2e-6);
 }
 
-TEST_CASE("a large mean costs no precision once the moving mean has followed") {
-  using Layer = BatchNormalization;
-  const Layer layer;
-  testing::detail::Bench<Layer, Shape<1>, float> bench{.layer = layer, .samples = 2000};
-  using Parameters = decltype(bench)::Parameters;
-  bench.parameters.fill(0);
-  bench.parameters.data()[0] = 1;
-  bench.parameters.data()[Parameters::offset(2)] = 1000;
+namespace {
+
+// A layer's forward and backward in float beside the same sums in double, on numbers that float holds
+// exactly, whose mean is `ratio` deviations from zero: the largest differences, as parts of the largest
+// value.
+struct Difference {
+  double y, dx, d_gamma;
+};
+template <class Layer, class In>
+Difference difference_in_float(double ratio, std::size_t samples) {
+  const Layer layer{.epsilon = 1e-6f};
+  testing::detail::Bench<Layer, In, float> bench{.layer = layer, .samples = samples};
+  testing::detail::Bench<Layer, In, double> exact{.layer = layer, .samples = samples};
   Random random(Seed{1});
-  double sum = 0, squares = 0;
-  for (std::size_t i = 0; i < 2000; ++i) {
-    const float value = static_cast<float>(1000.5 + 0.01 * random.normal());
-    bench.x.data()[i] = value;
-    sum += value - 1000.0;
-    squares += (value - 1000.0) * (value - 1000.0);
-  }
+  const auto fill = [&](auto& in_float, auto& in_double, std::size_t count, double mean) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto value = static_cast<float>(mean + random.normal());
+      in_float.data()[i] = value;
+      in_double.data()[i] = value;
+    }
+  };
+  fill(bench.x, exact.x, bench.x.size(), ratio);
+  fill(bench.dy, exact.dy, bench.dy.size(), 0);
+  bench.parameters.fill(0);
+  exact.parameters.fill(0);
+  fill(bench.parameters, exact.parameters, In::last, 1);  // gamma
+  bench.gradients.fill(0);
+  exact.gradients.fill(0);
+  const auto largest = [](auto& in_float, auto& in_double, std::size_t count) {
+    double difference = 0, size = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      difference = std::max(difference, std::abs(in_float.data()[i] - in_double.data()[i]));
+      size = std::max(size, std::abs(double{in_double.data()[i]}));
+    }
+    return difference / size;
+  };
   bench.forward(RandomKey{});
-  const double mean = sum / 2000, variance = squares / 2000 - mean * mean;
-  for (std::size_t i = 0; i < 2000; i += 97)
-    CHECK(bench.y.data()[i] ==
-          doctest::Approx((bench.x.data()[i] - 1000.0 - mean) / std::sqrt(variance + 1e-3)).epsilon(1e-3));
+  exact.forward(RandomKey{});
+  const double y = largest(bench.y, exact.y, bench.y.size());
+  bench.backward();
+  exact.backward();
+  return {y, largest(bench.dx, exact.dx, bench.dx.size()),
+          largest(bench.gradients, exact.gradients, In::last)};
+}
+
+}  // namespace
+
+TEST_CASE("a mean that is a million deviations from zero costs no precision, forward or backward") {
+  const auto check = []<class Layer, class In>(std::size_t samples) {
+    for (const double ratio : {0.0, 1e2, 1e4, -1e5, 1e6}) {
+      CAPTURE(ratio);
+      const Difference difference = difference_in_float<Layer, In>(ratio, samples);
+      CHECK(difference.y < 1e-4);
+      CHECK(difference.dx < 1e-4);
+      CHECK(difference.d_gamma < 1e-4);
+    }
+  };
+  check.operator()<BatchNormalization, Shape<5>>(64);
+  check.operator()<BatchNormalization, Shape<7, 7, 16>>(8);
+  check.operator()<BatchNormalization, Shape<9, 9, 3>>(5);
+  check.operator()<BatchNormalization, Shape<300>>(20);
+  check.operator()<LayerNormalization, Shape<300>>(5);
+  check.operator()<LayerNormalization, Shape<3, 17>>(5);
+}
+
+TEST_CASE("numbers far from zero: the training, and inference after it") {
+  for (const double mean : {1e4, 1e6}) {
+    CAPTURE(mean);
+    Sequential<Input<1>, BatchNormalization> model{Seed{1}};
+    Matrix x = Matrix::from_shape({128, 1}), dy = Matrix::from_shape({128, 1});
+    for (std::size_t i = 0; i < 128; ++i) {
+      x(i, 0) = static_cast<float>(mean) + static_cast<float>(i % 2);
+      dy(i, 0) = 0;
+    }
+    std::vector<float> parameters;
+    for (const std::size_t threads : {1, 3}) {
+      model = decltype(model){Seed{1}};
+      Trainer trainer{model, SGD{}, Given{}, {.threads = threads}};
+      trainer.fit(x, dy, {.epochs = 3000, .batch_size = 128, .verbose = Verbose::silent});
+      if (threads == 1) parameters.assign(model.parameters().begin(), model.parameters().end());
+      CHECK(parameters == std::vector<float>(model.parameters().begin(), model.parameters().end()));
+    }
+    CHECK(model.parameter("batch_normalization/moving_mean")(0) == static_cast<float>(mean + 0.5));
+    CHECK(model.parameter("batch_normalization/moving_variance")(0) == doctest::Approx(0.25).epsilon(1e-5));
+    const Matrix y = model.predict(x);
+    for (std::size_t i = 0; i < 128; ++i)
+      CHECK(y(i, 0) == doctest::Approx(i % 2 == 0 ? -0.998 : 0.998).epsilon(1e-3));
+  }
+}
+
+TEST_CASE("a convolution far from zero is not folded") {
+  Sequential<Input<4, 4, 1>, Conv2D<2, 1>, BatchNormalization> model{Seed{1}};
+  model.parameter("conv2d/kernel").fill(1);
+  model.parameter("batch_normalization/moving_mean").fill(1e6f);
+  xt::xtensor<float, 4> x = xt::zeros<float>({3, 4, 4, 1});
+  for (std::size_t i = 0; i < x.size(); ++i) x.data()[i] = 1e6f + static_cast<float>(i % 3) - 1;
+  model.parameter("batch_normalization/gamma").fill(0.7f);
+  const auto y = model.predict(x);
+  for (std::size_t i = 0; i < y.size(); ++i)
+    CHECK(y.data()[i] ==
+          doctest::Approx(0.7 / std::sqrt(1.001) * (static_cast<double>(i / 2 % 3) - 1)).epsilon(1e-5));
 }
 
 TEST_CASE("the same bits with any number of threads, on batches that do not divide") {

@@ -60,6 +60,19 @@ TEST_CASE("clipping equals PyTorch's, by value, by norm and by the norm of every
   CHECK_OPTIMIZER(sgd_clip_norm, SGD{.learning_rate = 0.01f, .global_clipnorm = 1.5f});
 }
 
+TEST_CASE("RMSprop, centered, takes finite steps though the gradient stays the same") {
+  using Vector = simd::Vector<float>;
+  RMSprop{.centered = true}.with_formula(1, 1e-3f, [](const auto& formula) {
+    for (const float gradient : {0.3f, 7.7f, 123.4f, 2345.6f, 34567.8f}) {
+      std::array<Vector, std::remove_cvref_t<decltype(formula)>::slots> state{};
+      state.fill(Vector(0.0f));
+      Vector weight(1.0f);
+      for (int step = 0; step < 1000; ++step) weight = formula(weight, Vector(gradient), state);
+      CHECK(std::isfinite(simd::add_lanes<Vector::arch_type>(weight)));
+    }
+  });
+}
+
 TEST_CASE("neither lanes nor threads change a step") {
   CHECK(stepped(Adam{}, 3) == stepped(Adam{}, 1));
   CHECK(stepped(Adam{}, 3, 3) == stepped(Adam{}, 1));

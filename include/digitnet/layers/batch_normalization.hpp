@@ -1,5 +1,6 @@
 // BatchNormalization: each channel at mean 0 and variance 1 over the batch, then scaled and shifted.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -50,42 +51,74 @@ struct BasicBatchNormalization {
     static constexpr std::size_t synchronizations = 1;
     static constexpr std::size_t statistics = 2 * channels;
 
-    /// What y = factor * x + offset is for each channel in inference; see kernels::map_channels.
+    /// How a channel is normalized: y = factor * (x - mean) + offset. The mean is subtracted first, so that
+    /// precision does not depend on how far from zero the numbers are; what of it T cannot hold is in the
+    /// offset.
     template <class T>
-    static void inference_map(const Layer& layer, ParameterViews<const T, Parameters> parameters,
-                              std::array<T, channels>& factors, std::array<T, channels>& offsets) {
-      for (std::size_t c = 0; c < channels; ++c)
-        set(layer, parameters, c, get<"moving_mean">(parameters).data[c],
-            get<"moving_variance">(parameters).data[c], factors, offsets);
+    struct Map {
+      T mean, factor, offset;
+      Map(const Layer& layer, ParameterViews<const T, Parameters> parameters, std::size_t c,
+          double exact_mean, double variance)
+          : mean(static_cast<T>(exact_mean)) {
+        const double exact_factor = gamma(parameters, c) / std::sqrt(variance + layer.epsilon);
+        factor = static_cast<T>(exact_factor);
+        offset = static_cast<T>(beta(parameters, c) - exact_factor * (exact_mean - mean));
+      }
+    };
+    template <class T>
+    static Map<T> inference_map(const Layer& layer, ParameterViews<const T, Parameters> parameters,
+                                std::size_t c) {
+      return {layer, parameters, c, get<"moving_mean">(parameters).data[c],
+              get<"moving_variance">(parameters).data[c]};
     }
 
-    /// First the sums of x and x^2, both less the moving mean, which is near; then y, through an activation
-    /// if one is given.
+    /// Of a channel, in inference.
+    template <class T>
+    static double deviation(const Layer& layer, ParameterViews<const T, Parameters> parameters,
+                            std::size_t c) {
+      return std::sqrt(double{get<"moving_variance">(parameters).data[c]} + layer.epsilon);
+    }
+
+    /// First each channel's mean and the sum of its squared differences from it; then y, through an
+    /// activation if one is given.
     template <std::size_t phase, class Activation = kernels::Identity, class Io>
     static void forward_phase(const Io& io) {
       using T = typename Io::Real;
-      const auto moving_mean = get<"moving_mean">(io.parameters).data;
       if constexpr (phase == 0) {
         if (io.mode == Mode::inference) return;
-        std::fill_n(io.statistics.partial, statistics, 0.0);
-        kernels::add_channel_sums<channels>(
-            io.samples() * positions, io.statistics.partial, std::array{moving_mean},
-            [](const auto& add, const auto& shift, auto x) {
-              const auto difference = x - shift[0];
-              add(difference, difference * difference);
-            },
-            io.x.data);
+        kernels::channel_moments<channels>(io.samples() * positions, io.x.data, io.statistics.partial,
+                                           io.statistics.partial + channels);
       } else {
-        std::array<T, channels> factors, offsets;
-        if (io.mode == Mode::inference)
-          inference_map<T>(io.layer, io.parameters, factors, offsets);
-        else
-          training_map<T>(io.layer, io.parameters, io.statistics.total, io.statistics.batch, factors,
-                          offsets);
-        const std::array<const T*, 2> constants{factors.data(), offsets.data()};
         kernels::map_channels<channels>(
-            io.samples() * positions, io.y.data, constants,
-            [](const auto& c, auto x) { return Activation::value(simd::fma(c[0], x, c[1])); }, io.x.data);
+            io.samples() * positions, io.y.data,
+            [&](std::size_t c) {
+              const Map<T> map =
+                  io.mode == Mode::inference
+                      ? inference_map<T>(io.layer, io.parameters, c)
+                      : training_map<T>(io.layer, io.parameters,
+                                        Moments(io.statistics.total, io.statistics.batch, c), c);
+              return std::array{map.mean, map.factor, map.offset};
+            },
+            [](const auto& c, auto x) { return Activation::value(normalized(x, c[0], c[1], c[2])); },
+            io.x.data);
+      }
+    }
+
+    /// The moments of more samples together: Chan, Golub, LeVeque, Updating Formulae and a Pairwise Algorithm
+    /// for Computing Sample Variances (1979).
+    template <std::size_t phase>
+    static void merge_statistics(const MergedStatistics& merge) {
+      if (merge.samples_before == 0) {
+        std::copy_n(merge.partial, statistics, merge.total);
+        return;
+      }
+      const auto before = static_cast<double>(merge.samples_before),
+                 here = static_cast<double>(merge.samples);
+      const double part = here / (before + here), weight = before * part * positions;
+      for (std::size_t c = 0; c < channels; ++c) {
+        const double difference = merge.partial[c] - merge.total[c];
+        merge.total[c] += part * difference;
+        merge.total[channels + c] += merge.partial[channels + c] + weight * difference * difference;
       }
     }
 
@@ -94,100 +127,96 @@ struct BasicBatchNormalization {
     template <std::size_t phase, class Activation = kernels::Identity, class Io>
     static void backward_phase(const Io& io) {
       using T = typename Io::Real;
-      const auto moving_mean = get<"moving_mean">(io.parameters).data;
       const auto moments_of = [&](std::size_t c) {
-        return Moments(io.forward_totals, io.statistics.batch, moving_mean, c);
+        return Moments(io.forward_totals, io.statistics.batch, c);
       };
       const T* const dy = io.dy.data;
       if constexpr (phase == 0) {
-        std::array<T, channels> means, inverses, factors, offsets;
-        training_map<T>(io.layer, io.parameters, io.forward_totals, io.statistics.batch, factors, offsets);
-        for (std::size_t c = 0; c < channels; ++c) {
-          const Moments moments = moments_of(c);
-          means[c] = static_cast<T>(moments.mean);
-          inverses[c] = static_cast<T>(1 / std::sqrt(moments.variance + io.layer.epsilon));
-        }
         double* const sums = io.statistics.partial;
         std::fill_n(sums, statistics, 0.0);
-        const std::array<const T*, 4> constants{means.data(), inverses.data(), factors.data(),
-                                                offsets.data()};
         kernels::add_channel_sums<channels>(
-            io.samples() * positions, sums, constants,
+            io.samples() * positions, sums,
+            [&](std::size_t c) {
+              const Map<T> map = training_map<T>(io.layer, io.parameters, moments_of(c), c);
+              return std::array{map.mean, map.factor, map.offset};
+            },
             [](const auto& add, const auto& c, auto gradient, auto x) {
-              gradient = before<Activation>(gradient, c[2], x, c[3]);
-              add(gradient, gradient * (x - c[0]) * c[1]);
+              gradient = before<Activation>(gradient, x, c[0], c[1], c[2]);
+              add(gradient, gradient * (x - c[0]));
             },
             dy, io.x.data);
         for (std::size_t c = 0; c < channels; ++c) {
+          const Moments moments = moments_of(c);
+          const double inverse = 1 / std::sqrt(moments.variance + io.layer.epsilon);
+          // What the mean lost when it became a T.
+          const double rest = moments.mean - static_cast<T>(moments.mean);
+          sums[channels + c] = inverse * (sums[channels + c] - rest * sums[c]);
           if constexpr (Center) get<"beta">(io.gradients).data[c] += static_cast<T>(sums[c]);
           if constexpr (Scale) get<"gamma">(io.gradients).data[c] += static_cast<T>(sums[channels + c]);
           if (!io.statistics.leads) continue;
-          const Moments moments = moments_of(c);
           const double share = 1 - double{io.layer.momentum};
-          get<"moving_mean">(io.gradients).data[c] += static_cast<T>(share * (moments.mean - moving_mean[c]));
+          get<"moving_mean">(io.gradients).data[c] +=
+              change(get<"moving_mean">(io.parameters).data[c], moments.mean, share);
           get<"moving_variance">(io.gradients).data[c] +=
-              static_cast<T>(share * (moments.variance - get<"moving_variance">(io.parameters).data[c]));
+              change(get<"moving_variance">(io.parameters).data[c], moments.variance, share);
         }
       } else if constexpr (Io::wants_dx) {
-        std::array<T, channels> of_dy, of_x, constant, factors, offsets;
-        training_map<T>(io.layer, io.parameters, io.forward_totals, io.statistics.batch, factors, offsets);
         const auto count = static_cast<double>(io.statistics.batch * positions);
-        for (std::size_t c = 0; c < channels; ++c) {
-          const Moments moments = moments_of(c);
-          const double inverse = 1 / std::sqrt(moments.variance + io.layer.epsilon);
-          const double factor = gamma(io.parameters, c) * inverse;
-          const double slope = -factor * inverse * io.statistics.total[channels + c] / count;
-          of_dy[c] = static_cast<T>(factor);
-          of_x[c] = static_cast<T>(slope);
-          constant[c] = static_cast<T>(-factor * io.statistics.total[c] / count - slope * moments.mean);
-        }
-        const std::array<const T*, 5> constants{of_dy.data(), of_x.data(), constant.data(), factors.data(),
-                                                offsets.data()};
         kernels::map_channels<channels>(
-            io.samples() * positions, io.dx.data, constants,
+            io.samples() * positions, io.dx.data,
+            [&](std::size_t c) {
+              const Moments moments = moments_of(c);
+              const Map<T> map = training_map<T>(io.layer, io.parameters, moments, c);
+              const double inverse = 1 / std::sqrt(moments.variance + io.layer.epsilon);
+              const double factor = gamma(io.parameters, c) * inverse;
+              const double slope = -factor * inverse * io.statistics.total[channels + c] / count;
+              const double constant =
+                  -factor * io.statistics.total[c] / count - slope * (moments.mean - map.mean);
+              return std::array{map.mean, map.factor, map.offset, static_cast<T>(slope),
+                                static_cast<T>(constant)};
+            },
             [](const auto& c, auto gradient, auto x) {
-              return simd::fma(c[0], before<Activation>(gradient, c[3], x, c[4]), simd::fma(c[1], x, c[2]));
+              return simd::fma(c[1], before<Activation>(gradient, x, c[0], c[1], c[2]),
+                               simd::fma(c[3], x - c[0], c[4]));
             },
             dy, io.x.data);
       }
     }
 
    private:
-    // Mean and variance of a channel over the batch, from the sums of what exceeds the moving mean.
+    // Mean and variance of a channel over the batch.
     struct Moments {
       double mean, variance;
-      template <class T>
-      Moments(const double* sums, std::size_t batch, const T* moving_mean, std::size_t c) {
-        const auto count = static_cast<double>(batch * positions);
-        const double shifted = sums[c] / count;
-        mean = moving_mean[c] + shifted;
-        variance = std::max(0.0, sums[channels + c] / count - shifted * shifted);
-      }
+      Moments(const double* totals, std::size_t batch, std::size_t c)
+          : mean(totals[c]), variance(totals[channels + c] / static_cast<double>(batch * positions)) {}
     };
     template <class T>
-    static void set(const Layer& layer, ParameterViews<const T, Parameters> parameters, std::size_t c,
-                    double mean, double variance, std::array<T, channels>& factors,
-                    std::array<T, channels>& offsets) {
-      const double factor = gamma(parameters, c) / std::sqrt(variance + layer.epsilon);
-      factors[c] = static_cast<T>(factor);
-      offsets[c] = static_cast<T>(beta(parameters, c) - factor * mean);
+    static Map<T> training_map(const Layer& layer, ParameterViews<const T, Parameters> parameters,
+                               const Moments& moments, std::size_t c) {
+      return {layer, parameters, c, moments.mean, moments.variance};
     }
-    template <class T>
-    static void training_map(const Layer& layer, ParameterViews<const T, Parameters> parameters,
-                             const double* totals, std::size_t batch, std::array<T, channels>& factors,
-                             std::array<T, channels>& offsets) {
-      for (std::size_t c = 0; c < channels; ++c) {
-        const Moments moments(totals, batch, get<"moving_mean">(parameters).data, c);
-        set(layer, parameters, c, moments.mean, moments.variance, factors, offsets);
-      }
+    template <class V>
+    static V normalized(V x, V mean, V factor, V offset) {
+      return simd::fma(factor, x - mean, offset);
     }
     // The gradient before the activation: its result is computed again, as forward did.
     template <class Activation, class V>
-    static V before(V gradient, V factor, V x, V offset) {
+    static V before(V gradient, V x, V mean, V factor, V offset) {
       if constexpr (std::is_same_v<Activation, kernels::Identity>)
         return gradient;
       else
-        return Activation::slope(Activation::value(simd::fma(factor, x, offset))) * gradient;
+        return Activation::slope(Activation::value(normalized(x, mean, factor, offset))) * gradient;
+    }
+    // What moves a number by a share of its way to another. Where that is less than half the step from it to
+    // the next T, it moves by one of these, or it would stand still far from where it should be.
+    template <class T>
+    static T change(T from, double to, double share) {
+      T next = static_cast<T>(from + share * (to - from));
+      if (next == from && share > 0) {
+        const T neighbour = std::nextafter(from, static_cast<T>(to));
+        if (std::abs(to - neighbour) < std::abs(to - from)) next = neighbour;
+      }
+      return next - from;
     }
     template <class Views>
     static double gamma(const Views& parameters, std::size_t c) {

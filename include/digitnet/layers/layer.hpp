@@ -27,6 +27,8 @@
 ///   many sums a pass makes. Such a layer has `forward_phase<phase>(io)`, `backward_phase<phase>(io)` for
 ///   phase 0 to `synchronizations` instead of forward and backward; see BatchStatistics, and phases.hpp
 ///   for what calls them. Default: 0.
+/// - `merge_statistics<phase>(merge)`: how what forward's phase says of two parts of the batch becomes what
+///   it says of both, where that is more than a sum; see MergedStatistics. Default: a sum.
 /// - `multiply_adds`, `method`: of forward for one sample, and how it is computed, for the plan. Default:
 ///   0, "".
 ///
@@ -161,7 +163,8 @@ struct KeptBatch {
 };
 
 /// Sums over the batch. In phase p a layer assigns the part of its micro-batch to those of `partial` that
-/// belong to p; in later phases `total` has their sums over all micro-batches.
+/// belong to p; in later phases `total` has their sums over all micro-batches, or what merge_statistics makes
+/// of them.
 struct BatchStatistics {
   double* partial = nullptr;
   const double* total = nullptr;
@@ -171,6 +174,19 @@ struct BatchStatistics {
   /// Those of a layer in a chain.
   BatchStatistics from(std::size_t offset) const {
     return {partial ? partial + offset : nullptr, total ? total + offset : nullptr, batch, leads};
+  }
+};
+
+/// `total` is of the batch's first `samples_before` samples (0: it means nothing yet) and becomes that of the
+/// next ones too, of which `partial` is.
+struct MergedStatistics {
+  double* total;
+  const double* partial;
+  std::size_t samples_before, samples;
+
+  /// Those of a layer in a chain.
+  MergedStatistics from(std::size_t offset) const {
+    return {total + offset, partial + offset, samples_before, samples};
   }
 };
 

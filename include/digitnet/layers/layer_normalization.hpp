@@ -1,5 +1,6 @@
 // LayerNormalization: each row of the last axis at mean 0 and variance 1, then scaled and shifted.
 #pragma once
+#include <array>
 #include <cmath>
 #include <cstddef>
 
@@ -42,7 +43,7 @@ struct BasicLayerNormalization {
         T* const y = io.y.data + row * size;
         const Moments<T> m(x, io.layer.epsilon);
         for (std::size_t i = 0; i < size; ++i)
-          y[i] = gamma<T>(io.parameters, i) * ((x[i] - m.mean) * m.inverse) + beta<T>(io.parameters, i);
+          y[i] = gamma<T>(io.parameters, i) * m.normalized(x[i]) + beta<T>(io.parameters, i);
       }
     }
     template <class Io>
@@ -52,37 +53,50 @@ struct BasicLayerNormalization {
         const T* const x = io.x.data + row * size;
         const T* const dy = io.dy.data + row * size;
         const Moments<T> m(x, io.layer.epsilon);
-        T sum{0}, product{0};
         for (std::size_t i = 0; i < size; ++i) {
-          const T normalized = (x[i] - m.mean) * m.inverse;
           if constexpr (Center) get<"beta">(io.gradients).data[i] += dy[i];
-          if constexpr (Scale) get<"gamma">(io.gradients).data[i] += dy[i] * normalized;
-          const T inner = dy[i] * gamma<T>(io.parameters, i);
-          sum += inner;
-          product += inner * normalized;
+          if constexpr (Scale) get<"gamma">(io.gradients).data[i] += dy[i] * m.normalized(x[i]);
         }
         if constexpr (Io::wants_dx) {
+          const T mean = sum<T>([&](std::size_t i) { return dy[i] * gamma<T>(io.parameters, i); }) / T{size};
+          const T slope =
+              sum<T>([&](std::size_t i) { return dy[i] * gamma<T>(io.parameters, i) * m.normalized(x[i]); }) /
+              T{size};
           T* const dx = io.dx.data + row * size;
-          for (std::size_t i = 0; i < size; ++i) {
-            const T normalized = (x[i] - m.mean) * m.inverse;
-            dx[i] = m.inverse * (dy[i] * gamma<T>(io.parameters, i) - (sum + normalized * product) / T{size});
-          }
+          for (std::size_t i = 0; i < size; ++i)
+            dx[i] = m.inverse * (dy[i] * gamma<T>(io.parameters, i) - mean - m.normalized(x[i]) * slope);
         }
       }
     }
 
    private:
-    // Mean and 1 / deviation of a row.
+    // The sum of term(i) over a row, in parts that are summed side by side: they are a vector to the
+    // compiler, and long rows lose less.
+    template <class T, class Term>
+    static T sum(const Term& term) {
+      constexpr std::size_t parts = 16, whole = size / parts * parts;
+      std::array<T, parts> sums{};
+      for (std::size_t i = 0; i < whole; i += parts)
+        for (std::size_t part = 0; part < parts; ++part) sums[part] += term(i + part);
+      for (std::size_t i = whole; i < size; ++i) sums[i - whole] += term(i);
+      T result{0};
+      for (const T part : sums) result += part;
+      return result;
+    }
+    // Mean and 1 / deviation of a row. The mean is kept as what it exceeds the first number by, so that
+    // precision does not depend on how far from zero the numbers are.
     template <class T>
     struct Moments {
-      T mean{0}, inverse{0};
-      Moments(const T* x, float epsilon) {
-        for (std::size_t i = 0; i < size; ++i) mean += x[i];
-        mean /= T{size};
-        T variance{0};
-        for (std::size_t i = 0; i < size; ++i) variance += (x[i] - mean) * (x[i] - mean);
-        inverse = 1 / std::sqrt(variance / T{size} + static_cast<T>(epsilon));
+      T first, mean, inverse;
+      Moments(const T* x, float epsilon) : first(x[0]) {
+        mean = sum<T>([&](std::size_t i) { return x[i] - first; }) / T{size};
+        const T squares = sum<T>([&](std::size_t i) {
+          const T difference = x[i] - first - mean;
+          return difference * difference;
+        });
+        inverse = 1 / std::sqrt(squares / T{size} + static_cast<T>(epsilon));
       }
+      T normalized(T value) const { return (value - first - mean) * inverse; }
     };
     template <class T, class Views>
     static T gamma(const Views& parameters, std::size_t i) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "digitnet/core/for_each_index.hpp"
+#include "digitnet/layers/layer.hpp"
 
 namespace digitnet {
 
@@ -22,6 +23,16 @@ void run_backward_phase(const Io& io) {
     On::template backward_phase<phase>(io);
   else
     On::backward(io);
+}
+
+/// What forward's phase made of a micro-batch joins what it made of those before.
+template <class On, std::size_t phase>
+void merge_phase_statistics(const MergedStatistics& merge) {
+  if constexpr (requires { On::template merge_statistics<phase>(merge); })
+    On::template merge_statistics<phase>(merge);
+  else
+    for (std::size_t i = 0; i < On::statistics; ++i)
+      merge.total[i] = (merge.samples_before == 0 ? 0 : merge.total[i]) + merge.partial[i];
 }
 
 /// All phases, one after the other. In training the micro-batch must then be the whole batch.

@@ -3,6 +3,7 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <string_view>
 #include <type_traits>
@@ -143,11 +144,11 @@ struct NormalizedProduct {
                       FoldedOn::template scratch_bytes<T>(samples));
     }
 
-    /// For inference: the folded parameters, and what their convolution prepares.
+    /// For inference: whether the convolution is folded, its folded parameters, and what it prepares.
     template <class T, Purpose purpose>
     static constexpr std::size_t prepared_bytes() {
       if constexpr (purpose == Purpose::inference)
-        return folded_bytes<T> + FoldedOn::template prepared_bytes<T, Purpose::forward>();
+        return alignment_bytes + folded_bytes<T> + FoldedOn::template prepared_bytes<T, Purpose::forward>();
       else
         return ProductOn::template prepared_bytes<T, purpose>();
     }
@@ -155,10 +156,11 @@ struct NormalizedProduct {
     static void prepare(const NormalizedProduct& layer, ParameterViews<const T, Parameters> parameters,
                         T* prepared) {
       if constexpr (purpose == Purpose::inference) {
-        fold<T>(layer, parameters.data, prepared);
+        T* const kernel = prepared + alignment_bytes / sizeof(T);
+        prepared[0] = fold<T>(layer, parameters.data, kernel) ? T{1} : T{0};
         if constexpr (FoldedOn::template prepared_bytes<T, Purpose::forward>() > 0)
-          FoldedOn::template prepare<T, Purpose::forward>(folded, {prepared},
-                                                          prepared + folded_bytes<T> / sizeof(T));
+          FoldedOn::template prepare<T, Purpose::forward>(folded, {kernel},
+                                                          kernel + folded_bytes<T> / sizeof(T));
       } else if constexpr (ProductOn::template prepared_bytes<T, purpose>() > 0) {
         ProductOn::template prepare<T, purpose>(product, {parameters.data}, prepared);
       }
@@ -178,6 +180,10 @@ struct NormalizedProduct {
       NormalizationOn::template forward_phase<phase, Activation>(
           normalization_forward_io<Normalization, Output>(io, *io.layer.normalization, z,
                                                           normalization_offset));
+    }
+    template <std::size_t phase>
+    static void merge_statistics(const MergedStatistics& merge) {
+      NormalizationOn::template merge_statistics<phase>(merge);
     }
     template <std::size_t phase, class Io>
     static void backward_phase(const Io& io) {
@@ -234,9 +240,10 @@ struct NormalizedProduct {
     template <class Io>
     static void infer(const Io& io) {
       using T = typename Io::Real;
-      if (io.prepared) {
+      if (io.prepared && io.prepared[0] != 0) {
+        const T* const kernel = io.prepared + alignment_bytes / sizeof(T);
         FoldedOn::template forward<ForwardIo<T, Folded, In>, Activation>(product_io<ForwardIo<T, Folded, In>>(
-            io, folded, io.prepared, io.prepared + folded_bytes<T> / sizeof(T), io.y.data, nullptr));
+            io, folded, kernel, kernel + folded_bytes<T> / sizeof(T), io.y.data, nullptr));
         return;
       }
       ProductOn::forward(product_io<ForwardIo<T, Product, In>>(
@@ -245,24 +252,45 @@ struct NormalizedProduct {
           io, *io.layer.normalization, io.y.data, normalization_offset));
     }
 
-    // Kernel times factor, bias times factor plus offset, of each output channel.
+    // Kernel times factor, and (bias - mean) times factor plus offset, of each output channel. Where a mean
+    // is so far from zero that the sum of these would lose what the normalization shows, they are not used.
     template <class T>
-    static void fold(const NormalizedProduct& layer, const T* parameters, T* to) {
-      std::array<T, channels> factors, offsets;
-      NormalizationOn::template inference_map<T>(*layer.normalization, {parameters + normalization_offset},
-                                                 factors, offsets);
+    static bool fold(const NormalizedProduct& layer, const T* parameters, T* to) {
+      constexpr double farthest = 1000;  // in deviations
+      constexpr std::size_t bias_at = FoldedOn::Parameters::count - 1, block = 64;
       std::fill_n(to, FoldedOn::Parameters::arena_size, T{0});
-      constexpr std::size_t bias_at = FoldedOn::Parameters::count - 1;
-      std::copy(offsets.begin(), offsets.end(), to + FoldedOn::Parameters::offset(bias_at));
+      const ParameterViews<const T, typename NormalizationOn::Parameters> of_normalization{
+          parameters + normalization_offset};
+      const Normalization& normalization = *layer.normalization;
+      bool near = true;
+      for (std::size_t first = 0; first < channels; first += block) {
+        const std::size_t count = std::min(block, channels - first);
+        std::array<T, block> factors;
+        T* const bias = to + FoldedOn::Parameters::offset(bias_at) + first;
+        for (std::size_t c = 0; c < count; ++c) {
+          const auto map =
+              NormalizationOn::template inference_map<T>(normalization, of_normalization, first + c);
+          factors[c] = map.factor;
+          double shift = -double{map.mean};
+          if constexpr (ProductOn::Parameters::count > bias_at)
+            shift += parameters[ProductOn::Parameters::offset(bias_at) + first + c];
+          bias[c] = static_cast<T>(map.factor * shift + map.offset);
+          near = near && std::abs(shift) <= farthest * NormalizationOn::template deviation<T>(
+                                                           normalization, of_normalization, first + c);
+        }
+        std::size_t index = 0;
+        ProductOn::Parameters::for_each([&]<class P>(std::size_t offset) {
+          if (index++ + 1 == bias_at)
+            for (std::size_t at = first; at < P::Shape::size; at += channels)
+              for (std::size_t c = 0; c < count; ++c)
+                to[offset + at + c] = factors[c] * parameters[offset + at + c];
+        });
+      }
       std::size_t index = 0;
       ProductOn::Parameters::for_each([&]<class P>(std::size_t offset) {
-        const bool last_kernel = index + 1 == bias_at, is_bias = index == bias_at;
-        ++index;
-        for (std::size_t i = 0; i < P::Shape::size; ++i) {
-          const T factor = last_kernel || is_bias ? factors[i % channels] : T{1};
-          to[offset + i] += factor * parameters[offset + i];
-        }
+        if (index++ + 1 < bias_at) std::copy_n(parameters + offset, P::Shape::size, to + offset);
       });
+      return near;
     }
   };
 };

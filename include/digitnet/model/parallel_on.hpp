@@ -154,6 +154,15 @@ struct ParallelOn : LayerDefaults {
     if constexpr (phase == synchronizations) MergeOn::forward(io.samples(), io.y.data, constant<T>(results));
   }
 
+  template <std::size_t phase>
+  static void merge_statistics(const MergedStatistics& merge) {
+    for_each_index<count>([&]<std::size_t I>() {
+      constexpr std::size_t offset = statistics_before(I);
+      if constexpr (phase < BranchOn<I>::synchronizations)
+        merge_phase_statistics<BranchOn<I>, phase>(merge.from(offset));
+    });
+  }
+
   template <std::size_t phase, class Io>
   static void backward_phase(const Io& io) {
     using T = typename Io::Real;

@@ -162,6 +162,16 @@ struct SequentialOn : LayerDefaults {
     });
   }
 
+  template <std::size_t phase>
+  static void merge_statistics(const MergedStatistics& merge) {
+    for_each_index<operation_count>([&]<std::size_t I>() {
+      constexpr std::size_t first = synchronizations_before(I), offset = statistics_before(I);
+      using On = typename Operation<I>::On;
+      if constexpr (first <= phase && phase < first + On::synchronizations)
+        merge_phase_statistics<On, phase - first>(merge.from(offset));
+    });
+  }
+
   template <std::size_t phase, class Io>
   static void backward_phase(const Io& io) {
     using T = typename Io::Real;

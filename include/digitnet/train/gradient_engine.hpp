@@ -255,7 +255,7 @@ class GradientEngine {
           run_backward_phase<On, 0>(backward_io(memory, scratch, here, backward_statistics_.of(i, batch_)));
         }
       });
-      if (phase < On::synchronizations) forward_statistics_.add_up(micro_batches_.size());
+      if constexpr (phase < On::synchronizations) forward_statistics_.template merge<phase>(micro_batches_);
     });
     for_each_index<On::synchronizations>([&]<std::size_t before>() {
       constexpr std::size_t phase = before + 1;
@@ -336,6 +336,15 @@ class GradientEngine {
     void reserve(std::size_t micro_batches) { partial.resize(micro_batches * On::statistics); }
     BatchStatistics of(std::size_t micro_batch, std::size_t batch) {
       return {partial.data() + micro_batch * On::statistics, total.data(), batch, micro_batch == 0};
+    }
+    template <std::size_t phase>
+    void merge(const std::vector<MicroBatch>& micro_batches) {
+      std::size_t before = 0;
+      for (std::size_t i = 0; i < micro_batches.size(); ++i) {
+        merge_phase_statistics<On, phase>(
+            {total.data(), partial.data() + i * On::statistics, before, micro_batches[i].count});
+        before += micro_batches[i].count;
+      }
     }
     void add_up(std::size_t micro_batches) {
       std::fill(total.begin(), total.end(), 0.0);

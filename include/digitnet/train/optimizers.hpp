@@ -101,7 +101,8 @@ struct RMSprop {
       if constexpr (Centered) {
         V& mean = state[1];
         mean = V(rho) * mean + V(1 - rho) * g;
-        variance = square - mean * mean;
+        // Rounding may have made it negative; NaN stays NaN.
+        variance = simd::max(V(0.0f), square - mean * mean);
       }
       const V change = V(rate) * g / simd::sqrt(variance + V(epsilon));
       if constexpr (!HasMomentum) {
