@@ -2,6 +2,7 @@
 
 #include <digitnet/core/atomic_file.hpp>
 #include <digitnet/core/error.hpp>
+#include <digitnet/io/read_in_child.hpp>
 #include <digitnet/io/safetensors.hpp>
 #ifdef DIGITNET_WITH_KERAS
 #include <digitnet/io/keras.hpp>
@@ -28,10 +29,10 @@ bool is_keras(const std::string& path) {
 
 void load_parameters(const ModelDescription& model, std::span<float> parameters, const std::string& path) {
   if (path.ends_with(".safetensors")) {
-    load_safetensors(model, parameters, path);
+    load_in_child(path, parameters, [&](std::span<float> to) { load_safetensors(model, to, path); });
   } else if (is_keras(path)) {
 #ifdef DIGITNET_WITH_KERAS
-    load_keras(model, parameters, path);
+    load_in_child(path, parameters, [&](std::span<float> to) { load_keras(model, to, path); });
 #else
     refuse(path, "Keras' files", "libhdf5-dev libzip-dev nlohmann-json3-dev");
 #endif
