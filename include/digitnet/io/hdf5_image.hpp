@@ -139,8 +139,9 @@ class Image {
   }
   /// The same, to be read.
   Bytes at(std::uint64_t address, std::uint64_t size) {
+    const Bytes result = view(address, size);
     spend(size);
-    return view(address, size);
+    return result;
   }
   /// Counts work and memory.
   void spend(std::uint64_t amount) {

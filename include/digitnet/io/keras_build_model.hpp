@@ -51,6 +51,9 @@ class ModelBuilder {
   // Adds a layer behind the results `sources`; returns the number of its result.
   std::size_t add(LayerDescription layer, const std::vector<std::size_t>& sources, const Place& place,
                   bool known = true, const std::optional<Extents>& said = {}) {
+    // A small file may not take much memory, and half of what reads models compares layers with layers.
+    if (model_.layers.size() == 10'000)
+      fail("The model has more than 10000 layers, which no model of Keras has");
     std::vector<Extents> given;
     for (const std::size_t source : sources) given.push_back(results_[source]);
     if (said && given.size() == 1 && given.front().empty()) given.front() = *said;

@@ -128,14 +128,17 @@ class TypeWriter {
     Text text;
     for (auto result = way.rbegin(); result != way.rend(); ++result) {
       const LayerDescription& layer = model_.layers[*result - 1];
+      // Before its sources are written again: there may be twice as many ways with every layer.
+      if (written_[*result - 1]) {
+        problems_.layer(layer.name, "several branches share it in a way that Parallel cannot say");
+        continue;
+      }
       if (model_.sources(*result - 1).size() > 1) {
         add_merged(text, *result);
       } else {
         text.types.push_back(type_text(layer));
         text.values.push_back(value_text(layer));
       }
-      if (written_[*result - 1])
-        problems_.layer(layer.name, "several branches share it in a way that Parallel cannot say");
       written_[*result - 1] = true;
       order_.push_back(*result - 1);
     }
@@ -166,6 +169,8 @@ class TypeWriter {
     const bool residual =
         layer.class_name == "Add" && sources.size() == 2 && (sources[0] == fork) != (sources[1] == fork);
     std::vector<std::string> types{layer.class_name}, values;
+    if (++depth_ > 50)
+      fail("The layer \"" + layer.name + "\" cannot be read: it lies in more than 50 branches");
     for (const std::size_t source : sources) {
       const Text branch = between(fork, source);
       if (residual && source != fork) {
@@ -179,6 +184,7 @@ class TypeWriter {
                        : single             ? branch.values.front()
                                             : sequence + "{" + joined(branch.values) + "}");
     }
+    --depth_;
     if (residual) return;
     text.types.push_back("Parallel<" + joined(types) + ">");
     text.values.push_back(text.types.back() + "{" + joined(values) + "}");
@@ -188,6 +194,7 @@ class TypeWriter {
   std::vector<std::size_t> dominators_;
   std::vector<bool> written_;
   std::vector<std::size_t> order_;
+  int depth_ = 0;
   Problems problems_;
 };
 

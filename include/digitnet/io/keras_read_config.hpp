@@ -134,6 +134,12 @@ class ModelReader {
     digitnet::detail::LayerNames store_names;
     std::vector<Place> places;
     for (const Json& layer : layers) {
+      // Names are kept for each layer, with those of the models around it.
+      if (place.store.size() + place.path.size() + name_of(layer).size() +
+              layer.at("class_name").dump().size() >
+          1000)
+        fail("The model \"" + name.substr(0, 100) + "\" has layers with names of hundreds of letters");
+      if (places.size() == 12'000) fail("The model \"" + name + "\" lists more than 12000 layers");
       places.push_back(place);
       places.back().store += "layers/" + store_names.next(layer.at("class_name").get<std::string>());
       ++places.back().depth;

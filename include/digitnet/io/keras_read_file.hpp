@@ -166,14 +166,21 @@ class Store {
       const std::size_t begin = store.find('/', at), end = std::min(store.find('/', begin + 1), store.size());
       place += (place.empty() ? "" : "/") + std::string("_layer_checkpoint_dependencies");
       const auto [kind, number] = numbered(store.substr(begin + 1, end - begin - 1));
-      std::map<std::size_t, std::string> same;
-      for (const std::string& name : children(place))
-        if (const auto [other, index] = numbered(name); other == kind) same.emplace(index, name);
+      const std::vector<std::string>& same = of_kind(place, kind);
       if (number >= same.size()) return "";
-      place += "/" + std::next(same.begin(), static_cast<std::ptrdiff_t>(number))->second;
+      place += "/" + same[number];
       at = end + 1;
     }
     return place;
+  }
+  const std::vector<std::string>& of_kind(const std::string& group, const std::string& kind) {
+    const auto [found, is_new] = kinds_.try_emplace(group);
+    if (is_new) {
+      std::map<std::pair<std::string, std::size_t>, std::string> sorted;
+      for (const std::string& name : children(group)) sorted.emplace(numbered(name), name);
+      for (const auto& [key, name] : sorted) found->second[key.first].push_back(name);
+    }
+    return found->second[kind];
   }
   // "conv2d_1" is conv2d's number 1.
   static std::pair<std::string, std::size_t> numbered(const std::string& name) {
@@ -187,6 +194,7 @@ class Store {
   std::shared_ptr<hdf5::ReadFile> file_;
   bool is_old_ = false, is_windows_ = false;
   std::map<std::string, std::set<std::string>> children_;
+  std::map<std::string, std::map<std::string, std::vector<std::string>>> kinds_;  // of each group
 };
 
 inline FileArrays stored_arrays(const std::shared_ptr<hdf5::ReadFile>& file, const FileModel& model) {

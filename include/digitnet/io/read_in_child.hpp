@@ -108,7 +108,7 @@ template <class Work>
 [[noreturn]] void run_child(int to, const ChildLimits& limits, const Work& work) {
   for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGXCPU, SIGTERM, SIGINT})
     std::signal(signal, SIG_DFL);  // the parent's handlers are not for it
-  std::signal(SIGXFSZ, SIG_IGN);  // what is written fails
+  std::signal(SIGXFSZ, SIG_IGN);   // what is written fails
   set_limits(limits);
   try {
     const std::vector<std::byte> result = work();

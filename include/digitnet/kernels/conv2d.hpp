@@ -41,7 +41,7 @@ constexpr std::size_t winograd_outputs(const Conv2DExtents& e, Extent out, std::
                                        std::size_t filters, std::size_t uses = 0) {
   if (!has_winograd(e)) return 0;
   std::size_t best = 0;
-  for (const std::size_t outputs : {2, 4})
+  for (const std::size_t outputs : {std::size_t{2}, std::size_t{4}})
     if (convolution_cost(outputs, out, channels, filters, uses) <
         convolution_cost(best, out, channels, filters, uses))
       best = outputs;

@@ -1,0 +1,12 @@
+#include <digitnet/io/keras_json.hpp>
+#include <digitnet/io/keras_read_config.hpp>
+
+#include "fuzz.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::errors_only([&] {
+    digitnet::keras::read_config(
+        digitnet::keras::parse_json({reinterpret_cast<const char*>(data), size}, "fuzz"));
+  });
+  return 0;
+}
