@@ -36,6 +36,8 @@ class BatchingPredictor {
   explicit BatchingPredictor(const Model& model, std::size_t most = 256)
       : predictor_(model), most_(most), inputs_(most * input_size), outputs_(most * output_size) {
     if (most == 0) fail("A BatchingPredictor computes at least one sample at a time, but `most` is 0");
+    // What is computed together has no more parts than samples: its thread allocates none.
+    parts_.reserve(most);
     thread_ = std::thread([this] { serve(); });
   }
   template <std::same_as<Model> Temporary>
