@@ -78,7 +78,7 @@ class ShapeInference {
   std::optional<Extents> windows(const Extents& window, const Extents& strides) {
     const Padding padding = d_.attribute<std::string>("padding") == "same" ? Padding::same : Padding::valid;
     Extents result;
-    for (const std::size_t side : {0, 1})
+    for (const std::size_t side : {std::size_t{0}, std::size_t{1}})
       result.push_back(Sliding(d_.input[side], window[side], strides[side], padding).output);
     if (result[0] != 0 && result[1] != 0) return result;
     problem("its window " + shape_text(window) + " is larger than its input " + shape_text(d_.input));
