@@ -33,8 +33,8 @@ class ModelReader {
  public:
   FileModel read(const Json& whole) {
     const std::string name = name_of(whole);
-    if (whole["config"].is_object() && whole["config"].contains("build_input_shape"))
-      built_input_ = &whole["config"]["build_input_shape"];
+    if (whole.at("config").is_object() && whole.at("config").contains("build_input_shape"))
+      built_input_ = &whole.at("config")["build_input_shape"];
     const std::size_t result = read_model(whole, {.group = "", .store = "", .path = ""}, 0);
     if (problems_.empty()) builder_.check_results_are_used(name, result);
     problems_.fail_if_any();
