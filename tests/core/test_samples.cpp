@@ -162,9 +162,9 @@ TEST_CASE("an arena survives being copied to itself, moved from and asked for to
   CHECK(b.data()[2] == 2);
   c = a;
   CHECK(c.size() == 3);
-  Arena<float>& same = a;
-  a = same;
-  a = std::move(same);
+  Arena<float>& itself = a;
+  a = itself;
+  a = std::move(itself);
   CHECK(a.size() == 3);
   CHECK(a.data()[0] == 2);
   const Arena<float> taken = std::move(a);

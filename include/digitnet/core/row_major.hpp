@@ -27,14 +27,14 @@ template <class Array>
 concept AnyArray = HasShape<Array> || Row<Array>;
 
 template <HasShape Array>
-typename std::remove_cvref_t<Array>::value_type element_of(const Array&);
+std::type_identity<typename Array::value_type> element_of(const Array&);
 template <Row Array>
-std::ranges::range_value_t<std::remove_cvref_t<Array>> element_of(const Array&);
+std::type_identity<std::ranges::range_value_t<Array>> element_of(const Array&);
 
 /// The type of the numbers of an array.
 template <class Array>
-using ElementOf =
-    std::remove_cvref_t<decltype(element_of(std::declval<const std::remove_cvref_t<Array>&>()))>;
+using ElementOf = std::remove_cvref_t<typename decltype(element_of(
+    std::declval<const std::remove_cvref_t<Array>&>()))::type>;
 
 /// Whether the numbers lie in row-major order, as the type says.
 template <class Array>

@@ -34,8 +34,7 @@ class BatchingPredictor {
 
   /// At most `most` samples are computed together.
   explicit BatchingPredictor(const Model& model, std::size_t most = 256)
-      : predictor_(model), most_(most), inputs_(most * input_size), outputs_(most * output_size) {
-    if (most == 0) fail("A BatchingPredictor computes at least one sample at a time, but `most` is 0");
+      : predictor_(model), most_(checked(most)), inputs_(most * input_size), outputs_(most * output_size) {
     // What is computed together has no more parts than samples: its thread allocates none.
     parts_.reserve(most);
     thread_ = std::thread([this] { serve(); });
@@ -77,6 +76,14 @@ class BatchingPredictor {
   }
 
  private:
+  static std::size_t checked(std::size_t most) {
+    constexpr std::size_t limit = std::size_t{1} << 24;
+    if (most == 0 || most > limit)
+      fail("A BatchingPredictor computes 1 to " + std::to_string(limit) +
+           " samples at a time, but `most` is " + std::to_string(most));
+    return most;
+  }
+
   struct Question {
     const float* samples;
     float* result;

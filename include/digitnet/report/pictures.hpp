@@ -14,9 +14,12 @@ namespace digitnet::report {
 /// How many images a grid of the report shows at most.
 inline constexpr std::size_t most_shown = 24;
 
-/// Image `index` of a dataset as a picture.
+/// Image `index` of a dataset as a picture. Throws an Error if there is none.
 inline Picture picture_of_image(const Dataset& data, std::size_t index) {
   const auto& extents = data.images.shape();
+  if (index >= extents[0])
+    fail("Image " + std::to_string(index) + " was asked for, but the dataset has " +
+         std::to_string(extents[0]) + " images");
   const std::size_t size = extents[1] * extents[2] * extents[3];
   return digitnet::picture_of(data.images.data() + index * size, extents[1], extents[2], extents[3]);
 }
