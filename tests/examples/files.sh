@@ -30,4 +30,21 @@ for arguments in "--save $folder/a.pb" "--load $folder/a.pb" "--load $folder/non
   fi
   grep -qE "must end with .safetensors|No such file" "$folder/error" || complain "$arguments: $(cat "$folder/error")"
 done
+# What is no file is neither waited for nor replaced, and is there afterwards.
+mkfifo "$folder/fifo.safetensors"
+ln -s /dev/null "$folder/null.safetensors"
+for arguments in "--load $folder/fifo.safetensors" "--save $folder/fifo.safetensors" "--json $folder/fifo.safetensors" \
+  "--load $folder/null.safetensors" "--save $folder/null.safetensors" "--json /dev/null"; do
+  # shellcheck disable=SC2086
+  if timeout 60 "$program" --dataset synthetic --quiet --epochs 1 $arguments >/dev/null 2>"$folder/error"; then
+    complain "$arguments is accepted"
+  fi
+  grep -qE "not a file, but a (FIFO|device)" "$folder/error" || complain "$arguments: $(cat "$folder/error")"
+done
+[ -p "$folder/fifo.safetensors" ] && [ -c /dev/null ] || complain "a FIFO or a device was replaced"
+# A header that claims to be longer than any file.
+printf '\377\377\377\377\377\377\377\177{' >"$folder/long.safetensors"
+"$program" --dataset synthetic --quiet --load "$folder/long.safetensors" >/dev/null 2>"$folder/error" &&
+  complain "a damaged file is read"
+grep -q "cut off" "$folder/error" || complain "a damaged file: $(cat "$folder/error")"
 exit $failed
