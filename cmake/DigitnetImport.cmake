@@ -11,10 +11,20 @@ function(digitnet_import_keras target model)
                         "Configure digitnet with -DDIGITNET_BUILD_IMPORTER=ON where HDF5, libzip, nlohmann/json and "
                         "CLI11 are (Debian: libhdf5-dev libzip-dev nlohmann-json3-dev libcli11-dev)")
   endif()
-  get_filename_component(model ${model} ABSOLUTE)
-  string(REGEX REPLACE "([a-z0-9])([A-Z])" "\\1_\\2" snake ${import_NAME})
-  string(REGEX REPLACE "([A-Z])([A-Z][a-z])" "\\1_\\2" snake ${snake})
+  if(NOT import_NAME MATCHES "^[A-Za-z][A-Za-z0-9_]*$")
+    message(FATAL_ERROR "digitnet_import_keras: NAME is \"${import_NAME}\", but must be the name of a C++ type")
+  endif()
+  get_filename_component(model "${model}" ABSOLUTE)
+  # As keras_import.hpp does it.
+  string(REGEX REPLACE "(.)([A-Z][a-z])" "\\1_\\2" snake ${import_NAME})
+  string(REGEX REPLACE "([a-z])([A-Z])" "\\1_\\2" snake ${snake})
+  string(REGEX REPLACE "__+" "_" snake ${snake})
   string(TOLOWER ${snake} snake)
+  get_target_property(imported ${target} DIGITNET_IMPORTED)
+  if(snake IN_LIST imported)
+    message(FATAL_ERROR "digitnet_import_keras: ${target} has a ${snake}.hpp already; give ${import_NAME} another NAME")
+  endif()
+  set_property(TARGET ${target} APPEND PROPERTY DIGITNET_IMPORTED ${snake})
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/digitnet_import/${target})
   file(MAKE_DIRECTORY ${folder})
   set(outputs ${folder}/${snake}.hpp)
@@ -25,8 +35,8 @@ function(digitnet_import_keras target model)
   endif()
   add_custom_command(
     OUTPUT ${outputs}
-    COMMAND digitnet::import_keras ${model} --name ${import_NAME} --output ${folder}/${snake}.hpp ${flags}
-    DEPENDS ${model} digitnet::import_keras
+    COMMAND digitnet::import_keras "${model}" --name ${import_NAME} --output ${folder}/${snake}.hpp ${flags}
+    DEPENDS "${model}" digitnet::import_keras
     COMMENT "Importing ${model}"
     VERBATIM)
   target_sources(${target} PRIVATE ${outputs})

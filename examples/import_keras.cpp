@@ -73,6 +73,9 @@ int main(int argc, char** argv) {
     const std::string stem =
         output.empty() ? "" : std::filesystem::absolute(output).replace_extension().string();
     const std::string path = std::filesystem::absolute(model).string();
+    if (!output.empty())
+      digitnet::keras::check_outputs(
+          path, embed ? std::vector{output, stem + ".bin", stem + ".cpp"} : std::vector{output});
     const auto imported = import_in_child(path, name, embed, stem + ".bin");
     if (output.empty()) {
       std::cout << imported.header;

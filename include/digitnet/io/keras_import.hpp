@@ -1,10 +1,15 @@
 // A file of Keras as a C++ header: the model's type, and a function that makes it with the file's parameters.
 #pragma once
-#include <cctype>
+#include <algorithm>
 #include <cstring>
+#include <filesystem>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "digitnet/core/number_text.hpp"
+#include "digitnet/io/cpp_text.hpp"
 #include "digitnet/io/keras.hpp"
 
 namespace digitnet::keras {
@@ -19,8 +24,8 @@ struct ImportedModel {
 namespace detail {
 
 inline std::string extent_text(const std::vector<std::int64_t>& pair) {
-  if (pair[0] == pair[1]) return std::to_string(pair[0]);
-  return "Extent{" + std::to_string(pair[0]) + ", " + std::to_string(pair[1]) + "}";
+  if (pair[0] == pair[1]) return to_text(pair[0]);
+  return "Extent{" + to_text(pair[0]) + ", " + to_text(pair[1]) + "}";
 }
 
 // "Conv2D<32, 3>" from arguments of which the last ones may be left out where they are the defaults.
@@ -32,10 +37,11 @@ inline std::string with_arguments(const std::string& name, std::vector<std::stri
   return name + (text.empty() ? "" : text + ">");
 }
 
-inline std::string float_text(double number) {
-  std::string text = Attribute{"", number}.value_text();
-  if (text.find_first_of(".en") == std::string::npos) text += ".0";
-  return text + "f";
+// A setting that is a word of an enumeration.
+inline std::string word_of(const LayerDescription& layer, const char* name,
+                           std::initializer_list<std::string_view> allowed) {
+  return cpp::enumerator(layer.attribute<std::string>(name), allowed,
+                         "The layer " + cpp::literal(layer.name) + ": its " + name);
 }
 
 /// The layer's type.
@@ -43,24 +49,24 @@ inline std::string type_text(const LayerDescription& layer) {
   const auto pair = [&](const char* name) {
     return extent_text(layer.attribute<std::vector<std::int64_t>>(name, {1, 1}));
   };
-  const auto count = [&](const char* name) { return std::to_string(layer.attribute<std::int64_t>(name)); };
-  const std::string padding = layer.attribute<std::string>("padding");
+  const auto count = [&](const char* name) { return to_text(layer.attribute<std::int64_t>(name)); };
+  const auto padding = [&] { return word_of(layer, "padding", {"valid", "same"}); };
   const std::string bias = layer.attribute<bool>("use_bias") ? "true" : "no_bias";
   if (layer.class_name == "Dense") return with_arguments("Dense", {count("units"), bias}, {"", "true"});
   if (layer.class_name == "Conv2D")
-    return with_arguments("Conv2D", {count("filters"), pair("kernel_size"), pair("strides"), padding, bias},
+    return with_arguments("Conv2D", {count("filters"), pair("kernel_size"), pair("strides"), padding(), bias},
                           {"", "", "1", "valid", "true"});
   if (layer.class_name == "DepthwiseConv2D")
     return with_arguments("DepthwiseConv2D",
-                          {pair("kernel_size"), pair("strides"), padding, count("depth_multiplier"), bias},
+                          {pair("kernel_size"), pair("strides"), padding(), count("depth_multiplier"), bias},
                           {"", "1", "valid", "1", "true"});
   if (layer.class_name == "SeparableConv2D")
     return with_arguments(
         "SeparableConv2D",
-        {count("filters"), pair("kernel_size"), pair("strides"), padding, count("depth_multiplier"), bias},
+        {count("filters"), pair("kernel_size"), pair("strides"), padding(), count("depth_multiplier"), bias},
         {"", "", "1", "valid", "1", "true"});
   if (layer.class_name == "MaxPooling2D" || layer.class_name == "AveragePooling2D")
-    return with_arguments(layer.class_name, {pair("pool_size"), pair("strides"), padding},
+    return with_arguments(layer.class_name, {pair("pool_size"), pair("strides"), padding()},
                           {"", pair("pool_size"), "valid"});
   if (layer.class_name == "ZeroPadding2D") return "ZeroPadding2D<" + pair("padding") + ">";
   if (layer.class_name == "Reshape") {
@@ -72,19 +78,27 @@ inline std::string type_text(const LayerDescription& layer) {
     if (center && scale) return layer.class_name;
     return "Basic" + layer.class_name + "<" + (center ? "true, " : "false, ") + (scale ? "true>" : "false>");
   }
+  if (!cpp::is_identifier(layer.class_name)) fail("There is no layer " + cpp::literal(layer.class_name));
   return layer.class_name;
 }
 
 /// The layer's value, with the numbers that are no part of its type.
 inline std::string value_text(const LayerDescription& layer) {
-  const auto number = [&](const char* name) { return float_text(layer.attribute<double>(name)); };
+  const auto number = [&](const char* name) {
+    return cpp::float_literal(layer.attribute<double>(name),
+                              "The layer " + cpp::literal(layer.name) + ": its " + name);
+  };
   const std::string type = type_text(layer);
-  const auto fill = [&] { return "FillMode::" + layer.attribute<std::string>("fill_mode"); };
+  const auto fill = [&] {
+    return "FillMode::" + word_of(layer, "fill_mode", {"constant", "nearest", "reflect", "wrap"});
+  };
   if (layer.class_name == "SpatialDropout2D") return type + "{" + number("rate") + "}";
   if (layer.class_name == "GaussianNoise") return type + "{" + number("stddev") + "}";
   if (layer.class_name == "LayerNormalization") return type + "{.epsilon = " + number("epsilon") + "}";
   if (layer.class_name == "RandomFlip")
-    return type + "{FlipMode::" + layer.attribute<std::string>("mode") + "}";
+    return type +
+           "{FlipMode::" + word_of(layer, "mode", {"horizontal", "vertical", "horizontal_and_vertical"}) +
+           "}";
   if (layer.class_name == "RandomRotation") return type + "{" + number("factor") + ", " + fill() + "}";
   if (layer.class_name == "RandomZoom") return type + "{" + number("height_factor") + ", " + fill() + "}";
   if (layer.class_name == "RandomTranslation")
@@ -219,17 +233,32 @@ class TypeWriter {
 
 }  // namespace detail
 
+/// Throws an Error if writing one of `outputs` would overwrite the model's file or another output.
+[[gnu::cold]] inline void check_outputs(const std::string& model, const std::vector<std::string>& outputs) {
+  namespace fs = std::filesystem;
+  const auto same = [](const std::string& a, const std::string& b) {
+    std::error_code none;
+    return fs::weakly_canonical(a, none) == fs::weakly_canonical(b, none) || fs::equivalent(a, b, none);
+  };
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (same(outputs[i], model)) fail(outputs[i] + " is the model itself: give the output another name");
+    for (std::size_t other = 0; other < i; ++other)
+      if (same(outputs[i], outputs[other]))
+        fail("Two outputs would be the file " + outputs[i] +
+             ": give the header a name that ends neither with .cpp nor with .bin, such as model.hpp");
+  }
+}
+
 /// Makes a header of a whole model's file. `name` is the type's ("Cnn"); the function that makes the model is
 /// load_cnn, which reads `path` (or the path that it is given) or, with `embed`, takes the parameters from
 /// the program itself: `parameters` must then lie in the file `blob` when `source` is compiled (g++ or
 /// clang++). Throws an Error for files of weights alone, and for layers that do not exist here, by name.
 [[gnu::cold]] inline ImportedModel import_model(const std::string& path, const std::string& name, bool embed,
                                                 const std::string& blob = "") {
-  const bool is_name = !name.empty() && std::isdigit(static_cast<unsigned char>(name.front())) == 0 &&
-                       std::all_of(name.begin(), name.end(), [](char c) {
-                         return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
-                       });
-  if (!is_name) fail("\"" + name + "\" is no name of a C++ type: give one of letters, digits and _");
+  if (!cpp::is_identifier(name))
+    fail(cpp::literal(name) +
+         " is no name of a C++ type: give one of letters, digits and _ that begins with a letter and is "
+         "neither reserved nor a keyword");
   const OpenFile file = open_file(path);
   if (!file.model)
     fail(path +
@@ -240,7 +269,9 @@ class TypeWriter {
   detail::TypeWriter writer(description);
   const detail::TypeWriter::Text text = writer.between(0, description.layers.size());
   writer.problems().fail_if_any();
-  const std::string snake = snake_case(name);
+  std::string snake = snake_case(name);
+  // Two underscores are the compiler's.
+  for (std::size_t at; (at = snake.find("__")) != std::string::npos;) snake.erase(at, 1);
   std::string type = "Sequential<Input<", values = "Input<";
   std::string input = shape_text(model.input);
   input = input.substr(1, input.size() - 2);
@@ -266,34 +297,34 @@ class TypeWriter {
     }
   }
   detail::fail_of_arrays(path, differences);
-  const std::string base = path.substr(path.rfind('/') + 1);
+  const std::string base = cpp::literal(path.substr(path.rfind('/') + 1));
   result.header =
-      "// Made by import_keras from " + base + ": " + std::to_string(count) + " parameters.\n#pragma once\n" +
+      "// Made by import_keras from " + base + ": " + to_text(count) + " parameters.\n#pragma once\n" +
       (embed ? "" : "#include <string>\n\n") + "#include <digitnet/digitnet.hpp>\n" +
-      (embed ? "" : "#include <digitnet/io/keras.hpp>\n") + "\nnamespace digitnet_imported_" + snake +
-      " {\n\nusing namespace digitnet;\n\nusing Model = " + type +
-      ">;\nstatic_assert(Model::parameter_count == " + std::to_string(count) +
+      (embed ? "" : "#include <digitnet/io/keras.hpp>\n") + "\nnamespace digitnet::imported_" + snake +
+      " {\n\nusing Model = " + type + ">;\nstatic_assert(Model::parameter_count == " + to_text(count) +
       ");\n\n/// With initial parameters.\ninline Model make() {\n  return Model{Seed{},\n             " +
-      values + "};\n}\n\n}  // namespace digitnet_imported_" + snake + "\n\nusing " + name +
-      " = digitnet_imported_" + snake + "::Model;\n\n";
+      values + "};\n}\n\n}  // namespace digitnet::imported_" + snake + "\n\nusing " + name +
+      " = digitnet::imported_" + snake + "::Model;\n\n";
   if (embed) {
     const std::string symbol = "digitnet_imported_" + snake + "_parameters";
     result.header +=
         "extern \"C\" const float " + symbol +
         "[];\n\n/// The model with its trained parameters, which are part of the program.\ninline " + name +
-        " load_" + snake + "() {\n  " + name + " model = digitnet_imported_" + snake +
+        " load_" + snake + "() {\n  auto model = digitnet::imported_" + snake +
         "::make();\n  const float* from = " + symbol +
         ";\n  model.for_each_parameter([&](const digitnet::ParameterInfo& info) {\n    std::copy_n(from, "
         "info.size(), model.parameters().data() + info.offset);\n    from += info.size();\n  });\n  return "
         "model;\n}\n";
     result.source =
         "// Made by import_keras from " + base +
-        ": its parameters, as part of the program.\nasm(R\"(\n  .pushsection .rodata\n  .global " + symbol +
-        "\n  .balign 64\n" + symbol + ":\n  .incbin \"" + blob + "\"\n  .popsection\n)\");\n";
+        ": its parameters, as part of the program.\nasm(\".pushsection .rodata\\n\"\n    \".global " +
+        symbol + "\\n\"\n    \".balign 64\\n\"\n    \"" + symbol + ":\\n\"\n    " +
+        cpp::literal(".incbin " + cpp::assembler_literal(blob)) + " \"\\n\"\n    \".popsection\\n\");\n";
   } else {
     result.header += "/// The model with the parameters of a file.\ninline " + name + " load_" + snake +
-                     "(const std::string& path = R\"(" + path + ")\") {\n  " + name +
-                     " model = digitnet_imported_" + snake +
+                     "(const std::string& path = " + cpp::literal(path) +
+                     ") {\n  auto model = digitnet::imported_" + snake +
                      "::make();\n  digitnet::load_keras(model, path);\n  return model;\n}\n";
   }
   return result;

@@ -22,6 +22,7 @@
 
 #include "digitnet/core/atomic_file.hpp"
 #include "digitnet/core/error.hpp"
+#include "digitnet/core/number_text.hpp"
 #include "digitnet/core/shape.hpp"
 #include "digitnet/model/describe.hpp"
 
@@ -74,9 +75,9 @@ class OnnxGraph {
                         const std::string& output = "") {
     onnx::NodeProto& result = *graph_->add_node();
     result.set_op_type(type);
-    result.set_name(layer_ + "/" + type + "_" + std::to_string(count_));
+    result.set_name(layer_ + "/" + type + "_" + to_text(count_));
     for (const std::string& input : inputs) result.add_input(input);
-    last_ = output.empty() ? "value_" + std::to_string(count_) : output;
+    last_ = output.empty() ? "value_" + to_text(count_) : output;
     ++count_;
     result.add_output(last_);
     return result;
@@ -111,7 +112,7 @@ class OnnxGraph {
   std::string tensor(const std::string& name, const std::vector<std::size_t>& shape,
                      std::span<const float> values) {
     onnx::TensorProto& result = *graph_->add_initializer();
-    result.set_name(layer_ + "/" + name + (name.empty() ? std::to_string(count_++) : ""));
+    result.set_name(layer_ + "/" + name + (name.empty() ? to_text(count_++) : ""));
     result.set_data_type(onnx::TensorProto::FLOAT);
     for (const std::size_t extent : shape) result.add_dims(static_cast<std::int64_t>(extent));
     result.set_raw_data(values.data(), values.size_bytes());
@@ -123,7 +124,7 @@ class OnnxGraph {
   }
   std::string list(const std::vector<std::int64_t>& values) {
     onnx::TensorProto& result = *graph_->add_initializer();
-    result.set_name(layer_ + "/list_" + std::to_string(count_++));
+    result.set_name(layer_ + "/list_" + to_text(count_++));
     result.set_data_type(onnx::TensorProto::INT64);
     result.add_dims(static_cast<std::int64_t>(values.size()));
     for (const std::int64_t value : values) result.add_int64_data(value);
