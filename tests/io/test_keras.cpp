@@ -445,8 +445,62 @@ TEST_CASE("a model becomes a header, and embedded parameters its bytes") {
     CHECK(support::contains(imported.header, part));
   }
   CHECK(imported.parameters.size() == decltype(model)::parameter_count * sizeof(float));
-  CHECK(support::contains(imported.source, ".incbin \"/blob\""));
+  CHECK(support::contains(imported.source, R"(".incbin \"/blob\"")"));
   CHECK_ERROR("is no name of a C++ type", keras::import_model(folder / "a.h5", "a-b", false));
   save_keras(model, folder / "a.weights.h5");
   CHECK_ERROR("holds weights alone", keras::import_model(folder / "a.weights.h5", "A", false));
+}
+
+TEST_CASE("a training goes on from Keras' files where it was, to the same bits") {
+  const support::Folder folder;
+  const Dataset data = synthetic_digits(48, Seed{1});
+  using Net =
+      Sequential<Input<784>, Residual<Dense<6>, ReLU, Dense<784>>, BatchNormalization, Dense<10>, Softmax>;
+  const auto go_on = [&](const char* name, auto optimizer) {
+    CAPTURE(name);
+    const FitOptions step{.batch_size = 48, .shuffle = false, .verbose = Verbose::silent};
+    Net model{Seed{1}};
+    Trainer trainer{model, optimizer, CategoricalCrossentropy{}};
+    for (int i = 0; i < 3; ++i) trainer.fit(data, step);
+    save_keras(trainer, folder / name);
+    Net other{Seed{2}};
+    Trainer resumed{other, optimizer, CategoricalCrossentropy{}};
+    load_keras(resumed, folder / name);
+    CHECK(resumed.steps() == 3);
+    CHECK(resumed.state().slots.span().size() == trainer.state().slots.span().size());
+    trainer.fit(data, step);
+    resumed.fit(data, step);
+    CHECK(networks::parameters(other) == networks::parameters(model));
+  };
+  go_on("amsgrad.keras", Adam{.learning_rate = 0.002f, .amsgrad = true});
+  go_on("adam.h5", Adam{.learning_rate = ExponentialDecay{0.01f, 2, 0.5f}});
+  go_on("nadam.keras", Nadam{});
+  go_on("nadam.h5", Nadam{});
+  go_on("rmsprop.keras", RMSprop{.momentum = 0.5f, .centered = true});
+  go_on("rmsprop.h5", RMSprop{.momentum = 0.5f, .centered = true});
+
+  Net model{Seed{1}};
+  const auto before = networks::parameters(model);
+  Trainer sgd{model, RMSprop{}, CategoricalCrossentropy{}};
+  CHECK_ERROR("the optimizer is RMSprop, in the file Nadam", load_keras(sgd, folder / "nadam.keras"));
+  CHECK_ERROR("the optimizer has 8 slots of parameters, in the file 24",
+              load_keras(sgd, folder / "rmsprop.h5"));
+  save_keras(model, folder / "plain.keras");
+  save_keras(model, folder / "plain.h5");
+  CHECK_ERROR("holds no optimizer", load_keras(sgd, folder / "plain.keras"));
+  CHECK_ERROR("holds no optimizer", load_keras(sgd, folder / "plain.h5"));
+  CHECK(networks::parameters(model) == before);
+  CHECK(sgd.steps() == 0);
+  // A training that has not begun, and its rate.
+  Trainer fresh{model, RMSprop{.learning_rate = 0.25f}, CategoricalCrossentropy{}};
+  save_keras(fresh, folder / "fresh.keras");
+  load_keras(sgd, folder / "fresh.keras");
+  CHECK(sgd.steps() == 0);
+  CHECK(sgd.optimizer().learning_rate(0) == 0.25f);
+  CHECK_ERROR("momentum_decay",
+              save_keras(Trainer{model, Nadam{.momentum_decay = 0.004f}, CategoricalCrossentropy{}},
+                         folder / "n.keras"));
+  CHECK_ERROR("one of clipnorm",
+              save_keras(Trainer{model, RMSprop{.clipnorm = 1, .clipvalue = 1}, CategoricalCrossentropy{}},
+                         folder / "c.keras"));
 }

@@ -184,6 +184,19 @@ class ReadGroup {
         value = std::bit_cast<float>(__builtin_bswap32(std::bit_cast<std::uint32_t>(value)));
     return values;
   }
+  /// A single whole number.
+  std::int64_t number(const std::string& name) const {
+    const Array array = open(name);
+    if ((array.type.name != "int64" && array.type.name != "int32") || array.bytes.size() != array.type.size)
+      fail("The array " + path_ + "/" + name + " must be a whole number, but is " + array.type.name);
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < array.bytes.size(); ++i)
+      value |= std::to_integer<std::uint64_t>(
+                   array.bytes[array.type.is_big_endian ? array.bytes.size() - 1 - i : i])
+               << 8 * i;
+    return array.type.size == 8 ? static_cast<std::int64_t>(value)
+                                : static_cast<std::int32_t>(static_cast<std::uint32_t>(value));
+  }
 
  private:
   std::optional<std::uint64_t> find(std::string_view name) const {

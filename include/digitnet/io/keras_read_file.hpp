@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -213,10 +214,14 @@ inline void check_version(const hdf5::ReadGroup& group, const std::string& path)
          ", but Keras 2.0 or later is needed: load it with Keras 2 and save it again");
 }
 
+inline bool is_archive(std::span<const std::byte> bytes) {
+  static constexpr char zip_signature[] = {'P', 'K', 3, 4};
+  return bytes.size() >= 4 && std::memcmp(bytes.data(), zip_signature, 4) == 0;
+}
+
 inline OpenFile open(const std::string& path) {
   std::vector<std::byte> bytes = read_file(path);
-  static constexpr char zip_signature[] = {'P', 'K', 3, 4};
-  if (bytes.size() >= 4 && std::memcmp(bytes.data(), zip_signature, 4) == 0) {
+  if (is_archive(bytes)) {
     const auto config = zip::read(bytes, path, "config.json");
     auto file = std::make_shared<hdf5::ReadFile>(zip::read(bytes, path, "model.weights.h5"),
                                                  path + ":model.weights.h5");

@@ -102,6 +102,13 @@ class Trainer {
     restore(read_checkpoint(path, describe(model_), std::string(Optimizer::class_name), slots(),
                             model_.parameters()));
   }
+  /// Goes on with an optimizer that has done so many steps: with its slots, one arena after the other, and
+  /// its learning rate, which a schedule does not take over.
+  [[gnu::cold]] void restore_optimizer(std::uint64_t steps, float learning_rate, Arena<float> slots) {
+    step_ = steps;
+    if (optimizer_.learning_rate.is_constant()) optimizer_.learning_rate = learning_rate;
+    stepper_.restore_slots(std::move(slots));
+  }
   /// Epochs trained so far.
   std::size_t epochs() const { return static_cast<std::size_t>(epoch_); }
 
