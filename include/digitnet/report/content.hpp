@@ -6,6 +6,7 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,18 @@ template <class Model>
   content.test = &test;
   content.scores = model.predict(test.images);
   return content;
+}
+
+// A report of temporaries would look at what is gone.
+template <class Model>
+Content content_of(const Model& model, const Dataset&& test) {
+  static_assert(!sizeof(Model*), "A report refers to its test set: give the test set a name");
+  return content_of(model, test);
+}
+template <class Model>
+requires(!std::is_lvalue_reference_v<Model>) Content content_of(Model&& model, const Dataset& test) {
+  static_assert(!sizeof(Model*), "A report refers to its model: give the model a name");
+  return content_of(std::as_const(model), test);
 }
 
 /// What follows from the model's answers.
