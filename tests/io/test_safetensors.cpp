@@ -90,6 +90,43 @@ TEST_CASE("differences are listed all at once, and nothing is loaded") {
   CHECK(networks::parameters(model) == before);
 }
 
+TEST_CASE(
+    "whole numbers beside the parameters change nothing; parameters of other types are refused by name") {
+  const support::Folder folder;
+  const Sequential<Input<2>, Dense<1>> model{Seed{1}};
+  // A count of three bytes first, so that no float lies at a multiple of four.
+  const auto write = [&](const std::string& more, std::size_t more_bytes, const char* type = "F32") {
+    const std::string header =
+        R"({"seen":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"dense/kernel":{"dtype":")" +
+        std::string(type) +
+        R"(","shape":[2,1],"data_offsets":[3,11]},"dense/bias":{"dtype":"F32","shape":[1],"data_offsets":[11,15]})" +
+        more + "}";
+    std::string bytes = bytes_of(header, 15 + more_bytes);
+    const float numbers[] = {1.5f, -2.5f, 0.25f};
+    std::memcpy(bytes.data() + 8 + header.size() + 3, numbers, sizeof numbers);
+    support::write_file(folder / "a", bytes);
+  };
+  auto other = model;
+  for (const char* type : {"I64", "U64", "BOOL"}) {
+    CAPTURE(type);
+    const std::size_t size = type[0] == 'B' ? 1 : 8;
+    write(R"(,"num_batches_tracked":{"dtype":")" + std::string(type) + R"(","shape":[],"data_offsets":[15,)" +
+              std::to_string(15 + size) + "]}",
+          size);
+    other.initialize(Seed{2});
+    load_safetensors(other, folder / "a");
+    CHECK(other.parameter("dense/kernel")(0, 0) == 1.5f);
+    CHECK(other.parameter("dense/kernel")(1, 0) == -2.5f);
+    CHECK(other.parameter("dense/bias")(0) == 0.25f);
+  }
+  write(R"(,"scale":{"dtype":"F16","shape":[],"data_offsets":[15,17]})", 2);
+  CHECK_ERROR("the file has scale () of type F16, the model does not", load_safetensors(other, folder / "a"));
+  support::write_file(
+      folder / "a", bytes_of(R"({"dense/kernel":{"dtype":"F64","shape":[2,1],"data_offsets":[0,16]}})", 16));
+  CHECK_ERROR("dense/kernel is F32 (float32) in the model, F64 in the file",
+              load_safetensors(other, folder / "a"));
+}
+
 TEST_CASE("damaged files are refused with what is wrong") {
   const support::Folder folder;
   const auto refused = [&](const std::string& bytes, const char* sentence) {
@@ -103,8 +140,10 @@ TEST_CASE("damaged files are refused with what is wrong") {
   refused(bytes_of("[]", 0), "has no '{'");
   refused(bytes_of("{} x", 0), "ends with x");
   refused(bytes_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]})", 8), "has no '}'");
-  refused(bytes_of(R"({"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})", 4),
-          "is of type F16, but only F32");
+  refused(bytes_of(R"({"a":{"dtype":"F16","shape":[2],"data_offsets":[0,8]}})", 8),
+          "does not fit its 8 bytes");
+  refused(bytes_of(R"({"a":{"dtype":"F12","shape":[2],"data_offsets":[0,3]}})", 3),
+          "is of type F12, which is not known");
   refused(bytes_of(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8),
           "does not fit its 8 bytes");
   refused(bytes_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 7),

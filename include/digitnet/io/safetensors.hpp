@@ -2,7 +2,6 @@
 // which names each array's type, shape and place; the numbers follow.
 // https://github.com/huggingface/safetensors
 #pragma once
-#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -16,6 +15,7 @@
 #include "digitnet/core/atomic_file.hpp"
 #include "digitnet/core/read_file.hpp"
 #include "digitnet/io/differences.hpp"
+#include "digitnet/io/safetensors_header.hpp"
 #include "digitnet/model/describe.hpp"
 
 namespace digitnet {
@@ -27,6 +27,16 @@ struct NamedTensor {
   std::span<const float> values;
 };
 
+/// An array of another type than float32, of which the numbers are not read.
+struct OtherTensor {
+  std::string name;
+  std::string type;  ///< "I64", "F16", ...
+  std::vector<std::size_t> shape;
+
+  /// Whether it holds whole numbers, as others' counts of what they have seen (num_batches_tracked).
+  bool is_whole() const { return type.front() == 'I' || type.front() == 'U' || type == "BOOL"; }
+};
+
 /// What a file of safetensors holds: float32 arrays, and words under names.
 class Safetensors {
  public:
@@ -34,6 +44,8 @@ class Safetensors {
 
   void add(NamedTensor tensor) { tensors_.push_back(std::move(tensor)); }
   const std::vector<NamedTensor>& tensors() const { return tensors_; }
+  /// Arrays of other types.
+  const std::vector<OtherTensor>& others() const { return others_; }
   /// The array of that name, or null.
   const NamedTensor* find(const std::string& name) const {
     for (const NamedTensor& tensor : tensors_)
@@ -43,173 +55,16 @@ class Safetensors {
 
   /// Writes the arrays in their order, whole or not at all. Throws an Error that names the path.
   [[gnu::cold]] void write(const std::string& path) const;
-  /// Reads and checks a file: header, types (F32 only), shapes against places, no overlap, no gap, nothing
-  /// beyond the end. Throws an Error that says what is wrong where. Arrays point into memory that this keeps.
+  /// Reads and checks a file: header, types, shapes against places, no overlap, no gap, nothing beyond the
+  /// end. Numbers are read where they are float32 (F32). Throws an Error that says what is wrong where.
+  /// Arrays point into memory that this keeps.
   [[gnu::cold]] static Safetensors read(const std::string& path);
 
  private:
   std::vector<NamedTensor> tensors_;
+  std::vector<OtherTensor> others_;
   std::shared_ptr<std::vector<float>> memory_;
 };
-
-namespace detail {
-
-static_assert(std::endian::native == std::endian::little,
-              "safetensors are little-endian, as this code assumes");
-
-inline std::string json_string(const std::string& text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      result += '\\';
-      result += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      char code[8];
-      std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(c));
-      result += code;
-    } else {
-      result += c;
-    }
-  }
-  return result + "\"";
-}
-
-// Far above what models have: a small file may not take much memory.
-inline constexpr std::size_t most_members = 65536, most_axes = 32;
-
-// The part of JSON that a header is made of: objects, strings, lists of whole numbers.
-class HeaderReader {
- public:
-  HeaderReader(const std::string& path, const std::string& text) : path_(path), text_(text) {}
-
-  // Calls member(key) for each member of the object that begins here; it must read the value.
-  template <class Member>
-  void object(const Member& member) {
-    expect('{');
-    if (accept('}')) return;
-    std::size_t count = 0;
-    do {
-      if (++count > most_members)
-        broken("has an object of more than " + std::to_string(most_members) + " members");
-      const std::string key = string();
-      expect(':');
-      member(key);
-    } while (accept(','));
-    expect('}');
-  }
-  std::string string() {
-    expect('"');
-    std::string result;
-    while (true) {
-      const char c = next();
-      if (c == '"') return result;
-      if (c != '\\') {
-        result += c;
-        continue;
-      }
-      const char escaped = next();
-      switch (escaped) {
-        case 'n':
-          result += '\n';
-          break;
-        case 't':
-          result += '\t';
-          break;
-        case 'r':
-          result += '\r';
-          break;
-        case 'b':
-          result += '\b';
-          break;
-        case 'f':
-          result += '\f';
-          break;
-        case 'u':
-          append_code(result);
-          break;
-        default:
-          result += escaped;
-      }
-    }
-  }
-  std::vector<std::uint64_t> numbers() {
-    std::vector<std::uint64_t> result;
-    expect('[');
-    if (accept(']')) return result;
-    do {
-      if (result.size() == most_axes) broken("has a list of more numbers than an array has axes");
-      result.push_back(number());
-    } while (accept(','));
-    expect(']');
-    return result;
-  }
-  void end() {
-    space();
-    if (at_ != text_.size()) broken("ends with " + text_.substr(at_, 20));
-  }
-  [[noreturn]] void broken(const std::string& what) const {
-    fail(path_ + " is no safetensors file: its header " + what + " (byte " + std::to_string(8 + at_) + ")");
-  }
-
- private:
-  void space() {
-    while (at_ < text_.size() &&
-           (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r'))
-      ++at_;
-  }
-  bool accept(char c) {
-    space();
-    if (at_ >= text_.size() || text_[at_] != c) return false;
-    ++at_;
-    return true;
-  }
-  void expect(char c) {
-    if (!accept(c)) broken(std::string("has no '") + c + "' where one must be");
-  }
-  char next() {
-    if (at_ >= text_.size()) broken("ends inside a string");
-    return text_[at_++];
-  }
-  std::uint64_t number() {
-    space();
-    std::uint64_t value = 0;
-    const std::size_t begin = at_;
-    for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
-      if (value > (std::uint64_t{1} << 58)) broken("has an absurd number");
-      value = value * 10 + static_cast<std::uint64_t>(text_[at_] - '0');
-    }
-    if (at_ == begin) broken("has no whole number where one must be");
-    return value;
-  }
-  void append_code(std::string& result) {
-    unsigned code = 0;
-    for (int i = 0; i < 4; ++i) {
-      const char c = next();
-      const int digit = c >= '0' && c <= '9'   ? c - '0'
-                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : -1;
-      if (digit < 0) broken("has a broken \\u escape");
-      code = code * 16 + static_cast<unsigned>(digit);
-    }
-    if (code < 0x80) {
-      result += static_cast<char>(code);
-    } else if (code < 0x800) {
-      result += static_cast<char>(0xc0 | code >> 6);
-      result += static_cast<char>(0x80 | (code & 0x3f));
-    } else {
-      result += static_cast<char>(0xe0 | code >> 12);
-      result += static_cast<char>(0x80 | (code >> 6 & 0x3f));
-      result += static_cast<char>(0x80 | (code & 0x3f));
-    }
-  }
-
-  const std::string& path_;
-  const std::string& text_;
-  std::size_t at_ = 0;
-};
-
-}  // namespace detail
 
 inline void Safetensors::write(const std::string& path) const {
   std::string header = "{";
@@ -289,7 +144,8 @@ inline Safetensors Safetensors::read(const std::string& path) {
   const std::uint64_t data_size = size - 8 - length;
   for (const Entry& entry : entries) {
     const std::string what = path + ": \"" + entry.name + "\" ";
-    if (entry.type != "F32") fail(what + "is of type " + entry.type + ", but only F32 (float32) is read");
+    const std::uint64_t number = detail::bytes_of_type(entry.type);
+    if (number == 0) fail(what + "is of type " + entry.type + ", which is not known");
     if (entry.place.size() != 2 || entry.place[0] > entry.place[1] || entry.place[1] > data_size)
       fail(what + "does not lie inside the file's " + std::to_string(data_size) +
            " bytes of numbers: is it cut off?");
@@ -298,7 +154,7 @@ inline Safetensors Safetensors::read(const std::string& path) {
       if (extent > data_size) elements = ~std::uint64_t{0};  // and not an overflow
       if (elements <= data_size) elements *= extent;
     }
-    if (elements > data_size || elements * sizeof(float) != entry.place[1] - entry.place[0])
+    if (elements > data_size || elements * number != entry.place[1] - entry.place[0])
       fail(what + "has a shape that does not fit its " + std::to_string(entry.place[1] - entry.place[0]) +
            " bytes");
   }
@@ -313,14 +169,24 @@ inline Safetensors Safetensors::read(const std::string& path) {
   }
   if (end != data_size)
     fail(path + " has " + std::to_string(data_size - end) + " bytes behind its last array");
-  result.memory_ = std::make_shared<std::vector<float>>(data_size / sizeof(float));
-  std::memcpy(result.memory_->data(), bytes.data() + 8 + length, result.memory_->size() * sizeof(float));
+  std::size_t floats = 0;
   for (const Entry& entry : entries)
-    result.add(
-        {entry.name,
-         {entry.shape.begin(), entry.shape.end()},
-         std::span<const float>(*result.memory_)
-             .subspan(entry.place[0] / sizeof(float), (entry.place[1] - entry.place[0]) / sizeof(float))});
+    if (entry.type == "F32") floats += (entry.place[1] - entry.place[0]) / sizeof(float);
+  result.memory_ = std::make_shared<std::vector<float>>(floats);
+  std::span<float> rest(*result.memory_);
+  for (const Entry& entry : entries) {
+    std::vector<std::size_t> shape(entry.shape.begin(), entry.shape.end());
+    if (entry.type != "F32") {
+      result.others_.push_back({entry.name, entry.type, std::move(shape)});
+      continue;
+    }
+    // Copied, because those of other types before it may leave it at any byte.
+    const std::size_t count = (entry.place[1] - entry.place[0]) / sizeof(float);
+    if (count > 0)
+      std::memcpy(rest.data(), bytes.data() + 8 + length + entry.place[0], count * sizeof(float));
+    result.add({entry.name, std::move(shape), rest.first(count)});
+    rest = rest.subspan(count);
+  }
   return result;
 }
 
@@ -340,11 +206,15 @@ inline Safetensors Safetensors::read(const std::string& path) {
     const Safetensors& file, const ModelDescription& model, const std::string& prefix,
     std::vector<std::string>& differences) {
   std::vector<std::pair<WeightDescription, std::span<const float>>> result;
+  std::map<std::string, std::string> other_types;
+  for (const OtherTensor& other : file.others()) other_types[other.name] = other.type;
   for (const LayerDescription& layer : model.layers)
     for (const WeightDescription& weight : layer.weights) {
       const std::string name = prefix + layer.name + "/" + weight.name;
       const NamedTensor* const found = file.find(name);
-      if (!found)
+      if (const auto other = other_types.find(name); other != other_types.end())
+        differences.push_back(name + " is F32 (float32) in the model, " + other->second + " in the file");
+      else if (!found)
         differences.push_back("the model has " + name + " " + shape_text(weight.shape) +
                               ", the file does not");
       else if (found->shape != weight.shape)
@@ -371,8 +241,9 @@ void save_safetensors(const Model& model, const std::string& path) {
   save_safetensors(describe(model), model.parameters(), path);
 }
 
-/// Fills a model with the parameters of a file, which must have exactly the model's names and shapes.
-/// Otherwise throws an Error that lists every difference, and the model stays as it was.
+/// Fills a model with the parameters of a file, which must have exactly the model's names and shapes, and may
+/// have whole numbers beside them. Otherwise throws an Error that lists every difference, and the model stays
+/// as it was.
 [[gnu::cold]] inline void load_safetensors(const ModelDescription& model, std::span<float> arena,
                                            const std::string& path) {
   const Safetensors file = Safetensors::read(path);
@@ -385,6 +256,10 @@ void save_safetensors(const Model& model, const std::string& path) {
     if (!known.contains(tensor.name))
       differences.push_back("the file has " + tensor.name + " " + shape_text(tensor.shape) +
                             ", the model does not");
+  for (const OtherTensor& other : file.others())
+    if (!other.is_whole() && !known.contains(other.name))
+      differences.push_back("the file has " + other.name + " " + shape_text(other.shape) + " of type " +
+                            other.type + ", the model does not");
   detail::fail_of_differences(path, differences);
   for (const auto& [weight, values] : matches)
     std::copy(values.begin(), values.end(), arena.data() + weight.offset);
