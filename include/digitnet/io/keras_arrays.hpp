@@ -98,7 +98,7 @@ inline std::optional<ArrayNumbers> numbers_by_paths(const std::vector<const File
   return result;
 }
 
-// In the order of the group, if each prefix is then one layer's.
+// In the order of the group, if each layer has then one prefix of its own.
 inline std::optional<ArrayNumbers> numbers_by_order(const std::vector<const FileLayer*>& layers,
                                                     const std::vector<ArrayName>& names) {
   ArrayNumbers result(layers.size());
@@ -112,6 +112,7 @@ inline std::optional<ArrayNumbers> numbers_by_order(const std::vector<const File
   for (std::size_t i = 0; i < layers.size(); ++i)
     for (const std::size_t number : result[i])
       if (owners.emplace(names[number].prefix, i).first->second != i) return {};
+  if (owners.size() != layers.size()) return {};
   return result;
 }
 

@@ -119,10 +119,11 @@ class Store {
     // On Windows a whole path is one name.
     for (const std::string& name : root.names()) {
       is_old_ = is_old_ || name.starts_with(old + "\\");
-      if (name.find('\\') == std::string::npos) continue;
-      is_windows_ = true;
-      const std::size_t end = name.rfind('\\');
-      children_[slashed(name.substr(0, end))].insert(name.substr(end + 1));
+      for (std::size_t at = name.find('\\'); at != std::string::npos; at = name.find('\\', at + 1)) {
+        is_windows_ = true;
+        const std::size_t end = std::min(name.find('\\', at + 1), name.size());
+        children_[slashed(name.substr(0, at))].insert(name.substr(at + 1, end - at - 1));
+      }
     }
   }
 
