@@ -91,6 +91,8 @@ inline void set_limits(const ChildLimits& limits) {
 #endif
 }
 
+inline constexpr std::size_t longest_sentence = 1 << 16;
+
 // All of it, unless the other end is gone.
 inline void send(int to, const void* data, std::size_t size) {
   const char* from = static_cast<const char*>(data);
@@ -118,7 +120,7 @@ template <class Work>
     send(to, "m", 1);
   } catch (const std::exception& error) {
     send(to, "-", 1);
-    send(to, error.what(), std::strlen(error.what()));
+    send(to, error.what(), std::min(std::strlen(error.what()), longest_sentence));
   }
   ::_exit(0);  // nothing of the parent's is to be flushed or destroyed
 }
@@ -145,7 +147,6 @@ template <class Work>
     ::close(ends[0]);
     fail(what + " cannot be read: no process: " + reason);
   }
-  constexpr std::size_t longest_sentence = 1 << 16;
   std::vector<std::byte> bytes;
   char kind = 0;
   std::string problem;
@@ -167,9 +168,9 @@ template <class Work>
       kind = static_cast<char>(rest.front());
       rest = rest.subspan(1);
     }
-    if (bytes.size() + rest.size() > (kind == '+' ? limits.result : longest_sentence))
-      problem = "what it handed back has more bytes than the " +
-                to_text(kind == '+' ? limits.result : longest_sentence) + " that are allowed";
+    const std::size_t most = kind == '+' ? limits.result : detail::longest_sentence;
+    if (bytes.size() + rest.size() > most)
+      problem = "what it handed back has more bytes than the " + to_text(most) + " that are allowed";
     else
       bytes.insert(bytes.end(), rest.begin(), rest.end());
   }
@@ -187,7 +188,13 @@ template <class Work>
          " (" + ::strsignal(WTERMSIG(status)) + "): is the file damaged?");
   if (kind == 'm')
     fail(begin + "found no memory within " + to_text(limits.memory >> 20) + " MiB: is the file damaged?");
-  if (kind == '-') fail(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  if (kind == '-') {
+    std::string sentence(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    // Names of the file may stand in it, which a terminal shall not obey.
+    for (char& c : sentence)
+      if ((static_cast<unsigned char>(c) < ' ' && c != '\n') || c == 127) c = '?';
+    fail(sentence);
+  }
   if (kind != '+' || !WIFEXITED(status) || WEXITSTATUS(status) != 0) fail(begin + "ended early");
   return bytes;
 }
