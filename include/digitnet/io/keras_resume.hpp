@@ -37,8 +37,8 @@ inline FileOptimizer read_optimizer(const std::shared_ptr<hdf5::ReadFile>& file,
   for (std::size_t i = 1; i < names.size(); ++i) arrays.push_back(array_in(file, group, names[i]));
   // Keras 2.10 and before had another order, and no rate there.
   if (arrays.empty() || !arrays[0].info.shape.empty() || arrays[0].info.type != "float32")
-    fail(path + " holds a " + result.class_name +
-         " whose variables are not laid out as Keras lays them out from 2.11 on: load the model alone, with "
+    fail(path + ": the variables of its " + result.class_name +
+         " are not laid out as Keras lays them out from 2.11 on: load the model alone, with "
          "load_keras(trainer.model(), path), or save it again with a later Keras");
   const std::int64_t iterations = file->root().number(group + "/" + names[0]);
   if (iterations < 0) fail(path + " says that its optimizer did " + to_text(iterations) + " steps");
