@@ -72,10 +72,6 @@ std::unique_ptr<DigitModel> model_of(Model model, const std::string& path) {
   return std::make_unique<ModelOf<Model>>(std::move(model), path);
 }
 
-}  // namespace
-
-namespace {
-
 std::unique_ptr<DigitModel> model_that_fits(const std::string& path) {
   std::string problem;
   try {
@@ -85,11 +81,10 @@ std::unique_ptr<DigitModel> model_that_fits(const std::string& path) {
   }
   try {
     return model_of(program::cnn_with_dropout<128>(Seed{}), path);
-  } catch (const Error&) {
-    fail(problem +
+  } catch (const Error& error) {
+    fail(problem + "\n" + error.what() +
          "\nThis program reads digits with the networks of pretrained_cnn and of mnist_cnn (cnn or seed): "
-         "save "
-         "one with their --save");
+         "save one with their --save");
   }
 }
 
