@@ -54,6 +54,18 @@ TEST_CASE("numbers are big-endian in the file") {
   CHECK(values(1) == -2);
 }
 
+TEST_CASE("an axis without elements: others may be long, but not absurd") {
+  const Folder folder;
+  const std::string path = folder / "file";
+  write_file(path, header(8, {0, 28, 28}));
+  CHECK(read_idx<std::uint8_t, 3>(path).size() == 0);
+  const auto large = static_cast<int>(0x7fffffff);
+  write_file(path, header(8, {0, large, large}));
+  CHECK_ERROR("claims more elements than", (read_idx<std::uint8_t, 3>(path)));
+  write_file(path, header(8, {large, 0, large}));
+  CHECK_ERROR("claims more elements than", (read_idx<std::uint8_t, 3>(path)));
+}
+
 TEST_CASE("bad files are refused, each in its own words") {
   const Folder folder;
   const std::string path = folder / "file";

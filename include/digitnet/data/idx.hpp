@@ -157,18 +157,19 @@ xt::xtensor<T, Rank> read_idx(const std::string& path) {
          " is expected here: are images and labels exchanged?");
   std::array<std::size_t, Rank> extents;
   std::uintmax_t bytes = sizeof(T);
-  const std::uintmax_t most = reader.most_bytes();
+  // Beside an axis without elements others may be long, but not absurd: strides are their products.
+  const std::uintmax_t most_of_empty = std::uintmax_t{1} << 40;
+  std::uintmax_t most = reader.most_bytes();
+  const std::uintmax_t absurd = std::max(most, most_of_empty);
   for (std::size_t axis = 0; axis < Rank; ++axis) {
     unsigned char digits[4];
     reader.read(digits, sizeof digits, "its header");
     extents[axis] =
         std::size_t{digits[0]} << 24 | std::size_t{digits[1]} << 16 | std::size_t{digits[2]} << 8 | digits[3];
-    // Neither factor exceeds 2^32 times what a file can hold, so the product cannot wrap before it is
-    // compared.
-    if (extents[axis] != 0 && bytes > most / extents[axis] + 1)
-      bytes = most + 1;
-    else
-      bytes *= extents[axis];
+    if (extents[axis] == 0) most = absurd;
+    // Neither factor exceeds 2^32 times what is absurd, so the product cannot wrap before it is compared.
+    const std::size_t extent = std::max<std::size_t>(extents[axis], 1);
+    bytes = bytes > absurd / extent + 1 ? absurd + 1 : bytes * extent;
   }
   if (bytes > most && reader.is_packed())
     fail(
