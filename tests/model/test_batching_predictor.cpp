@@ -73,5 +73,6 @@ TEST_CASE("what is not a number is refused, and the next question answered") {
                        doctest::Contains("Sample 1 contains NaN at element 35"), Error);
   predictor.predict(asked.data(), 1, answer);
   CHECK(answer[0] + answer[1] + answer[2] == doctest::Approx(1));
-  CHECK_THROWS_AS((BatchingPredictor{model, 0}), Error);
+  CHECK_ERROR("1 to 16777216 samples at a time, but `most` is 0", BatchingPredictor(model, 0));
+  CHECK_ERROR("1 to 16777216", BatchingPredictor(model, ~std::size_t{0}));
 }

@@ -258,6 +258,8 @@ TEST_CASE("reports refuse what does not fit, and places that cannot be written")
   CHECK_ERROR("30 labels but 3 predictions", report::write(folder.path(), answered.content));
   answered.content.test = nullptr;
   CHECK_ERROR("test images", report::write(folder.path(), answered.content));
+  CHECK_ERROR("Image 3 was asked for, but the dataset has 3 images",
+              report::picture_of_image(synthetic_digits(3, Seed{1}), 3));
 }
 
 TEST_CASE("axes have few tics at round numbers") {
