@@ -231,6 +231,9 @@ TEST_CASE("numbers in a graph become Rescaling, or are refused") {
   reads(model("Multiply", "2.0, " + x), "Rescaling (scale 2, offset 0)");
   reads(model("TrueDivide", x + ", 4"), "Rescaling (scale 0.25, offset 0)");
   reads(model("Divide", x + ", -2.0"), "Rescaling (scale -0.5, offset 0)");
+  reads(model("Multiply",
+              x + R"(, {"class_name": "__tensor__", "config": {"value": 7.0, "dtype": "float32"}})"),
+        "Rescaling (scale 7, offset 0)");
   reads(model("Negative", x), "Rescaling (scale -1, offset 0)");
   reads(model("Relu", x), "ReLU");
   reads(model("Gelu", x), "GELU (approximate true)");

@@ -66,6 +66,11 @@ class CallReader {
     return node.is_array() && node.size() >= 3 && node.size() <= 4 && node[0].is_string() &&
            node[1].is_number_integer();
   }
+  // Keras 3's constant of one number.
+  static bool is_single_tensor(const Json& value) {
+    return value.is_object() && value.contains("config") && value["config"].is_object() &&
+           value["config"].contains("value") && value["config"]["value"].is_number();
+  }
   void tensor(const Json& name, const Json& output, bool whole, const Json* shape = nullptr) {
     if (output.is_number_integer() && output != 0)
       layer_.problem("it gets output " + output.dump() + " of " + shown(name) +
@@ -95,6 +100,8 @@ class CallReader {
       const auto shape = value["config"].find("shape");
       tensor(history[0], history[2], word.find("int") != std::string::npos || word == "bool",
              shape == value["config"].end() ? nullptr : &*shape);
+    } else if (is_single_tensor(value)) {
+      argument(value["config"]["value"]);
     } else if (const auto number = finite_number(value)) {
       call_.arguments.push_back({"", *number, value.is_number_integer(), nullptr});
     } else {

@@ -229,7 +229,7 @@ inline std::optional<Described> described_layer(const std::string& class_name, c
   }
   if (class_name == "Rescaling")
     return Described{rescaling(name, settings.number("scale", 1), settings.number("offset", 0))};
-  if (class_name == "Reshape") {
+  if (class_name == "Reshape" && !settings.find("newshape")) {
     const Json* const target = settings.find("target_shape");
     if (!target) {
       settings.problem("its configuration has no \"target_shape\"");
