@@ -259,3 +259,8 @@ training("loss_binary_logits", "Adam", adam,
 training("loss_absolute", "Adam", adam, "mean_absolute_error")
 training("loss_huber", "Adam", adam, "huber")
 training("loss_huber_delta", "Adam", adam, {"name": "huber", "delta": 0.125, **mean})
+training("loss_regularized", "Adam", adam, mse)
+with zipfile.ZipFile(f"{trainings}/loss_regularized.keras") as file:
+    dense = json.loads(file.read("config.json"))["config"]["layers"][1]["config"]
+assert dense["kernel_regularizer"]["config"] == {"l1": 0.1, "l2": 0.3}
+assert dense["bias_regularizer"]["config"] == {"l1": 0.0, "l2": 0.5}

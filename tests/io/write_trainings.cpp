@@ -96,6 +96,11 @@ int main(int argc, char** argv) {
     loss("absolute", MeanAbsoluteError{}, wanted);
     loss("huber", Huber{}, wanted);
     loss("huber_delta", Huber{.delta = 0.125f}, wanted);
+    // Penalties are part of the loss.
+    write_training(folder + "loss_regularized",
+                   Line{Seed{6}, Input<4>{},
+                        Dense<3>{.kernel_regularizer = L1L2{0.1f, 0.3f}, .bias_regularizer = L2{0.5f}}},
+                   Adam{.learning_rate = 0.01f}, MeanSquaredError{}, wanted);
     write_training(folder + "loss_categorical", Classifier{Seed{7}}, Adam{}, CategoricalCrossentropy{},
                    classes);
     write_training(folder + "loss_categorical_smooth", Classifier{Seed{7}}, Adam{},

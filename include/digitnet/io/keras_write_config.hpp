@@ -256,6 +256,17 @@ namespace detail {
       fail("The layer \"" + layer.name + "\" cannot be written to Keras' files: Keras has no " +
            layer.text());
     }
+    for (const WeightDescription& weight : layer.weights) {
+      if (!weight.regularizer.active()) continue;
+      // A depthwise kernel's setting has no "kernel" in its name, with some layers nor the weight itself.
+      const bool is_kernel = weight.name.ends_with("_kernel");
+      const std::string key = is_kernel ? weight.name.substr(0, weight.name.size() - 7)
+                              : class_name == "DepthwiseConv2D" && weight.name == "kernel" ? "depthwise"
+                                                                                           : weight.name;
+      config[key + "_regularizer"] = object("keras.regularizers", "L1L2",
+                                            Json{{"l1", detail::short_number(weight.regularizer.l1)},
+                                                 {"l2", detail::short_number(weight.regularizer.l2)}});
+    }
     // What was taken in has the number of this layer.
     result.layers.push_back({"", class_name, &layer, std::move(sources), std::move(config)});
     written_by[i + 1] = result.layers.size();

@@ -3,10 +3,12 @@
 #include <array>
 #include <cstddef>
 #include <tuple>
+#include <type_traits>
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/fixed_string.hpp"
 #include "digitnet/core/tensor.hpp"
+#include "digitnet/layers/regularizers.hpp"
 
 namespace digitnet {
 
@@ -21,6 +23,15 @@ struct Parameter {
   static constexpr auto regularizer = RegularizerMember;
   static constexpr bool trainable = Trainable;
 };
+
+/// The penalty that a layer's parameter has.
+template <class P>
+Regularizer regularizer_of(const auto& layer) {
+  if constexpr (std::is_null_pointer_v<std::remove_const_t<decltype(P::regularizer)>>)
+    return {};
+  else
+    return layer.*P::regularizer;
+}
 
 /// The parameters of a layer, in the order in which Keras lists them. Each starts at a multiple of
 /// alignment_elements; the elements between them are padding that is zero at first and stays so.

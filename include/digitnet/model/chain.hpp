@@ -88,15 +88,12 @@ void for_each_parameter(const Layer& chain, const Visit& visit) {
                      [&]<class Here>(std::type_identity<Here>, const auto& layer, const std::string& name,
                                      std::size_t begin) {
                        Here::On::Parameters::for_each([&]<class P>(std::size_t offset_in_layer) {
-                         Regularizer regularizer;
-                         if constexpr (!std::is_null_pointer_v<std::remove_const_t<decltype(P::regularizer)>>)
-                           regularizer = layer.*P::regularizer;
                          visit(ParameterInfo{.name = name + "/" + std::string(P::name.view()),
                                              .extents = P::Shape::extents,
                                              .offset = begin + offset_in_layer,
                                              .trainable = P::trainable,
                                              .initializer = layer.*P::initializer,
-                                             .regularizer = regularizer});
+                                             .regularizer = regularizer_of<P>(layer)});
                        });
                      });
 }

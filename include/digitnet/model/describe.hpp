@@ -90,9 +90,10 @@ class Describer {
     now_ = result.layers.size();
   }
   [[gnu::cold, gnu::noinline]] void add_weight(std::string_view name, std::span<const std::size_t> shape,
-                                               bool trainable, std::size_t offset) {
+                                               bool trainable, std::size_t offset,
+                                               const Regularizer& regularizer) {
     result.layers.back().weights.push_back(
-        {std::string(name), {shape.begin(), shape.end()}, trainable, offset});
+        {std::string(name), {shape.begin(), shape.end()}, trainable, offset, regularizer});
   }
   // Where branches part and meet.
   std::size_t now() const { return now_; }
@@ -213,7 +214,8 @@ void detail::DescribingVisitor::operator()(std::type_identity<Step>, const auto&
   describer.add_layer(Step::Layer::class_name, name, attributes_of(layer), Step::Input::extents,
                       Step::Output::extents);
   Step::On::Parameters::for_each([&]<class P>(std::size_t offset) {
-    describer.add_weight(P::name.view(), P::Shape::extents, P::trainable, first + offset);
+    describer.add_weight(P::name.view(), P::Shape::extents, P::trainable, first + offset,
+                         regularizer_of<P>(layer));
   });
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "digitnet/core/language.hpp"
+#include "digitnet/layers/regularizers.hpp"
 
 namespace digitnet {
 
@@ -54,6 +55,7 @@ struct WeightDescription {
   std::vector<std::size_t> shape;
   bool trainable = true;
   std::size_t offset = 0;  ///< elements from the start of the model's arena; unused where there is no model
+  Regularizer regularizer{};
 
   std::size_t size() const {
     std::size_t product = 1;
