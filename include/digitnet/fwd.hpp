@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "digitnet/core/language.hpp"
+#include "digitnet/core/processor.hpp"
 
 namespace digitnet {
 
@@ -12,10 +13,12 @@ struct RandomKey;
 class Random;
 class ThreadTeam;
 
+inline namespace DIGITNET_PROCESSOR {
 template <std::size_t... Extents>
 struct Shape;
 template <std::size_t... Extents>
 struct Input;
+}  // namespace DIGITNET_PROCESSOR
 template <class... Layers>
 struct Sequential;
 

@@ -56,7 +56,11 @@ OneLane<T> min(OneLane<T> a, OneLane<T> b) {
 }
 template <class T>
 OneLane<T> fma(OneLane<T> a, OneLane<T> b, OneLane<T> c) {
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+  return OneLane<T>(std::fma(a.value, b.value, c.value));
+#else
   return a * b + c;
+#endif
 }
 template <class T>
 OneLane<T> abs(OneLane<T> x) {

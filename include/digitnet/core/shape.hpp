@@ -5,8 +5,11 @@
 #include <string>
 
 #include "digitnet/core/language.hpp"
+#include "digitnet/core/processor.hpp"
 
 namespace digitnet {
+
+inline namespace DIGITNET_PROCESSOR {
 
 /// The extents of one sample: `Shape<28, 28, 1>` is an image (height, width, channels), `Shape<784>` a
 /// vector.
@@ -44,6 +47,8 @@ struct Extent {
   constexpr Extent(std::size_t rows, std::size_t columns) : height(rows), width(columns) {}
   constexpr bool operator==(const Extent&) const = default;
 };
+
+}  // namespace DIGITNET_PROCESSOR
 
 /// How a window meets the border, as in Keras: `valid` keeps it inside, `same` pads with zeros so that
 /// the output has ceil(input / stride) positions.

@@ -61,13 +61,29 @@ using xsimd::abs;
 using xsimd::erf;
 using xsimd::exp;
 using xsimd::expm1;
-using xsimd::fma;
 using xsimd::log1p;
 using xsimd::max;
 using xsimd::min;
 using xsimd::select;
 using xsimd::sqrt;
 using xsimd::tanh;
+
+/// a * b + c, rounded once where the processor can. xsimd before 10 multiplies and adds for AVX-512, which
+/// some compilers, at some levels of optimization, make one instruction, and others do not.
+template <class T, class Arch>
+[[gnu::always_inline]] inline xsimd::batch<T, Arch> fma(const xsimd::batch<T, Arch>& a,
+                                                        const xsimd::batch<T, Arch>& b,
+                                                        const xsimd::batch<T, Arch>& c) {
+#ifdef __AVX512F__
+  if constexpr (sizeof(xsimd::batch<T, Arch>) == 64) {
+    if constexpr (sizeof(T) == 4)
+      return _mm512_fmadd_ps(a, b, c);
+    else
+      return _mm512_fmadd_pd(a, b, c);
+  } else
+#endif
+    return xsimd::fma(a, b, c);
+}
 
 template <class Arch, class T>
 Vector<T, Arch> read(const T* from) {

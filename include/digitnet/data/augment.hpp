@@ -13,6 +13,7 @@
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/error.hpp"
+#include "digitnet/core/processor.hpp"
 #include "digitnet/core/random.hpp"
 #include "digitnet/core/samples.hpp"
 #include "digitnet/core/simd.hpp"
@@ -21,6 +22,7 @@
 #include "digitnet/train/sample_transform.hpp"
 
 namespace digitnet {
+inline namespace DIGITNET_PROCESSOR {
 
 /// How images (height, width, channels) vary; what is left at 0 does not. All happens in one interpolation,
 /// with zeros beyond the border. What happens to an image depends on (seed, epoch, number of the sample) and
@@ -282,4 +284,5 @@ Matrix predict_augmented(const Model& model, const Samples& samples, const Augme
   return result;
 }
 
+}  // namespace DIGITNET_PROCESSOR
 }  // namespace digitnet

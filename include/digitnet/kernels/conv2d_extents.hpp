@@ -2,10 +2,13 @@
 #pragma once
 #include <cstddef>
 
+#include "digitnet/core/processor.hpp"
 #include "digitnet/core/shape.hpp"
 #include "digitnet/kernels/frame.hpp"
 
 namespace digitnet::kernels {
+
+inline namespace DIGITNET_PROCESSOR {
 
 /// The extents of a convolution. Images are (height, width, channels), kernels (kernel height, kernel width,
 /// channels, filters), as in Keras.
@@ -43,5 +46,7 @@ struct Conv2DExtents {
   constexpr std::size_t kernel_rows() const { return kernel.height * kernel.width * channels; }
   constexpr std::size_t multiply_adds() const { return positions() * kernel_rows() * filters; }
 };
+
+}  // namespace DIGITNET_PROCESSOR
 
 }  // namespace digitnet::kernels

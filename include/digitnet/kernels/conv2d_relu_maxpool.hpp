@@ -7,9 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "digitnet/core/processor.hpp"
 #include "digitnet/kernels/conv2d.hpp"
 
 namespace digitnet::kernels {
+
+inline namespace DIGITNET_PROCESSOR {
 
 /// A convolution under non-overlapping pooling windows of `window`; odd rows and columns at the end are
 /// dropped.
@@ -41,6 +44,8 @@ struct ConvPoolExtents {
   /// Few inputs reach an output, so that its whole kernel row fits the registers beside the filters.
   constexpr bool is_shallow() const { return conv.kernel_rows() <= 12; }
 };
+
+}  // namespace DIGITNET_PROCESSOR
 
 namespace detail {
 
@@ -130,11 +135,20 @@ constexpr std::size_t conv_pool_frame() {
   return round_up(E.conv.frame().size(), alignment_elements);
 }
 
+template <ConvPoolExtents E>
+constexpr std::size_t conv_pool_kernel_gradients() {
+  return E.is_shallow() ? 0 : round_up(E.conv.kernel_rows() * E.conv.filters, alignment_elements);
+}
+// One number for each window, and one more.
+template <ConvPoolExtents E>
+constexpr std::size_t conv_pool_list() {
+  return round_up(E.windows() + 1, alignment_elements);
+}
+
 // Computed once.
 template <ConvPoolExtents E>
 inline constexpr std::size_t scratch_of_conv_pool = [] {
-  const std::size_t gradients =
-      E.is_shallow() ? 0 : round_up(E.conv.kernel_rows() * E.conv.filters, alignment_elements);
+  const std::size_t gradients = conv_pool_kernel_gradients<E>() + 2 * conv_pool_list<E>();
   const std::size_t frame = detail::conv_pool_frame<E>();
   std::size_t winograd = 0;
   if constexpr (E.uses_winograd()) winograd = WinogradLayout<E.winograd()>::scratch;

@@ -183,8 +183,8 @@ void conv_pool_backward(std::size_t samples, const T* x, const T* dy, const std:
   T* const framed_dx = scratch + frame_size;
   T* const kernel_gradients = scratch + 2 * frame_size;  // filters first
   if constexpr (!E.is_shallow()) std::fill_n(kernel_gradients, kernel_size * filters, T{0});
-  std::array<std::uint32_t, E.windows() + 1> patches;
-  std::array<T, E.windows() + 1> gradients;
+  T* const gradients = kernel_gradients + detail::conv_pool_kernel_gradients<E>();
+  auto* const patches = reinterpret_cast<std::uint32_t*>(gradients + detail::conv_pool_list<E>());
   const FramedImages<frame, T> images(x, scratch);
   for (std::size_t i = 0; i < samples; ++i) {
     const T* const image = images(i);
@@ -216,23 +216,22 @@ void conv_pool_backward(std::size_t samples, const T* x, const T* dy, const std:
         const bool live = place < E.window_size();
         // Written always and kept if live: a branch here would be taken at random.
         patches[count] = static_cast<std::uint32_t>(E.patch(pooled, live ? place : 0));
-        gradients[count] = gradient[pooled * filters + filter];
-        sum += live ? gradients[count] : T{0};
+        const T value = gradient[pooled * filters + filter];
+        gradients[count] = value;
+        sum += live ? value : T{0};
         count += live;
       }
       if constexpr (!E.is_shallow()) {
         if (d_bias) d_bias[filter] += sum;
         detail::for_each_block<E, T, Arch>([&]<std::size_t First, std::size_t Count>() {
-          detail::add_patches<E, Arch, First>(std::make_index_sequence<Count>{}, count, patches.data(),
-                                              gradients.data(), image,
-                                              kernel_gradients + filter * kernel_size);
+          detail::add_patches<E, Arch, First>(std::make_index_sequence<Count>{}, count, patches, gradients,
+                                              image, kernel_gradients + filter * kernel_size);
         });
       }
       if (dx)
         detail::for_each_block<E, T, Arch>([&]<std::size_t First, std::size_t Count>() {
-          detail::scatter_kernel<E, Arch, First>(std::make_index_sequence<Count>{}, count, patches.data(),
-                                                 gradients.data(), filters_first + filter * kernel_size,
-                                                 dx_here);
+          detail::scatter_kernel<E, Arch, First>(std::make_index_sequence<Count>{}, count, patches, gradients,
+                                                 filters_first + filter * kernel_size, dx_here);
         });
     }
     if constexpr (!frame.is_empty())

@@ -38,7 +38,7 @@ template <class Vector>
 Vector with_penalty(Vector gradient, Vector weight, const SweepSettings& settings) {
   const Vector sign = simd::select(weight > Vector(0.0f), Vector(1.0f),
                                    simd::select(weight < Vector(0.0f), Vector(-1.0f), Vector(0.0f)));
-  return gradient + Vector(settings.l1) * sign + Vector(2 * settings.l2) * weight;
+  return simd::fma(Vector(2 * settings.l2), weight, simd::fma(Vector(settings.l1), sign, gradient));
 }
 
 }  // namespace detail
@@ -57,10 +57,10 @@ SweepSums reduce_gradients(std::size_t size, const float* weights, std::span<flo
     if (penalised) {
       const Vector weight = simd::read<Arch>(weights + i);
       absolute += simd::abs(weight);
-      square += weight * weight;
+      square = simd::fma(weight, weight, square);
       gradient = detail::with_penalty(gradient, weight, settings);
     }
-    norm += gradient * gradient;
+    norm = simd::fma(gradient, gradient, norm);
     simd::write<Arch>(lanes[0] + i, gradient);
     for (std::size_t lane = 1; lane < lanes.size(); ++lane) simd::write<Arch>(lanes[lane] + i, Vector(0.0f));
   }
@@ -84,7 +84,7 @@ SweepSums step_parameters(std::size_t size, float* weights, std::span<float* con
     Vector weight = simd::read<Arch>(weights + i);
     if (penalised) {
       absolute += simd::abs(weight);
-      square += weight * weight;
+      square = simd::fma(weight, weight, square);
       gradient = detail::with_penalty(gradient, weight, settings);
     }
     if (settings.scale != 1) gradient *= Vector(settings.scale);

@@ -4,10 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "digitnet/core/processor.hpp"
 #include "digitnet/core/shape.hpp"
 #include "digitnet/core/simd.hpp"
 
 namespace digitnet::kernels {
+
+inline namespace DIGITNET_PROCESSOR {
 
 /// Everything that decides a pooling's loops, known to the compiler.
 struct PoolingExtents {
@@ -36,6 +39,8 @@ struct PoolingExtents {
   constexpr std::size_t input_size() const { return height * width * channels; }
   constexpr std::size_t output_size() const { return out_height * out_width * channels; }
 };
+
+}  // namespace DIGITNET_PROCESSOR
 
 /// Calls visit(number inside the window, offset of the input position) for the positions of an output
 /// position's window that lie inside the image.

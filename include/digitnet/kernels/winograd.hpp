@@ -7,10 +7,13 @@
 #include <cstddef>
 
 #include "digitnet/core/arena.hpp"
+#include "digitnet/core/processor.hpp"
 #include "digitnet/kernels/gather_gemm.hpp"
 #include "digitnet/kernels/winograd_transform.hpp"
 
 namespace digitnet::kernels {
+
+inline namespace DIGITNET_PROCESSOR {
 
 /// 3x3 convolutions with stride 1 of several images, cut into tiles of outputs. The images are framed so that
 /// every tile's patch lies inside.
@@ -31,18 +34,21 @@ struct WinogradExtents {
   constexpr std::size_t weights() const { return points() * channels * filters; }
 };
 
+}  // namespace DIGITNET_PROCESSOR
+
 namespace detail {
 
 // Tiles in a line of the products: no more than a register tile has rows, with enough sums to hide the
 // multiplications' latency, and as many as make a tile cost least.
+template <class Arch>
 constexpr std::size_t winograd_product_rows(std::size_t filters) {
   constexpr std::size_t fewest = 4, sums = 16;
-  const std::size_t widest = line_tile<DefaultArch, float>(fewest, filters).vectors;
+  const std::size_t widest = line_tile<Arch, float>(fewest, filters).vectors;
   std::size_t best = fewest, best_cost = 0;
   for (std::size_t rows = fewest; rows <= std::max(sums / widest, std::size_t{6}); ++rows) {
-    const TileShape shape = line_tile<DefaultArch, float>(rows, filters);
+    const TileShape shape = line_tile<Arch, float>(rows, filters);
     if (shape.rows < rows || shape.vectors < widest) continue;
-    const std::size_t cost = line_cost<DefaultArch, float>(shape, rows, filters);
+    const std::size_t cost = line_cost<Arch, float>(shape, rows, filters);
     if (best_cost > 0 && cost * best >= best_cost * rows) continue;
     best = rows;
     best_cost = cost;
@@ -51,8 +57,8 @@ constexpr std::size_t winograd_product_rows(std::size_t filters) {
 }
 
 // Computed once: where a search stands in a function, some compilers do it again each time the kernel runs.
-template <std::size_t filters>
-inline constexpr std::size_t product_rows_of = winograd_product_rows(filters);
+template <std::size_t filters, class Arch = DefaultArch>
+inline constexpr std::size_t product_rows_of = winograd_product_rows<Arch>(filters);
 
 }  // namespace detail
 

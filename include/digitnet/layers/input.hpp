@@ -1,8 +1,10 @@
 // Input: the shape of one sample that enters a model.
 #pragma once
+#include "digitnet/core/processor.hpp"
 #include "digitnet/core/shape.hpp"
 
 namespace digitnet {
+inline namespace DIGITNET_PROCESSOR {
 
 /// Keras' Input: `Input<28, 28, 1>` for images, `Input<784>` for vectors. A Sequential that begins with it is
 /// a model.
@@ -12,4 +14,5 @@ struct Input {
   static_assert(((Extents > 0) && ...), "Every extent of an Input must be at least 1");
 };
 
+}  // namespace DIGITNET_PROCESSOR
 }  // namespace digitnet

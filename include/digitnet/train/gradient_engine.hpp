@@ -90,6 +90,7 @@ class GradientEngine {
       lanes_.push_back(gradients_.back().data());
     }
     for (Memory& workspace : workspaces_) workspace.reserve();
+    for (std::size_t thread = 0; thread < team.size(); ++thread) other_gradients_.emplace_back(outputs);
     if constexpr (On::synchronizations > 0)
       for (std::size_t thread = 0; thread < team.size(); ++thread)
         phase_scratch_.emplace_back(On::template scratch_bytes<float>(PhaseMemory::micro_batch) /
@@ -126,7 +127,7 @@ class GradientEngine {
           Memory& memory = workspaces_[thread];
           gather(batch, first, here.count, memory, thread);
           run_forward<On>(forward_io(memory, memory.scratch(), here.count, Mode::training, key, first));
-          results_[lane] += measure(batch, here, memory);
+          results_[lane] += measure(batch, here, memory, thread);
           run_backward<On>(backward_io(memory, memory.scratch(), here));
         }
       });
@@ -251,7 +252,7 @@ class GradientEngine {
         run_forward_phase<On, phase>(forward_io(memory, scratch, here.count, Mode::training, key, here.first,
                                                 forward_statistics_.of(i, batch_)));
         if constexpr (phase == On::synchronizations) {
-          results_[here.lane] += measure(batch, here, memory);
+          results_[here.lane] += measure(batch, here, memory, thread);
           run_backward_phase<On, 0>(backward_io(memory, scratch, here, backward_statistics_.of(i, batch_)));
         }
       });
@@ -272,7 +273,7 @@ class GradientEngine {
   }
 
   // The loss of a micro-batch, and its gradient.
-  BatchResult measure(const Batch& batch, const MicroBatch& here, auto& memory) const {
+  BatchResult measure(const Batch& batch, const MicroBatch& here, auto& memory, std::size_t thread) {
     BatchResult result{.samples = here.count};
     for (std::size_t i = 0; i < here.count; ++i) {
       const std::size_t index = batch.indices[here.first + i];
@@ -283,9 +284,8 @@ class GradientEngine {
       double loss{loss_(outputs, output, target, gradient)};
       if (const Mixture mixture = mixture_of(batch, here.first + i); mixture.part != 1) {
         // The loss is that of both targets, by their parts.
-        std::array<float, outputs> other;
-        const double other_loss{
-            loss_(outputs, output, Target(batch.data.targets, mixture.partner), other.data())};
+        float* const other = other_gradients_[thread].data();
+        const double other_loss{loss_(outputs, output, Target(batch.data.targets, mixture.partner), other)};
         loss += double{1 - mixture.part} * (other_loss - loss);
         for (std::size_t j = 0; j < outputs; ++j)
           gradient[j] += (1 - mixture.part) * (other[j] - gradient[j]);
@@ -357,7 +357,8 @@ class GradientEngine {
   Body body_;
   Loss loss_;
   ThreadTeam& team_;
-  std::vector<Memory> workspaces_;  // one a thread
+  std::vector<Memory> workspaces_;             // one a thread
+  std::vector<Arena<float>> other_gradients_;  // of a mixture's second target; one a thread
   Arena<float> prepared_forward_;
   Arena<float> prepared_backward_;
   std::vector<Arena<float>> gradients_;  // one a lane

@@ -4,12 +4,14 @@
 #include <cmath>
 #include <cstddef>
 
+#include "digitnet/core/processor.hpp"
 #include "digitnet/core/samples.hpp"
 #include "digitnet/kernels/softmax.hpp"
 #include "digitnet/layers/activations.hpp"
 #include "digitnet/layers/softmax.hpp"
 
 namespace digitnet {
+inline namespace DIGITNET_PROCESSOR {
 
 /// The target of one sample: a class, or a row of numbers.
 struct Target {
@@ -98,6 +100,8 @@ struct CategoricalCrossentropy {
   }
 };
 
+}  // namespace DIGITNET_PROCESSOR
+
 namespace detail {
 
 // The mean over the outputs of a loss that looks at each output by itself.
@@ -114,6 +118,8 @@ T mean_over_outputs(std::size_t outputs, const Target& target, T* gradient, Each
 }
 
 }  // namespace detail
+
+inline namespace DIGITNET_PROCESSOR {
 
 /// - t log p - (1 - t) log(1 - p), the mean over the outputs: Keras' BinaryCrossentropy. Given rows, accuracy
 /// is Keras' BinaryAccuracy: the part of all outputs that are on the right side.
@@ -186,6 +192,8 @@ struct Huber {
     });
   }
 };
+
+}  // namespace DIGITNET_PROCESSOR
 
 namespace detail {
 

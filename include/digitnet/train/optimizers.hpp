@@ -49,7 +49,7 @@ struct SGD {
     float rate;
     template <class V>
     V operator()(V w, V g, std::array<V, 0>&) const {
-      return w - V(rate) * g;
+      return simd::fma(V(-rate), g, w);
     }
   };
   template <bool Nesterov>
@@ -60,8 +60,8 @@ struct SGD {
     template <class V>
     V operator()(V w, V g, std::array<V, 1>& state) const {
       V& velocity = state[0];
-      velocity = V(momentum) * velocity - V(rate) * g;
-      return Nesterov ? w + V(momentum) * velocity - V(rate) * g : w + velocity;
+      velocity = simd::fma(V(momentum), velocity, V(-rate) * g);
+      return Nesterov ? simd::fma(V(-rate), g, simd::fma(V(momentum), velocity, w)) : w + velocity;
     }
   };
   template <class Visit>
@@ -96,20 +96,20 @@ struct RMSprop {
     template <class V>
     V operator()(V w, V g, std::array<V, slots>& state) const {
       V& square = state[0];
-      square = V(rho) * square + V(1 - rho) * g * g;
+      square = simd::fma(V(rho), square, V(1 - rho) * g * g);
       V variance = square;
       if constexpr (Centered) {
         V& mean = state[1];
-        mean = V(rho) * mean + V(1 - rho) * g;
+        mean = simd::fma(V(rho), mean, V(1 - rho) * g);
         // Rounding may have made it negative; NaN stays NaN.
-        variance = simd::max(V(0.0f), square - mean * mean);
+        variance = simd::max(V(0.0f), simd::fma(V(0.0f) - mean, mean, square));
       }
       const V change = V(rate) * g / simd::sqrt(variance + V(epsilon));
       if constexpr (!HasMomentum) {
         return w - change;
       } else {
         V& velocity = state[slots - 1];
-        velocity = V(momentum) * velocity + change;
+        velocity = simd::fma(V(momentum), velocity, change);
         return w - velocity;
       }
     }
@@ -144,7 +144,7 @@ struct Adagrad {
     float rate, epsilon, initial;
     template <class V>
     V operator()(V w, V g, std::array<V, 1>& state) const {
-      state[0] += g * g;
+      state[0] = simd::fma(g, g, state[0]);
       return w - V(rate) * g / simd::sqrt(state[0] + V(epsilon));
     }
   };
@@ -174,8 +174,8 @@ struct AdamFormula {
   V operator()(V w, V g, std::array<V, slots>& state) const {
     V& mean = state[0];
     V& square = state[1];
-    mean += V(1 - beta_1) * (g - mean);
-    square += V(1 - beta_2) * (g * g - square);
+    mean = simd::fma(V(1 - beta_1), g - mean, mean);
+    square = simd::fma(V(1 - beta_2), simd::fma(g, g, V(0.0f) - square), square);
     V variance = square;
     if constexpr (Amsgrad) variance = state[2] = simd::max(state[2], square);
     return w - V(rate) * mean / (simd::sqrt(variance) + V(epsilon));
@@ -247,9 +247,10 @@ struct Nadam {
     V operator()(V w, V g, std::array<V, 2>& state) const {
       V& mean = state[0];
       V& square = state[1];
-      mean += V(1 - beta_1) * (g - mean);
-      square += V(1 - beta_2) * (g * g - square);
-      return w - (V(of_mean) * mean + V(of_gradient) * g) / (simd::sqrt(square * V(of_square)) + V(epsilon));
+      mean = simd::fma(V(1 - beta_1), g - mean, mean);
+      square = simd::fma(V(1 - beta_2), simd::fma(g, g, V(0.0f) - square), square);
+      return w - simd::fma(V(of_mean), mean, V(of_gradient) * g) /
+                     (simd::sqrt(square * V(of_square)) + V(epsilon));
     }
   };
   template <class Visit>
@@ -286,9 +287,9 @@ struct Lion {
     template <class V>
     V operator()(V w, V g, std::array<V, 1>& state) const {
       V& momentum = state[0];
-      const V mixture = V(beta_1) * momentum + V(1 - beta_1) * g;
+      const V mixture = simd::fma(V(beta_1), momentum, V(1 - beta_1) * g);
       const V sign = simd::select(mixture > V(0), V(1), simd::select(mixture < V(0), V(-1), V(0)));
-      momentum = V(beta_2) * momentum + V(1 - beta_2) * g;
+      momentum = simd::fma(V(beta_2), momentum, V(1 - beta_2) * g);
       return w - V(rate) * sign;
     }
   };

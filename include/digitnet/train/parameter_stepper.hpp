@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "digitnet/core/arena.hpp"
+#include "digitnet/core/processor.hpp"
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/kernels/optimizer_step.hpp"
 #include "digitnet/model/sequential_on.hpp"
@@ -16,6 +17,7 @@
 #include "digitnet/train/optimizers.hpp"
 
 namespace digitnet {
+inline namespace DIGITNET_PROCESSOR {
 
 /// Holds an optimizer's slots for an arena of parameters, and steps them. `products`, which must outlive it,
 /// are the gradients that are not in the lanes; `threads` is the size of the largest team that it is used
@@ -229,4 +231,5 @@ class ParameterStepper {
   Arena<float> slots_;
 };
 
+}  // namespace DIGITNET_PROCESSOR
 }  // namespace digitnet

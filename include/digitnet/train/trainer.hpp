@@ -48,7 +48,9 @@ struct FitOptions {
 };
 
 /// Trains a model, which it refers to and which must outlive it. The same data, seed and settings give the
-/// same parameters, bit for bit, with any number of threads (given the same BLAS library and processor).
+/// same parameters, bit for bit, with any number of threads and at any level of optimization: given the same
+/// instructions to compile for (AVX2 with FMA, AVX-512, ...; units for several may be in one program), the
+/// same BLAS and mathematical libraries, and -ffp-contract=off, which the CMake target and pkg-config bring.
 template <class Model, class Optimizer, class Loss>
 class Trainer {
   static_assert(

@@ -9,23 +9,26 @@
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/error.hpp"
+#include "digitnet/core/processor.hpp"
 #include "digitnet/core/simd.hpp"
 #include "digitnet/train/callbacks.hpp"
 
 namespace digitnet {
-
 namespace detail {
 
 /// average += part * (parameters - average).
-inline void move_average(std::span<float> average, std::span<const float> parameters, float part) {
-  using Vector = simd::Vector<float>;
-  simd::transform(
+template <class Arch = DefaultArch>
+void move_average(std::span<float> average, std::span<const float> parameters, float part) {
+  using Vector = simd::Vector<float, Arch>;
+  simd::transform<Arch>(
       average.size(), average.data(),
       [part](Vector mean, Vector now) { return simd::fma(Vector(part), now - mean, mean); },
       static_cast<const float*>(average.data()), parameters.data());
 }
 
 }  // namespace detail
+
+inline namespace DIGITNET_PROCESSOR {
 
 /// An exponential moving average of all parameters (of moving statistics too), which the model has at the end
 /// of the training; during it, validation and checkpoints see the trained ones. As Keras' use_ema, with the
@@ -97,4 +100,5 @@ class StochasticWeightAveraging : public Callback {
   std::size_t epochs_ = 0;
 };
 
+}  // namespace DIGITNET_PROCESSOR
 }  // namespace digitnet

@@ -1,0 +1,31 @@
+// The name of the instructions that the translation unit is compiled for.
+#pragma once
+
+// Whatever computes by vectors has this inline namespace in its name, directly or by a type that it is made
+// for: a Shape, an Input, a loss. So translation units that are compiled for different processors have
+// functions of their own in one program, and each gives the same results as it does alone.
+#if defined(DIGITNET_NO_SIMD) && defined(__FMA__)
+#define DIGITNET_PROCESSOR for_no_simd_fma
+#elif defined(DIGITNET_NO_SIMD)
+#define DIGITNET_PROCESSOR for_no_simd
+#elif defined(__AVX512BW__)
+#define DIGITNET_PROCESSOR for_avx512bw
+#elif defined(__AVX512F__)
+#define DIGITNET_PROCESSOR for_avx512f
+#elif defined(__AVX2__) && defined(__FMA__)
+#define DIGITNET_PROCESSOR for_avx2_fma
+#elif defined(__AVX2__)
+#define DIGITNET_PROCESSOR for_avx2
+#elif defined(__AVX__) && defined(__FMA__)
+#define DIGITNET_PROCESSOR for_avx_fma
+#elif defined(__AVX__)
+#define DIGITNET_PROCESSOR for_avx
+#elif defined(__SSE4_1__)
+#define DIGITNET_PROCESSOR for_sse4
+#elif defined(__SSE2__)
+#define DIGITNET_PROCESSOR for_sse2
+#elif defined(__aarch64__)
+#define DIGITNET_PROCESSOR for_neon64
+#else
+#define DIGITNET_PROCESSOR for_any_processor
+#endif

@@ -1,0 +1,11 @@
+# Units for two processors, alone and in one program, linked in both orders: each gives the same bits everywhere.
+foreach(program ALONE_FIRST ALONE_SECOND ONE_WAY OTHER_WAY)
+  execute_process(COMMAND ${${program}} OUTPUT_VARIABLE ${program}_bits RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${program} ended with status ${status}")
+  endif()
+endforeach()
+set(alone "${ALONE_FIRST_bits}${ALONE_SECOND_bits}")
+if(NOT ONE_WAY_bits STREQUAL alone OR NOT OTHER_WAY_bits STREQUAL alone)
+  message(FATAL_ERROR "Alone:\n${alone}Together:\n${ONE_WAY_bits}In the other order:\n${OTHER_WAY_bits}")
+endif()
