@@ -17,7 +17,7 @@ struct DigitImage {
 /// A picture of at most this many pixels is read.
 inline constexpr std::size_t most_pixels = std::size_t{1} << 22;
 /// Memory that decoding one and finding its ink takes, for each of its pixels.
-inline constexpr std::size_t bytes_per_pixel = 24;
+inline constexpr std::size_t bytes_per_pixel = 30;
 
 /// How many pixels the header of a PNG or PGM file announces, without decoding it. Throws an Error if they
 /// are more than `most_pixels`, or if it is no such file.
