@@ -147,7 +147,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   app.add_option("--memory-megabytes", settings.memory_megabytes, "that all requests may need together")
-      ->check(CLI::Range(64, 65536))
+      ->check(CLI::Range(256, 65536))
       ->capture_default_str();
   app.add_option("--request-seconds", settings.request_seconds, "that a request and its answer may take")
       ->check(CLI::Range(1, 600))
@@ -157,8 +157,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   settings.limits.body_bytes = settings.megabytes << 20;
-  // One large body must be readable.
-  settings.limits.memory_bytes = std::max(settings.memory_megabytes, 16 * settings.megabytes) << 20;
+  // One large body and one large picture fit what an address may have.
+  settings.limits.memory_bytes = std::max(settings.memory_megabytes, 192 + 16 * settings.megabytes) << 20;
   settings.limits.address_connections = settings.address_connections != 0
                                             ? settings.address_connections
                                             : (settings.limits.connections + 1) / 2;
