@@ -462,8 +462,8 @@ TEST_CASE("stores of Keras on Windows, and of Keras 2.12, which counts layers wi
     }
     const std::vector<std::byte> weights = file.bytes();
     const auto* const text = reinterpret_cast<const std::byte*>(config.data());
-    write_bytes(folder / "a.keras",
-                zip::write({{"config.json", {text, text + config.size()}}, {"model.weights.h5", weights}}));
+    write_bytes(folder / "a.keras", digitnet::zip::write({{"config.json", {text, text + config.size()}},
+                                                          {"model.weights.h5", weights}}));
     Sequential<Input<4>, Dense<4>, Dropout, Dense<4>, Dense<4>, Dense<4>> model;
     load_keras(model, folder / "a.keras");
     CHECK(model.parameter("dense/bias")(0) == 0);
