@@ -3,11 +3,12 @@
 // 5,000 training images, held out (--validate).
 #include <CLI/CLI.hpp>
 #include <digitnet/core/atomic_file.hpp>
+#include <digitnet/core/number_text.hpp>
 #include <fstream>
 #include <iostream>
-#include <sstream>
 
 #include "records/record.hpp"
+#include "support/number_option.hpp"
 
 namespace records {
 
@@ -20,13 +21,13 @@ TrainTest data_for(const Options& options, const Recipe& recipe) {
 }
 
 std::string settings_text(const Recipe& recipe) {
-  std::ostringstream text;
-  text << recipe.epochs << " epochs, batch " << recipe.batch_size << ", "
-       << (recipe.method == Method::sgd ? "SGD" : "Adam") << ", rate "
-       << (recipe.method == Method::averaged ? "to " : "") << recipe.learning_rate;
-  if (recipe.method == Method::averaged) text << ", average " << recipe.average;
+  const auto number = [](float value) { return to_text(double{value}, 6); };
+  std::string text = std::to_string(recipe.epochs) + " epochs, batch " + std::to_string(recipe.batch_size) +
+                     ", " + (recipe.method == Method::sgd ? "SGD" : "Adam") + ", rate " +
+                     (recipe.method == Method::averaged ? "to " : "") + number(recipe.learning_rate);
+  if (recipe.method == Method::averaged) text += ", average " + number(recipe.average);
   const auto add = [&](const char* name, float value, const char* unit = "") {
-    if (value > 0) text << ", " << name << " " << value << unit;
+    if (value > 0) text.append(", ").append(name).append(" ").append(number(value)).append(unit);
   };
   add("label smoothing", recipe.label_smoothing);
   add("weight decay", recipe.weight_decay);
@@ -36,11 +37,11 @@ std::string settings_text(const Recipe& recipe) {
   add("scale", vary.scale);
   add("shear", vary.shear, "°");
   add("elastic", vary.elastic_alpha);
-  if (vary.elastic_alpha > 0) text << "/" << vary.elastic_sigma;
-  if (vary.horizontal_flip) text << ", flip";
+  if (vary.elastic_alpha > 0) text += "/" + number(vary.elastic_sigma);
+  if (vary.horizontal_flip) text += ", flip";
   add("erasing", vary.erasing);
   add("mixup", vary.mixup);
-  return text.str();
+  return text;
 }
 
 std::string kept_path(const Options& options, const Recipe& recipe, std::uint64_t seed) {
@@ -50,14 +51,12 @@ std::string kept_path(const Options& options, const Recipe& recipe, std::uint64_
 }
 double kept_seconds(const std::string& path, const std::string& settings) {
   std::ifstream file(path + ".seconds");
-  double seconds = 0;
-  std::string kept;
-  if (path.empty() || !(file >> seconds) || !std::getline(file >> std::ws, kept) || kept != settings)
-    return 0;
-  return seconds;
+  std::string seconds, kept;
+  if (path.empty() || !std::getline(file, seconds) || !std::getline(file, kept) || kept != settings) return 0;
+  return parse_number<double>(seconds).value_or(0);
 }
 void keep_seconds(const std::string& path, double seconds, const std::string& settings) {
-  const std::string text = std::to_string(seconds) + "\n" + settings + "\n";
+  const std::string text = to_fixed_text(seconds, 6) + "\n" + settings + "\n";
   AtomicFile file(path + ".seconds");
   file.write(text.data(), text.size());
   file.commit();
@@ -93,9 +92,17 @@ int main(int argc, char** argv) {
                              "cnn-augmented", "cnn-augmented-views", "ensemble", "ensemble-views", "resnet",
                              "mobilenet", "fashion-cnn", "fashion-cnn-views", "fashion-resnet",
                              "fashion-resnet-views"}));
-  app.add_option("--seeds", options.seeds, "of initial weights and all other randomness")->delimiter(',');
-  app.add_option("--threads", options.threads, "threads to train on; the results do not depend on it")
-      ->capture_default_str();
+  app.add_option_function<std::vector<std::string>>(
+         "--seeds",
+         [&](const std::vector<std::string>& texts) {
+           options.seeds.clear();
+           for (const std::string& text : texts)
+             options.seeds.push_back(program::option_number<std::uint64_t>("--seeds", text));
+         },
+         "of initial weights and all other randomness")
+      ->delimiter(',');
+  program::add_number(app, "--threads", options.threads,
+                      "threads to train on; the results do not depend on it");
   app.add_flag("--validate", options.validate,
                "train on all but the last 5,000 training images and measure on these");
   app.add_option("--keep", options.keep, "folder for the trained models; what is there is not trained again")

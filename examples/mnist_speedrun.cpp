@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
         validate = true;
       else if (std::strcmp(argv[i], "--report") == 0 && i + 1 < argc)
         folder = argv[++i];
-      else if (seeds = std::strtoul(argv[i], nullptr, 10); seeds == 0)
+      else if (seeds = parse_number<unsigned long>(argv[i]).value_or(0); seeds == 0 || seeds > 1'000'000)
         fail("usage: mnist_speedrun [--validate] [--report FOLDER] [SEEDS]");
     }
     const TrainTest mnist = datasets::mnist();

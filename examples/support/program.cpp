@@ -6,7 +6,8 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdlib>
-#include <digitnet/io/checkpoint.hpp>
+#include <digitnet/core/atomic_file.hpp>
+#include <digitnet/core/number_text.hpp>
 #include <filesystem>
 #ifdef DIGITNET_WITH_REPORT
 #include <digitnet/report/report.hpp>
@@ -15,7 +16,8 @@
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <sstream>
+
+#include "number_option.hpp"
 
 namespace program {
 
@@ -29,6 +31,24 @@ void check_report_folder(const std::string& folder) {
   AtomicFile(folder + "/report.html");
 #else
   fail(folder + ": this program was built without reports (Debian: libpng-dev)");
+#endif
+}
+
+// Before a schedule is made of their product.
+void check_counts(const Settings& settings) {
+  constexpr std::size_t most = 1'000'000'000;
+  if (settings.epochs == std::size_t{0}) fail("fit needs at least 1 epoch, but 0 were asked for");
+  if (settings.batch_size == std::size_t{0}) fail("The batch size must be at least 1, but is 0");
+  if (std::max(settings.epochs.value_or(1), settings.batch_size.value_or(1)) > most)
+    fail("--epochs and --batch-size may be " + std::to_string(most) + " at most");
+}
+
+void check_tensorboard_folder(const std::string& folder) {
+#ifdef DIGITNET_WITH_REPORT
+  report::make_folder(folder);
+  AtomicFile(folder + "/events");
+#else
+  fail(folder + ": this program was built without TensorBoard's files (Debian: libpng-dev)");
 #endif
 }
 
@@ -51,16 +71,14 @@ int run(int argc, char** argv, const std::string& description, const std::vector
   app.add_option("--data", settings.data_directory,
                  "folder of the dataset's four files (default: $DIGITNET_DATA, the user's cache, system "
                  "folders, a download)");
-  app.add_option("--epochs", settings.epochs, "times that every image is seen (default: the model's own)");
-  app.add_option("--batch-size", settings.batch_size, "images a step (default: the model's own)");
-  app.add_option("--learning-rate", settings.learning_rate,
-                 "the (highest) learning rate (default: the model's own)");
-  app.add_option("--validation-split", settings.validation_split,
-                 "last part of the training images that is held out")
-      ->capture_default_str();
-  app.add_option("--threads", settings.threads, "threads to train on")->capture_default_str();
-  app.add_option("--seed", settings.seed, "of initial weights and all other randomness")
-      ->capture_default_str();
+  add_number(app, "--epochs", settings.epochs, "times that every image is seen (default: the model's own)");
+  add_number(app, "--batch-size", settings.batch_size, "images a step (default: the model's own)");
+  add_number(app, "--learning-rate", settings.learning_rate,
+             "the (highest) learning rate (default: the model's own)");
+  add_number(app, "--validation-split", settings.validation_split,
+             "last part of the training images that is held out");
+  add_number(app, "--threads", settings.threads, "threads to train on");
+  add_number(app, "--seed", settings.seed, "of initial weights and all other randomness");
   app.add_option("--json", settings.json_path, "file to write the results to");
   app.add_option("--load", settings.load_path,
                  "file with the model's parameters to begin with: .safetensors, .keras, .h5 or .weights.h5; "
@@ -83,6 +101,8 @@ int run(int argc, char** argv, const std::string& description, const std::vector
     // What cannot be written is better known before an hour of training than after it.
     if (!settings.json_path.empty()) AtomicFile(settings.json_path);
     if (!settings.report_folder.empty()) check_report_folder(settings.report_folder);
+    if (!settings.tensorboard_folder.empty()) check_tensorboard_folder(settings.tensorboard_folder);
+    check_counts(settings);
     return main_function(settings);
   } catch (const std::exception& error) {
     std::cerr << argv[0] << ": " << error.what() << "\n";
@@ -92,16 +112,13 @@ int run(int argc, char** argv, const std::string& description, const std::vector
 
 std::vector<CallbackHandle> callbacks(const Settings& settings) {
   std::vector<CallbackHandle> result;
-  if (!settings.checkpoint_path.empty()) result.emplace_back(BackupAndRestore(settings.checkpoint_path));
-  if (!settings.tensorboard_folder.empty()) {
 #ifdef DIGITNET_WITH_REPORT
+  if (!settings.tensorboard_folder.empty())
     result.emplace_back(
         TensorBoard({.log_dir = settings.tensorboard_folder, .histogram_freq = 1, .write_images = true}));
 #else
-    fail(settings.tensorboard_folder +
-         ": this program was built without TensorBoard's files (Debian: libpng-dev)");
+  (void)settings;
 #endif
-  }
   return result;
 }
 
@@ -186,11 +203,10 @@ void write_report(const Settings& settings, const Result& result, const TrainTes
   content.class_names = class_names(result);
   if (!settings.load_path.empty()) content.settings.emplace_back("began with", settings.load_path);
   if (!result.history.epochs.empty()) {
-    std::ostringstream rate;
-    rate << result.learning_rate;
-    content.settings.insert(content.settings.end(), {{"epochs", std::to_string(result.epochs)},
-                                                     {"batch size", std::to_string(result.batch_size)},
-                                                     {"highest learning rate", rate.str()}});
+    content.settings.insert(content.settings.end(),
+                            {{"epochs", std::to_string(result.epochs)},
+                             {"batch size", std::to_string(result.batch_size)},
+                             {"highest learning rate", to_text(result.learning_rate)}});
     if (settings.validation_split > 0)
       content.settings.emplace_back("validation",
                                     report::percent(settings.validation_split) + " of the training images");

@@ -47,7 +47,7 @@ int run(int argc, char** argv, const std::string& description, const std::vector
 /// fetched; `dataset` then becomes "synthetic".
 digitnet::TrainTest load(const Settings& settings, std::string& dataset);
 
-/// What --checkpoint and --tensorboard ask for.
+/// What --tensorboard asks for.
 std::vector<digitnet::CallbackHandle> callbacks(const Settings& settings);
 
 /// What is known after a training.
@@ -87,13 +87,19 @@ int train(const Settings& settings, Model model, const Defaults& defaults, MakeO
   Trainer trainer{model, make_optimizer(result.learning_rate, result.epochs * steps_per_epoch),
                   CategoricalCrossentropy{},
                   TrainerOptions{.threads = settings.threads, .seed = Seed{settings.seed}}};
-  if (settings.load_path.empty() || settings.epochs)
-    result.history =
-        trainer.fit(data.train, {.epochs = result.epochs,
-                                 .batch_size = result.batch_size,
-                                 .validation_split = settings.validation_split,
-                                 .callbacks = callbacks(settings),
-                                 .verbose = settings.quiet ? Verbose::silent : Verbose::automatic});
+  std::optional<BackupAndRestore> backup;
+  if (settings.load_path.empty() || settings.epochs) {
+    FitOptions options{.epochs = result.epochs,
+                       .batch_size = result.batch_size,
+                       .validation_split = settings.validation_split,
+                       .callbacks = callbacks(settings),
+                       .verbose = settings.quiet ? Verbose::silent : Verbose::automatic};
+    // Kept until everything that follows has gone well.
+    if (!settings.checkpoint_path.empty())
+      options.callbacks.emplace_back(&backup.emplace(settings.checkpoint_path, false));
+    result.history = trainer.fit(data.train, std::move(options));
+  }
+  if (result.history.diverged) fail("The training has diverged: nothing is saved or reported");
   result.model = describe(model);
   result.parameters = std::as_const(model).parameters();
   // Whatever comes after this, the trained model is kept.
@@ -101,7 +107,9 @@ int train(const Settings& settings, Model model, const Defaults& defaults, MakeO
   result.plan = model.operations();
   result.test = trainer.evaluate(data.test);
   result.scores = model.predict(data.test.images);
-  return report(settings, result, data);
+  const int status = report(settings, result, data);
+  if (backup && status == 0) backup->remove();
+  return status;
 }
 
 }  // namespace program

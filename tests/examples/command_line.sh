@@ -28,7 +28,18 @@ refused() {
 
 refused "at least 1 epoch, but 0" "$ann" --dataset synthetic --epochs 0
 refused "The batch size must be at least 1, but is 0" "$ann" --dataset synthetic --batch-size 0
-refused "The batch size is 70000, but there are only 60000 samples" "$ann" --dataset synthetic --batch-size 70000
+for number in -1 1e3 5x 0x10 +1 " 1" "" 18446744073709551616; do
+  for flag in epochs batch-size threads seed; do
+    refused "--$flag" "$ann" --dataset synthetic "--$flag=$number"
+  done
+done
+for number in nan inf -0.1 0,05 5x "" 1e99; do
+  refused "--learning-rate" "$ann" --dataset synthetic "--learning-rate=$number"
+done
+refused "must be a number above 0, but is 0" "$ann" --dataset synthetic --learning-rate 0
+refused "may be 1000000000 at most" "$ann" --dataset synthetic --epochs 18446744073709551615
+refused "No such file or directory" "$ann" --dataset synthetic --checkpoint "$folder/missing/checkpoint"
+refused "is not a file, but a folder" "$ann" --dataset synthetic --checkpoint /
 refused "--dataset: kmnist not in {mnist,fashion-mnist,synthetic,synthetic-to-mnist}" "$ann" --dataset kmnist
 refused "--model: resnet not in" "$cnn" --model resnet
 refused "--colour" "$ann" --colour red
@@ -62,6 +73,12 @@ for key in '"model": "seed"' '"dataset": "synthetic"' '"parameters": 79510' '"se
   '"epoch": 2' '"images_per_second"' '"val_accuracy": 0.' '"train_seconds"' '"test_loss"' '"test_accuracy": 0.' '"peak_rss_mib"'; do
   grep -qF -- "$key" "$folder/ann.json" || complain "the JSON has no $key"
 done
+# A training that diverges ends with a word and a status.
+if "$ann" --model linear --dataset synthetic --epochs 1 --quiet --learning-rate 3e38 --save "$folder/nan.safetensors" \
+  >"$folder/out" 2>"$folder/err"; then complain "a diverged training succeeds"; fi
+grep -q "training has diverged" "$folder/err" || complain "a diverged training says nothing"
+[ ! -e "$folder/nan.safetensors" ] || complain "a diverged training is saved"
+rm -f "$folder/err"
 "$ann" --model linear --dataset synthetic --epochs 1 --quiet >"$folder/out"
 if grep -q 'Epoch\|Model' "$folder/out"; then complain "--quiet is not"; fi
 "$cnn" --model seed --dataset synthetic --epochs 1 --batch-size 250 --quiet --json "$folder/cnn.json" >"$folder/out"

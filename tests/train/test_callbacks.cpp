@@ -1,4 +1,7 @@
+#include <clocale>
+#include <cstdlib>
 #include <digitnet/digitnet.hpp>
+#include <locale>
 
 #include "support/support.hpp"
 
@@ -73,6 +76,44 @@ TEST_CASE("EarlyStopping knows that accuracies should rise, and what min_delta i
               EarlyStopping{}.on_epoch_end(training, without));
 }
 
+TEST_CASE("NaN is no improvement, and nothing is measured against it") {
+  const double nan = std::nan("");
+  FakeTraining training;
+  {
+    EarlyStopping stopping({.patience = 2});
+    stopping.on_train_begin(training);
+    for (std::size_t epoch = 1; epoch <= 2; ++epoch) stopping.on_epoch_end(training, logs(epoch, nan));
+    CHECK(training.reason.empty());
+    stopping.on_epoch_end(training, logs(3, nan));
+    CHECK(support::contains(training.reason, "val_loss has not improved since epoch 1"));
+  }
+  training.reason.clear();
+  {
+    EarlyStopping stopping({.patience = 2});
+    stopping.on_train_begin(training);
+    std::size_t epoch = 0;
+    for (const double value : {nan, 0.5, nan, 0.4, 0.45})
+      stopping.on_epoch_end(training, logs(++epoch, value));
+    CHECK(stopping.best_epoch() == 4);
+    CHECK(training.reason.empty());
+  }
+  ReduceLROnPlateau plateau({.factor = 0.5f, .patience = 2});
+  plateau.on_train_begin(training);
+  std::size_t epoch = 0;
+  for (const double value : {nan, nan, 0.5, 0.4}) plateau.on_epoch_end(training, logs(++epoch, value));
+  CHECK(training.rate == 0.1f);
+  for (int i = 0; i < 2; ++i) plateau.on_epoch_end(training, logs(++epoch, nan));
+  CHECK(training.rate == 0.05f);
+  const support::Folder folder;
+  ModelCheckpoint best(folder / "{epoch}", {.save_best_only = true, .save_weights_only = true});
+  epoch = 0;
+  for (const double value : {nan, 0.5, nan, 0.6, 0.4}) {
+    best.on_epoch_end(training, logs(++epoch, value));
+    best.after_epoch(training, logs(epoch, value));
+  }
+  CHECK(folder.files() == std::vector<std::string>{"2", "5"});
+}
+
 TEST_CASE("ReduceLROnPlateau reduces, cools down, and stops at its minimum") {
   FakeTraining training;
   ReduceLROnPlateau plateau({.factor = 0.5f, .patience = 2, .cooldown = 1, .min_lr = 0.03f});
@@ -123,6 +164,57 @@ TEST_CASE("CSVLogger writes a line an epoch, and says when it cannot") {
         "1\n");
   CSVLogger nowhere(folder / "missing/log.csv");
   CHECK_ERROR("CSVLogger cannot write", nowhere.on_train_begin(training));
+}
+
+TEST_CASE("callbacks write where their paths pointed when they were made, in no locale's words") {
+  struct Comma : std::numpunct<char> {
+    char do_decimal_point() const override { return ','; }
+    char do_thousands_sep() const override { return '.'; }
+    std::string do_grouping() const override { return "\3"; }
+  };
+  const support::Folder folder, elsewhere, locales;
+  // A locale of the system's own kind, where it can be made.
+  const bool made =
+      std::system(
+          ("localedef -i de_DE -f UTF-8 '" + locales / "de_DE.UTF-8" + "' 2>/dev/null >&2").c_str()) == 0;
+  ::setenv("LOCPATH", locales.path().c_str(), 1);
+  if (!made || !std::setlocale(LC_ALL, "de_DE.UTF-8"))
+    MESSAGE("there is no German locale here: only C++'s is set");
+  const std::locale before = std::locale::global(std::locale(std::locale(), new Comma));
+  char start[4096];
+  REQUIRE(::getcwd(start, sizeof start));
+  REQUIRE(::chdir(folder.path().c_str()) == 0);
+  const Dataset data = synthetic_digits(1500, Seed{1});
+  Sequential<Input<784>, Dense<10>, Softmax> model, other;
+  CSVLogger log("log.csv");
+  ModelCheckpoint named("{epoch:03d}-{learning_rate:.2f}-{learning_rate:08.3e}-{learning_rate:g}",
+                        {.save_weights_only = true});
+  BackupAndRestore backup("backup", false);
+  LambdaCallback leave(
+      [&](TrainingControl&, const EpochLogs&) { REQUIRE(::chdir(elsewhere.path().c_str()) == 0); });
+  Trainer trainer{model, SGD{.learning_rate = 0.05f}, CategoricalCrossentropy{}};
+  trainer.fit(data, {.epochs = 2,
+                     .batch_size = 1250,
+                     .callbacks = {&log, &named, &backup, &leave},
+                     .verbose = Verbose::silent});
+  Trainer resumed{other, SGD{.learning_rate = 0.5f}, CategoricalCrossentropy{}};
+  resumed.resume(folder / "backup");
+  CHECK(resumed.optimizer().learning_rate(0) == 0.05f);
+  const std::string text = to_text(1234.5, 6);
+  std::locale::global(before);
+  std::setlocale(LC_ALL, "C");
+  ::unsetenv("LOCPATH");
+  REQUIRE(::chdir(start) == 0);
+  CHECK(text == "1234.5");
+  CHECK(elsewhere.files().empty());
+  CHECK(folder.files() == std::vector<std::string>{"001-0.05-5.000e-02-0.05", "002-0.05-5.000e-02-0.05",
+                                                   "backup", "backup.lock", "log.csv"});
+  const std::string csv = support::read_file(folder / "log.csv");
+  CHECK(csv.starts_with("epoch,accuracy,loss,learning_rate\n0,0."));
+  CHECK(std::ranges::count(csv, ',') == 3 * 3);
+  CHECK(csv.ends_with(",0.0500000007\n"));
+  backup.remove();
+  CHECK(folder.files().size() == 3);
 }
 
 TEST_CASE("a callback of one's own sees every step and epoch, and may stop") {

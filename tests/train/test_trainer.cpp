@@ -179,15 +179,131 @@ TEST_CASE("a validation split is the last part, is not trained on, and is measur
 
 TEST_CASE("penalties are part of the loss that is reported") {
   auto model = Sequential{Seed{1}, Input<784>{}, Dense<10>{.kernel_regularizer = L2(0.01f)}, Softmax{}};
-  Trainer trainer{model, SGD{.learning_rate = 0.0f}, CategoricalCrossentropy{}};
+  Trainer trainer{model, SGD{.learning_rate = 1e-30f}, CategoricalCrossentropy{}};
   double square = 0;
   for (const float w : model.parameters()) square += double{w} * w;
   auto plain = Sequential{Seed{1}, Input<784>{}, Dense<10>{}, Softmax{}};
-  Trainer other{plain, SGD{.learning_rate = 0.0f}, CategoricalCrossentropy{}};
+  Trainer other{plain, SGD{.learning_rate = 1e-30f}, CategoricalCrossentropy{}};
   const double penalty = trainer.evaluate(digits()).loss - other.evaluate(digits()).loss;
   CHECK(penalty == doctest::Approx(0.01 * square));
   CHECK(trainer.fit(digits(), options(1)).epochs[0].loss - other.fit(digits(), options(1)).epochs[0].loss ==
         doctest::Approx(0.01 * square));
+}
+
+TEST_CASE("a batch larger than the data is one batch of all") {
+  Net large{Seed{1}}, whole{Seed{1}};
+  Trainer trainer{large, Adam{}, CategoricalCrossentropy{}};
+  trainer.fit(digits(), options(2, 100'000));
+  CHECK(trainer.steps() == 2);
+  Trainer{whole, Adam{}, CategoricalCrossentropy{}}.fit(digits(), options(2, 600));
+  CHECK(std::ranges::equal(large.parameters(), whole.parameters()));
+}
+
+TEST_CASE("settings of optimizers that make no sense are refused when a trainer is made") {
+  Net model{Seed{1}};
+  const float nan = std::nanf(""), infinity = std::numeric_limits<float>::infinity();
+  const auto make = [&](auto optimizer) { Trainer{model, optimizer, CategoricalCrossentropy{}}; };
+  for (const float rate : {0.0f, -0.1f, nan, infinity}) {
+    CHECK_ERROR("An optimizer's learning rate must be a number above 0, but is ",
+                make(SGD{.learning_rate = rate}));
+    CHECK_ERROR("a number above 0", make(Adam{.learning_rate = double{rate}}));
+  }
+  for (const float bad : {-0.1f, nan, infinity}) {
+    CHECK_ERROR("SGD's momentum must be at least 0 and at most 1, but is ", make(SGD{.momentum = bad}));
+    CHECK_ERROR("RMSprop's rho must be at least 0 and below 1", make(RMSprop{.rho = bad}));
+    CHECK_ERROR("Adam's beta_1 must be", make(Adam{.beta_1 = bad}));
+    CHECK_ERROR("Adam's beta_2 must be", make(Adam{.beta_2 = bad}));
+    CHECK_ERROR("Adam's epsilon must be a number above 0", make(Adam{.epsilon = bad}));
+    CHECK_ERROR("AdamW's weight_decay must be a number of at least 0", make(AdamW{.weight_decay = bad}));
+    CHECK_ERROR("Lion's beta_2 must be", make(Lion{.beta_2 = bad}));
+    CHECK_ERROR("Nadam's momentum_decay must be", make(Nadam{.momentum_decay = bad}));
+    CHECK_ERROR("Adagrad's initial_accumulator_value", make(Adagrad{.initial_accumulator_value = bad}));
+    CHECK_ERROR("SGD's clipnorm must be", make(SGD{.clipnorm = bad}));
+    CHECK_ERROR("SGD's global_clipnorm must be", make(SGD{.global_clipnorm = bad}));
+    CHECK_ERROR("SGD's clipvalue must be", make(SGD{.clipvalue = bad}));
+  }
+  CHECK_ERROR("Adam's beta_1 must be at least 0 and below 1, but is 1", make(Adam{.beta_1 = 1}));
+}
+
+TEST_CASE("schedules that make no sense are refused when a learning rate is made of them") {
+  const float nan = std::nanf("");
+  const auto refused = [](const char* part, auto schedule) { CHECK_ERROR(part, LearningRate{schedule}); };
+  refused("StepDecay's step_size must be at least 1 step, but is 0", StepDecay{0.1f, 0});
+  refused("StepDecay's factor must be a number above 0, but is nan", StepDecay{0.1f, 5, nan});
+  refused("PiecewiseConstantDecay needs a value more", PiecewiseConstantDecay{{5}, {0.1f}});
+  refused("boundaries must rise, but 5 follows 5", PiecewiseConstantDecay{{5, 5}, {1, 2, 3}});
+  refused("PiecewiseConstantDecay's value", PiecewiseConstantDecay{{5}, {0.1f, nan}});
+  refused("ExponentialDecay's decay_steps", ExponentialDecay{0.1f, 0, 0.9f});
+  refused("ExponentialDecay's decay_rate", ExponentialDecay{0.1f, 10, -1});
+  refused("ExponentialDecay's initial_learning_rate", ExponentialDecay{-0.1f, 10, 0.9f});
+  refused("CosineDecay's decay_steps", CosineDecay{0.1f, 0});
+  refused("CosineDecay's alpha", CosineDecay{0.1f, 10, nan});
+  refused("CosineDecay's warmup_target must be a number above 0, but is 0", CosineDecay{0, 10, 0, 0, 5});
+  refused("OneCycle's total_steps", OneCycle{0.1f, 0});
+  refused("OneCycle's rising_part must be from 0 to 1", OneCycle{0.1f, 10, 2});
+  refused("OneCycle's peak", OneCycle{std::numeric_limits<float>::infinity(), 10});
+  refused("OneCycle's final_division", OneCycle{0.1f, 10, 0.3f, 25, 0});
+  // What a function gives is only known when it is asked.
+  Net model{Seed{1}};
+  Trainer trainer{model,
+                  SGD{.learning_rate = [](std::uint64_t step) { return step < 3 ? 0.1f : std::nanf(""); }},
+                  CategoricalCrossentropy{}};
+  CHECK_ERROR("gives nan at step 3, but a rate must be", trainer.fit(digits(), options(1)));
+  CHECK(std::ranges::all_of(model.parameters(), [](float value) { return std::isfinite(value); }));
+  CHECK_ERROR("gives nan at step 0",
+              Trainer(model, SGD{.learning_rate = [](std::uint64_t) { return std::nanf(""); }},
+                      CategoricalCrossentropy{}));
+}
+
+TEST_CASE("a diverged training says so, and goes on") {
+  Net model{Seed{1}};
+  Trainer trainer{model, SGD{.learning_rate = 1e30f}, MeanSquaredError{}};
+  CHECK(trainer.fit(digits(), options(2)).diverged);
+  // Though no loss has seen it yet.
+  Net other{Seed{1}};
+  Trainer once{other, SGD{}, CategoricalCrossentropy{}};
+  FitOptions spoilt = options(1);
+  spoilt.callbacks = {LambdaCallback(
+      [](TrainingControl& control, const EpochLogs&) { control.parameters()[0] = std::nanf(""); })};
+  CHECK(once.fit(digits(), spoilt).diverged);
+  Net good{Seed{1}};
+  Trainer well{good, SGD{}, CategoricalCrossentropy{}};
+  CHECK_FALSE(well.fit(digits(), options(1)).diverged);
+}
+
+TEST_CASE("callbacks that cannot do their work are refused before the first step") {
+  const support::Folder folder;
+  Net model{Seed{1}};
+  const Net before = model;
+  Trainer trainer{model, SGD{}, CategoricalCrossentropy{}};
+  Trainer scheduled{model, SGD{.learning_rate = CosineDecay{0.1f, 10}}, CategoricalCrossentropy{}};
+  const auto fit = [&](auto& with, CallbackHandle callback) {
+    FitOptions settings = options(1);
+    settings.callbacks = {std::move(callback)};
+    with.fit(digits(), settings);
+  };
+  CHECK_ERROR("\"val_loss\" is not measured in this training", fit(trainer, EarlyStopping{}));
+  CHECK_ERROR("no quantity \"val_los\"", fit(trainer, EarlyStopping({.monitor = "val_los"})));
+  CHECK_ERROR("\"val_loss\" is not measured", fit(trainer, ReduceLROnPlateau{}));
+  CHECK_ERROR(
+      "\"val_accuracy\" is not measured",
+      fit(trainer, ModelCheckpoint(folder / "a", {.monitor = "val_accuracy", .save_best_only = true})));
+  CHECK_ERROR("\"val_loss\" is not measured", fit(trainer, ModelCheckpoint(folder / "{val_loss}")));
+  CHECK_ERROR("No such file or directory", fit(trainer, ModelCheckpoint(folder / "none/a")));
+  CHECK_ERROR("No such file or directory", fit(trainer, CSVLogger(folder / "none/a")));
+  CHECK_ERROR("No such file or directory", fit(trainer, BackupAndRestore(folder / "none/a")));
+  CHECK_ERROR("ReduceLROnPlateau cannot set it", fit(scheduled, ReduceLROnPlateau({.monitor = "loss"})));
+  CHECK_ERROR("LearningRateScheduler cannot set it",
+              fit(scheduled, LearningRateScheduler([](std::size_t, float rate) { return rate; })));
+  CHECK(trainer.steps() == 0);
+  CHECK(scheduled.steps() == 0);
+  CHECK(std::ranges::equal(model.parameters(), before.parameters()));
+  CHECK(folder.files().empty());
+  CHECK_ERROR("factor must be above 0 and below 1, but is nan", ReduceLROnPlateau({.factor = std::nanf("")}));
+  CHECK_ERROR("min_lr must be at least 0", ReduceLROnPlateau({.min_lr = -1}));
+  for (const float rate : {-1.0f, std::nanf("")})
+    CHECK_ERROR("A training's learning rate must be a number of at least 0",
+                fit(trainer, LearningRateScheduler([=](std::size_t, float) { return rate; })));
 }
 
 TEST_CASE("fitting twice goes on where the first ended") {
@@ -210,8 +326,13 @@ TEST_CASE("unusable data and options are refused before anything changes, in one
   };
   CHECK_ERROR("at least 1 epoch, but 0 were asked for", fit([](FitOptions& o) { o.epochs = 0; }));
   CHECK_ERROR("The batch size must be at least 1, but is 0", fit([](FitOptions& o) { o.batch_size = 0; }));
-  CHECK_ERROR("The batch size is 601, but there are only 600 samples",
-              fit([](FitOptions& o) { o.batch_size = 601; }));
+  for (const auto& count : std::vector<std::pair<std::size_t FitOptions::*, const char*>>{
+           {&FitOptions::epochs, "The number of epochs"},
+           {&FitOptions::initial_epoch, "The initial epoch"},
+           {&FitOptions::batch_size, "The batch size"},
+           {&FitOptions::gradient_accumulation, "gradient_accumulation"}})
+    CHECK_ERROR(std::string(count.second) + " is 18446744073709551615, but may be 2147483648 at most",
+                fit([&](FitOptions& o) { o.*count.first = static_cast<std::size_t>(-1); }));
   CHECK_ERROR("The validation split must be at least 0 and below 1",
               fit([](FitOptions& o) { o.validation_split = 1; }));
   CHECK_ERROR("leaves no sample of 600 to validate on",

@@ -74,6 +74,11 @@ class Samples {
     return product;
   }
   const std::vector<std::size_t>& extents() const { return extents_; }
+  /// The memory of all samples.
+  std::span<const std::byte> memory() const {
+    if (bytes_) return std::as_bytes(std::span(bytes_, count() * size()));
+    return std::as_bytes(std::span(floats_, count() * size()));
+  }
 
   /// Writes sample `index` to `to` as floats.
   void copy(std::size_t index, float* to) const {

@@ -9,10 +9,12 @@
 #include <numbers>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/error.hpp"
+#include "digitnet/core/number_text.hpp"
 #include "digitnet/core/processor.hpp"
 #include "digitnet/core/random.hpp"
 #include "digitnet/core/samples.hpp"
@@ -52,8 +54,8 @@ struct Augmentation {
   [[gnu::cold]] void check() const {
     const auto within = [](float value, float low, float high, const char* name) {
       if (!(value >= low && value <= high))
-        fail(std::string("Augmentation's ") + name + " must be from " + std::to_string(low) + " to " +
-             std::to_string(high) + ", but is " + std::to_string(value));
+        fail(std::string("Augmentation's ") + name + " must be from " + to_text(low) + " to " +
+             to_text(high) + ", but is " + to_text(value));
     };
     within(rotation, 0, 180, "rotation");
     within(shift, 0, 1e4f, "shift");
@@ -64,6 +66,23 @@ struct Augmentation {
     within(erasing, 0, 1, "erasing");
     within(erasing_area, 0.02f, 1, "erasing_area");
     within(mixup, 0, 100, "mixup");
+  }
+  /// "rotation 10, shift 2": what is not left out.
+  [[gnu::cold]] std::string text() const {
+    std::string result;
+    for (const auto& [name, value] : {std::pair{"rotation", rotation},
+                                      {"shift", shift},
+                                      {"scale", scale},
+                                      {"shear", shear},
+                                      {"elastic_alpha", elastic_alpha},
+                                      {"elastic_sigma", elastic_alpha > 0 ? elastic_sigma : 0},
+                                      {"horizontal_flip", horizontal_flip ? 1.0f : 0.0f},
+                                      {"erasing", erasing},
+                                      {"erasing_area", erasing > 0 ? erasing_area : 0},
+                                      {"mixup", mixup}})
+      if (value != 0)
+        result.append(result.empty() ? "" : ", ").append(name).append(" ").append(to_text(value));
+    return result;
   }
   bool warps() const { return rotation > 0 || shift > 0 || scale > 0 || shear > 0 || elastic_alpha > 0; }
 
@@ -106,6 +125,8 @@ class ImageAugmenter : public SampleTransform {
     if (settings_.horizontal_flip && random.below(2) == 1) flip(image);
     if (settings_.erasing > 0 && random.uniform() < settings_.erasing) erase(image, random);
   }
+
+  std::string text() const override { return settings_.text(); }
 
   float part_in_mixture(RandomKey key) const override {
     if (settings_.mixup == 0) return 1;

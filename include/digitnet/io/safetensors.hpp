@@ -9,10 +9,12 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "digitnet/core/atomic_file.hpp"
+#include "digitnet/core/crc32c.hpp"
 #include "digitnet/core/read_file.hpp"
 #include "digitnet/io/differences.hpp"
 #include "digitnet/io/safetensors_header.hpp"
@@ -53,28 +55,52 @@ class Safetensors {
     return nullptr;
   }
 
-  /// Writes the arrays in their order, whole or not at all. Throws an Error that names the path.
+  /// Writes the arrays in their order, whole or not at all, with a checksum of the whole file among the
+  /// metadata. Throws an Error that names the path.
   [[gnu::cold]] void write(const std::string& path) const;
-  /// Reads and checks a file: header, types, shapes against places, no overlap, no gap, nothing beyond the
-  /// end. Numbers are read where they are float32 (F32). Throws an Error that says what is wrong where.
-  /// Arrays point into memory that this keeps.
+  /// Reads and checks a file: its checksum, if it has one, header, types, shapes against places, no overlap,
+  /// no gap, nothing beyond the end. Numbers are read where they are float32 (F32). Throws an Error that says
+  /// what is wrong where. Arrays point into memory that this keeps.
   [[gnu::cold]] static Safetensors read(const std::string& path);
+  /// Whether a file that was read had a checksum.
+  bool has_checksum() const { return has_checksum_; }
 
  private:
+  bool has_checksum_ = false;
   std::vector<NamedTensor> tensors_;
   std::vector<OtherTensor> others_;
   std::shared_ptr<std::vector<float>> memory_;
 };
 
+namespace detail {
+
+// The checksum of a whole file stands in its header, among the metadata, and is taken with zeros in its
+// place. That a file has one is said twice: no bit of it can change unnoticed.
+inline constexpr std::string_view checksum_key = "crc32c", no_checksum = "00000000";
+
+// Throws unless the checksum at that place of the file is the right one; 0: there is none that is whole.
+inline void check_sum(const std::string& path, std::span<const std::byte> file, std::size_t place) {
+  if (place == 0) fail(path + " is damaged: its checksum is none");
+  const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
+  const std::string sum = Crc32c()
+                              .add(bytes.substr(0, place))
+                              .add(no_checksum)
+                              .add(bytes.substr(place + no_checksum.size()))
+                              .text();
+  if (bytes.substr(place, no_checksum.size()) != sum)
+    fail(path + " is damaged: its checksum is " + sum + ", but must be " +
+         std::string(bytes.substr(place, no_checksum.size())));
+}
+
+}  // namespace detail
+
 inline void Safetensors::write(const std::string& path) const {
-  std::string header = "{";
-  if (!metadata.empty()) {
-    header += "\"__metadata__\":{";
-    for (const auto& [key, value] : metadata)
-      header +=
-          (header.back() == '{' ? "" : ",") + detail::json_string(key) + ":" + detail::json_string(value);
-    header += "}";
-  }
+  std::string header = "{\"__metadata__\":{";
+  for (const auto& [key, value] : metadata)
+    header += detail::json_string(key) + ":" + detail::json_string(value) + ",";
+  header += "\"checksum\":\"crc32c\",\"crc32c\":\"";
+  const std::size_t place = header.size();
+  header.append(detail::no_checksum).append("\"}");
   std::size_t begin = 0;
   for (const NamedTensor& tensor : tensors_) {
     const std::size_t end = begin + tensor.values.size() * sizeof(float);
@@ -89,6 +115,10 @@ inline void Safetensors::write(const std::string& path) const {
   header += "}";
   header.append((8 - header.size() % 8) % 8, ' ');  // so that the numbers are aligned
   const std::uint64_t length = header.size();
+  Crc32c sum;
+  sum.add(&length, sizeof length).add(header);
+  for (const NamedTensor& tensor : tensors_) sum.add(tensor.values);
+  header.replace(place, detail::no_checksum.size(), sum.text());
   AtomicFile file(path);
   file.write(&length, sizeof length);
   file.write(header.data(), header.size());
@@ -116,10 +146,16 @@ inline Safetensors Safetensors::read(const std::string& path) {
   std::vector<Entry> entries;
   std::set<std::string> names;
   Safetensors result;
+  std::size_t sum_place = 0;
   detail::HeaderReader reader(path, header);
   reader.object([&](const std::string& name) {
     if (name == "__metadata__") {
-      reader.object([&](const std::string& key) { result.metadata[key] = reader.string(); });
+      reader.object([&](const std::string& key) {
+        const std::string& value = result.metadata[key] = reader.string();
+        // It ends before the quotation mark that was read last.
+        if (key == detail::checksum_key && value.size() == detail::no_checksum.size())
+          sum_place = 8 + reader.at() - 1 - value.size();
+      });
       return;
     }
     Entry entry{.name = name, .type = {}, .shape = {}, .place = {}};
@@ -140,6 +176,13 @@ inline Safetensors Safetensors::read(const std::string& path) {
     entries.push_back(std::move(entry));
   });
   reader.end();
+  result.has_checksum_ = result.metadata.erase(std::string(detail::checksum_key)) > 0;
+  if (const auto kind = result.metadata.find("checksum");
+      kind != result.metadata.end() && kind->second == detail::checksum_key) {
+    result.metadata.erase(kind);
+    if (!result.has_checksum_) fail(path + " is damaged: it has lost its checksum");
+  }
+  if (result.has_checksum_) detail::check_sum(path, bytes, sum_place);
 
   const std::uint64_t data_size = size - 8 - length;
   for (const Entry& entry : entries) {

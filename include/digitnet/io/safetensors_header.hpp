@@ -102,6 +102,8 @@ class HeaderReader {
     expect(']');
     return result;
   }
+  // The byte of the header that is read next.
+  std::size_t at() const { return at_; }
   void end() {
     space();
     if (at_ != text_.size()) broken("ends with " + text_.substr(at_, 20));

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cerrno>
 #include <chrono>
@@ -16,31 +15,17 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "digitnet/core/crc32c.hpp"
 #include "digitnet/core/error.hpp"
 
 namespace digitnet {
-
-/// The CRC-32C (Castagnoli, polynomial 0x1EDC6F41) of some bytes; RFC 3720, appendix B.4.
-inline std::uint32_t crc32c(std::string_view bytes) {
-  static constexpr auto table = [] {
-    std::array<std::uint32_t, 256> entries{};
-    for (std::uint32_t i = 0; i < 256; ++i) {
-      std::uint32_t value = i;
-      for (int bit = 0; bit < 8; ++bit) value = value >> 1 ^ (value & 1 ? 0x82F63B78u : 0);
-      entries[i] = value;
-    }
-    return entries;
-  }();
-  std::uint32_t crc = ~std::uint32_t{0};
-  for (const char byte : bytes) crc = crc >> 8 ^ table[(crc ^ static_cast<unsigned char>(byte)) & 0xFF];
-  return ~crc;
-}
 
 namespace detail {
 
@@ -95,14 +80,28 @@ class EventFile {
     ::gethostname(host, sizeof host - 1);
     // Files sort by the second they began in; a number keeps apart those of one second.
     for (int number = 0; descriptor_ < 0 && number < 1000; ++number) {
-      char name[64];
-      std::snprintf(name, sizeof name, "/events.out.tfevents.%010lld.", static_cast<long long>(now));
-      path_ = folder + name + host + "." + std::to_string(::getpid()) + "." + std::to_string(number);
+      std::string second = std::to_string(static_cast<long long>(now));
+      second.insert(0, 10 - std::min<std::size_t>(10, second.size()), '0');
+      path_ = folder + "/events.out.tfevents." + second + "." + host + "." + std::to_string(::getpid()) +
+              "." + std::to_string(number);
       descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
       if (descriptor_ < 0 && errno != EEXIST) break;
     }
     if (descriptor_ < 0) fail(path_ + " cannot be written: " + std::strerror(errno));
     write(detail::Message().real(1, now).text(3, "brain.Event:2"));
+  }
+  /// Goes on with a file of an earlier process, from where it had so many bytes. Nothing if it is not there,
+  /// or has fewer.
+  static std::optional<EventFile> reopen(const std::string& path, std::uint64_t size) {
+    EventFile file;
+    file.path_ = path;
+    file.descriptor_ = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK);
+    struct ::stat status {};
+    if (file.descriptor_ < 0 || ::fstat(file.descriptor_, &status) != 0 || !S_ISREG(status.st_mode) ||
+        static_cast<std::uint64_t>(status.st_size) < size ||
+        ::ftruncate(file.descriptor_, static_cast<::off_t>(size)) != 0)
+      return std::nullopt;
+    return file;
   }
   ~EventFile() {
     if (descriptor_ >= 0) ::close(descriptor_);
@@ -116,6 +115,7 @@ class EventFile {
   }
 
   const std::string& path() const { return path_; }
+  std::uint64_t size() const { return static_cast<std::uint64_t>(::lseek(descriptor_, 0, SEEK_END)); }
 
   void add_scalar(std::string_view tag, std::int64_t step, double value) {
     detail::Message summary;
@@ -160,6 +160,7 @@ class EventFile {
   }
 
  private:
+  EventFile() = default;
   static double seconds() {
     return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   }

@@ -72,6 +72,7 @@ struct EpochLogs {
 struct History {
   std::vector<EpochLogs> epochs;
   bool interrupted = false;     ///< Ctrl-C ended the training; the last epoch may be a partial one
+  bool diverged = false;        ///< a loss was NaN or infinite
   std::string stopped_because;  ///< why it ended before its epochs were over, or empty
 
   /// Seconds of training, without validation.

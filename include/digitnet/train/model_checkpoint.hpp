@@ -1,18 +1,52 @@
 // Callbacks that write files: ModelCheckpoint keeps what was learnt, BackupAndRestore what a killed training
 // needs.
 #pragma once
-#include <cstdlib>
+#include <cctype>
+#include <cmath>
+#include <cstdio>
 #include <functional>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "digitnet/core/absolute_path.hpp"
+#include "digitnet/core/atomic_file.hpp"
+#include "digitnet/core/file_lock.hpp"
+#include "digitnet/core/number_text.hpp"
+#include "digitnet/core/open_file.hpp"
 #include "digitnet/io/checkpoint.hpp"
 #include "digitnet/train/callbacks.hpp"
 
 namespace digitnet {
 
 namespace detail {
+
+/// Whether the text of a format is "", "8", "08", ".3" or "08.3": fills width, its filler, and precision.
+struct FieldFormat {
+  std::size_t width = 0;
+  char filler = ' ';
+  int precision = 6;
+
+  bool read(std::string_view text) {
+    const std::size_t point = text.find('.');
+    const std::string_view before = text.substr(0, point);
+    if (before.starts_with('0')) filler = '0';
+    const auto wide = before.empty() ? std::optional<std::size_t>(0) : parse_number<std::size_t>(before);
+    const auto digits =
+        point == text.npos ? std::optional<int>(6) : parse_number<int>(text.substr(point + 1));
+    if (!wide || *wide > 99 || !digits || *digits < 0 || *digits > 99) return false;
+    width = *wide;
+    precision = *digits;
+    return true;
+  }
+  std::string operator()(std::string text) const {
+    if (text.size() >= width) return text;
+    const std::size_t sign = filler == '0' && text.starts_with('-') ? 1 : 0;
+    return text.insert(sign, width - text.size(), filler);
+  }
+};
 
 /// A file name with quantities filled in, in Python's notation: "{epoch:02d}", "{val_accuracy:.4f}".
 [[gnu::cold]] inline std::string filled_in(const std::string& pattern, const EpochLogs& logs) {
@@ -33,19 +67,16 @@ namespace detail {
     std::string format = colon == std::string::npos ? "" : field.substr(colon + 1);
     const bool is_epoch = name == "epoch";
     char type = is_epoch ? 'd' : 'g';
-    if (!format.empty() && std::isalpha(static_cast<unsigned char>(format.back())) != 0) {
+    if (!format.empty() && std::string_view("defg").find(format.back()) != std::string_view::npos) {
       type = format.back();
       format.pop_back();
     }
-    if (format.size() > 8 || format.find_first_not_of("0123456789.") != std::string::npos ||
-        std::string(is_epoch ? "d" : "feg").find(type) == std::string::npos)
-      refuse();
-    char text[400];
-    if (is_epoch)
-      std::snprintf(text, sizeof text, ("%" + format + "zu").c_str(), logs.epoch);
-    else
-      std::snprintf(text, sizeof text, ("%" + format + type).c_str(), logs.value(name));
-    result += text;
+    FieldFormat layout;
+    if (!layout.read(format) || is_epoch != (type == 'd')) refuse();
+    result += layout(is_epoch      ? std::to_string(logs.epoch)
+                     : type == 'f' ? to_fixed_text(logs.value(name), layout.precision)
+                     : type == 'e' ? to_scientific_text(logs.value(name), layout.precision)
+                                   : to_text(logs.value(name), layout.precision));
     at = end + 1;
   }
   return result;
@@ -56,8 +87,8 @@ namespace detail {
 /// Saves after each epoch, under a name such as "cnn-{epoch:02d}-{val_accuracy:.4f}.safetensors". With
 /// save_weights_only the parameters (as save_safetensors does), else the whole training (for
 /// Trainer::resume); with save_best_only only when `monitor` has improved. `save` replaces what is written:
-/// with digitnet/io/keras.hpp,
-/// `.save = keras_files` writes Keras' files.
+/// with digitnet/io/keras.hpp, `.save = keras_files` writes Keras' files. As in Keras, the best value holds
+/// in a later `fit` too.
 class ModelCheckpoint : public Callback {
  public:
   struct Options {
@@ -69,21 +100,27 @@ class ModelCheckpoint : public Callback {
     std::function<void(const ModelDescription&, std::span<const float>, const std::string& path)> save{};
   };
   explicit ModelCheckpoint(std::string filepath, Options options)
-      : filepath_(std::move(filepath)), options_(std::move(options)) {}
-  explicit ModelCheckpoint(std::string filepath) : ModelCheckpoint(std::move(filepath), Options{}) {}
-
-  void on_train_begin(TrainingControl&) override {
-    EpochLogs example{
-        .epoch = 1, .loss = 0, .accuracy = 0, .val_loss = 0, .val_accuracy = 0, .learning_rate = 0};
-    example.has_accuracy = example.has_validation = true;
-    detail::filled_in(filepath_, example);
-    if (options_.save_best_only) example.value(options_.monitor);
-    improvement_.start(options_.monitor, 0);
+      : folder_(filepath.starts_with('/') ? "" : working_folder()),
+        filepath_(std::move(filepath)),
+        options_(std::move(options)),
+        improvement_(options_.monitor, 0) {
     if (!std::isnan(options_.initial_value_threshold)) improvement_.update(options_.initial_value_threshold);
   }
-  void on_epoch_end(TrainingControl& control, const EpochLogs& logs) override {
-    if (options_.save_best_only && !improvement_.update(logs.value(options_.monitor))) return;
-    last_path_ = detail::filled_in(filepath_, logs);
+  explicit ModelCheckpoint(std::string filepath) : ModelCheckpoint(std::move(filepath), Options{}) {}
+
+  void check(TrainingControl& control) override {
+    EpochLogs example = control.measures();
+    example.epoch = 1;
+    AtomicFile{path_for(example)};
+    if (options_.save_best_only) improvement_.check(control);
+    control.setup();
+  }
+  void on_epoch_end(TrainingControl&, const EpochLogs& logs) override {
+    saves_ = !options_.save_best_only || improvement_.update(logs);
+  }
+  void after_epoch(TrainingControl& control, const EpochLogs& logs) override {
+    if (!saves_) return;
+    last_path_ = path_for(logs);
     if (options_.save)
       options_.save(control.description(), control.parameters(), last_path_);
     else if (options_.save_weights_only)
@@ -91,44 +128,77 @@ class ModelCheckpoint : public Callback {
     else
       write_checkpoint(last_path_, control.description(), control.parameters(), control.state());
   }
+  void save_state(CallbackState& state) const override {
+    improvement_.save(state);
+    if (!last_path_.empty()) state.set("last_path", last_path_.substr(fixed_part().size()));
+  }
+  void load_state(TrainingControl&, const CallbackState& state) override {
+    improvement_.load(state);
+    last_path_ = state.texts().count("last_path") > 0 ? fixed_part() + state.text("last_path") : "";
+  }
+
   /// What was written last, or an empty text.
   const std::string& last_path() const { return last_path_; }
 
  private:
-  std::string filepath_;
+  std::string path_for(const EpochLogs& logs) const { return folder_ + detail::filled_in(filepath_, logs); }
+
+  // The folder that is the same in all names.
+  std::string fixed_part() const {
+    const std::size_t slash = filepath_.substr(0, filepath_.find('{')).rfind('/');
+    return folder_ + filepath_.substr(0, slash + 1);
+  }
+
+  std::string folder_, filepath_;  // the folder is no pattern
   Options options_;
   detail::Improvement improvement_;
+  bool saves_ = false;
   std::string last_path_;
 };
 
 /// Writes the whole training to a file after each epoch, and when a training begins goes on from there if the
-/// file exists: a run that was killed and is started again ends with the same bits as one that was not. The
-/// file is removed when the training has ended. (Callbacks' own counters, such as EarlyStopping's, start
-/// afresh.)
+/// file exists: a run that was killed and is started again ends with the same bits as one that was not,
+/// whatever callbacks it has. Another training's file is refused with all differences, except that a training
+/// may go on for more epochs. While it is in use the file is locked (PATH.lock). It is removed when the
+/// training has ended, after all callbacks; with `delete_checkpoint` false it stays, until `remove()`.
 class BackupAndRestore : public Callback {
  public:
   explicit BackupAndRestore(std::string path, bool delete_checkpoint = true)
-      : path_(std::move(path)), delete_checkpoint_(delete_checkpoint) {}
-
-  void on_train_begin(TrainingControl& control) override {
-    if (std::FILE* const file = std::fopen(path_.c_str(), "rb")) {
-      std::fclose(file);
-      const std::string optimizer = control.state().optimizer;
-      control.restore(
-          read_checkpoint(path_, control.description(), optimizer, control.slots(), control.parameters()));
-      control.print("BackupAndRestore: resumed from " + path_);
-    }
+      : path_(absolute_path(path)), delete_checkpoint_(delete_checkpoint) {
+    if (path_.empty()) fail("BackupAndRestore needs a file to write to, but its path is empty");
   }
-  void on_epoch_end(TrainingControl& control, const EpochLogs&) override {
+
+  void check(TrainingControl& control) override {
+    AtomicFile{path_};
+    lock();
+    control.setup();
+  }
+  void before_training(TrainingControl& control) override {
+    if (!file_exists(path_)) return;
+    control.restore(read_checkpoint(path_, control.description(), control.state().optimizer, control.slots(),
+                                    control.parameters().size(), control.setup()));
+    control.print("BackupAndRestore: resumed from " + path_);
+  }
+  void after_epoch(TrainingControl& control, const EpochLogs&) override {
     write_checkpoint(path_, control.description(), control.parameters(), control.state());
   }
-  void on_train_end(TrainingControl&, const History& history) override {
-    if (delete_checkpoint_ && !history.interrupted) std::remove(path_.c_str());
+  void after_training(TrainingControl&, const History& history) override {
+    if (delete_checkpoint_ && !history.interrupted) remove();
+  }
+  /// Removes the file: for a program that keeps it until the trained model is in safety.
+  void remove() {
+    std::remove(path_.c_str());
+    lock_.reset();
   }
 
  private:
+  void lock() {
+    if (!lock_) lock_ = std::make_shared<FileLock>(path_ + ".lock", "The checkpoint " + path_);
+  }
+
   std::string path_;
   bool delete_checkpoint_;
+  std::shared_ptr<FileLock> lock_;  // copies are one and the same
 };
 
 }  // namespace digitnet

@@ -5,21 +5,16 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "digitnet/core/simd.hpp"
+#include "digitnet/train/optimizer_settings.hpp"
 #include "digitnet/train/schedules.hpp"
 
 namespace digitnet {
-
-/// What an optimizer asks the engine to do with gradients and parameters before its formula. 0 means: not.
-struct GradientTreatment {
-  float weight_decay;  ///< parameters shrink by learning rate * weight_decay at each step (decoupled decay)
-  float clipnorm;      ///< largest Euclidean norm of one parameter's gradient
-  float global_clipnorm;  ///< largest norm of all gradients together
-  float clipvalue;        ///< largest absolute value of one element
-};
 
 /// @page optimizer_contract What an optimizer is
 ///
@@ -31,7 +26,8 @@ struct GradientTreatment {
 ///     template <class V> V operator()(V parameter, V gradient, std::array<V, slots>& state) const;
 ///
 /// which returns the new parameter; V is a vector of floats. A gradient of zero must leave a zero
-/// parameter with fresh slots at zero: that is what padding is.
+/// parameter with fresh slots at zero: that is what padding is. `settings()` lists what Trainer checks, and
+/// what a checkpoint compares; an optimizer may be without.
 
 /// w -= rate * g; with momentum, v = momentum v - rate g and w += v, or (nesterov) w += momentum v - rate g.
 struct SGD {
@@ -42,6 +38,11 @@ struct SGD {
   float weight_decay = 0, clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
 
   GradientTreatment treatment() const { return {weight_decay, clipnorm, global_clipnorm, clipvalue}; }
+  std::vector<OptimizerSetting> settings() const {
+    using enum OptimizerSetting::Range;
+    return detail::with_treatment(
+        treatment(), {{"momentum", momentum, up_to_one}, {"nesterov", nesterov ? 1.0 : 0.0, yes_or_no}});
+  }
 
   struct Plain {
     static constexpr std::size_t slots = 0;
@@ -87,6 +88,13 @@ struct RMSprop {
   float weight_decay = 0, clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
 
   GradientTreatment treatment() const { return {weight_decay, clipnorm, global_clipnorm, clipvalue}; }
+  std::vector<OptimizerSetting> settings() const {
+    using enum OptimizerSetting::Range;
+    return detail::with_treatment(treatment(), {{"rho", rho, below_one},
+                                                {"momentum", momentum, up_to_one},
+                                                {"epsilon", epsilon, positive},
+                                                {"centered", centered ? 1.0 : 0.0, yes_or_no}});
+  }
 
   template <bool Centered, bool HasMomentum>
   struct Formula {
@@ -138,6 +146,12 @@ struct Adagrad {
   float weight_decay = 0, clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
 
   GradientTreatment treatment() const { return {weight_decay, clipnorm, global_clipnorm, clipvalue}; }
+  std::vector<OptimizerSetting> settings() const {
+    using enum OptimizerSetting::Range;
+    return detail::with_treatment(treatment(),
+                                  {{"initial_accumulator_value", initial_accumulator_value, not_negative},
+                                   {"epsilon", epsilon, positive}});
+  }
 
   struct Formula {
     static constexpr std::size_t slots = 1;
@@ -195,6 +209,13 @@ struct Adam {
   float weight_decay = 0, clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
 
   GradientTreatment treatment() const { return {weight_decay, clipnorm, global_clipnorm, clipvalue}; }
+  std::vector<OptimizerSetting> settings() const {
+    using enum OptimizerSetting::Range;
+    return detail::with_treatment(treatment(), {{"beta_1", beta_1, below_one},
+                                                {"beta_2", beta_2, below_one},
+                                                {"epsilon", epsilon, positive},
+                                                {"amsgrad", amsgrad ? 1.0 : 0.0, yes_or_no}});
+  }
 
   template <class Visit>
   void with_formula(std::uint64_t step, float rate, Visit&& visit) const {
@@ -217,6 +238,13 @@ struct AdamW {
   float clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
 
   GradientTreatment treatment() const { return {weight_decay, clipnorm, global_clipnorm, clipvalue}; }
+  std::vector<OptimizerSetting> settings() const {
+    using enum OptimizerSetting::Range;
+    return detail::with_treatment(treatment(), {{"beta_1", beta_1, below_one},
+                                                {"beta_2", beta_2, below_one},
+                                                {"epsilon", epsilon, positive},
+                                                {"amsgrad", amsgrad ? 1.0 : 0.0, yes_or_no}});
+  }
 
   template <class Visit>
   void with_formula(std::uint64_t step, float rate, Visit&& visit) const {
@@ -237,6 +265,13 @@ struct Nadam {
   float weight_decay = 0, clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
 
   GradientTreatment treatment() const { return {weight_decay, clipnorm, global_clipnorm, clipvalue}; }
+  std::vector<OptimizerSetting> settings() const {
+    using enum OptimizerSetting::Range;
+    return detail::with_treatment(treatment(), {{"beta_1", beta_1, below_one},
+                                                {"beta_2", beta_2, below_one},
+                                                {"epsilon", epsilon, positive},
+                                                {"momentum_decay", momentum_decay, not_negative}});
+  }
 
   struct Formula {
     static constexpr std::size_t slots = 2;
@@ -279,6 +314,11 @@ struct Lion {
   float weight_decay = 0, clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
 
   GradientTreatment treatment() const { return {weight_decay, clipnorm, global_clipnorm, clipvalue}; }
+  std::vector<OptimizerSetting> settings() const {
+    using enum OptimizerSetting::Range;
+    return detail::with_treatment(treatment(),
+                                  {{"beta_1", beta_1, below_one}, {"beta_2", beta_2, below_one}});
+  }
 
   struct Formula {
     static constexpr std::size_t slots = 1;

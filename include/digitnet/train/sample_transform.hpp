@@ -4,8 +4,11 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
+#include <typeinfo>
 #include <utility>
 
+#include "digitnet/core/class_name.hpp"
 #include "digitnet/core/random.hpp"
 
 namespace digitnet {
@@ -22,6 +25,8 @@ class SampleTransform {
   virtual void apply(float* sample, RandomKey key, std::size_t thread) = 0;
   /// The part of the sample in its mixture with another one of the batch; 1: it is not mixed.
   virtual float part_in_mixture(RandomKey) const { return 1; }
+  /// What it does, with all settings: a checkpoint of a training with another text is refused.
+  virtual std::string text() const { return class_name(typeid(*this)); }
 };
 
 /// The transform of a `fit`: none, settings such as an Augmentation, or a pointer to a SampleTransform that

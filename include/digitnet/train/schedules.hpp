@@ -5,32 +5,81 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <numbers>
+#include <string>
+#include <typeinfo>
+#include <utility>
 #include <vector>
 
+#include "digitnet/core/class_name.hpp"
+#include "digitnet/core/error.hpp"
 #include "digitnet/core/language.hpp"
+#include "digitnet/core/number_text.hpp"
 
 namespace digitnet {
 
-/// Steps are counted from 0. A schedule is anything that maps a step to a rate.
+namespace detail {
+
+/// Throws an Error unless `value` is finite and above 0 (or 0 itself, where that makes sense).
+[[gnu::cold]] inline void check_positive(const char* owner, const char* name, double value,
+                                         bool or_zero = false) {
+  if (std::isfinite(value) && (value > 0 || (or_zero && value == 0))) return;
+  fail(std::string(owner) + "'s " + name + " must be " +
+       (or_zero ? "a number of at least 0" : "a number above 0") + ", but is " + to_text(value));
+}
+[[gnu::cold]] inline void check_steps(const char* owner, const char* name, std::uint64_t steps) {
+  if (steps == 0) fail(std::string(owner) + "'s " + name + " must be at least 1 step, but is 0");
+}
+
+}  // namespace detail
+
+/// Steps are counted from 0. A schedule is anything that maps a step to a rate. One that has settings has
+/// `check()` too, which throws an Error if they make no sense.
 template <class S>
 concept Schedule = requires(const S& schedule, std::uint64_t step) {
   { schedule(step) } -> std::convertible_to<float>;
 };
 
-/// The learning rate of an optimizer: a constant or a schedule.
+/// The learning rate of an optimizer: a constant or a schedule. Throws an Error if the constant is not above
+/// 0 and finite, or if the schedule's settings make no sense.
 class LearningRate {
  public:
-  LearningRate(float constant) : constant_(constant) {}
-  LearningRate(double constant) : constant_(static_cast<float>(constant)) {}
+  LearningRate(float constant) : constant_(constant) {
+    detail::check_positive("An optimizer", "learning rate", constant);
+  }
+  LearningRate(double constant) : LearningRate(static_cast<float>(constant)) {}
   template <Schedule S>
-  LearningRate(S schedule) : schedule_(std::move(schedule)) {}
+  LearningRate(S schedule) {
+    if constexpr (requires { schedule.check(); }) schedule.check();
+    name_ = class_name(typeid(S));
+    schedule_ = std::move(schedule);
+  }
 
-  float operator()(std::uint64_t step) const { return schedule_ ? schedule_(step) : constant_; }
+  /// Throws an Error if a schedule gives what is no rate.
+  float operator()(std::uint64_t step) const {
+    if (!schedule_) return constant_;
+    const float rate = schedule_(step);
+    if (!(rate >= 0 && rate <= std::numeric_limits<float>::max())) refuse(step, rate);
+    return rate;
+  }
   bool is_constant() const { return !schedule_; }
+  /// Replaces a constant while a training runs; 0 stands still.
+  void set_constant(float rate) {
+    detail::check_positive("A training", "learning rate", rate, true);
+    constant_ = rate;
+  }
+  /// "0.001", or for a schedule its class and its first rate: "CosineDecay from 0.001".
+  std::string text() const { return schedule_ ? name_ + " from " + to_text((*this)(0)) : to_text(constant_); }
 
  private:
+  [[noreturn, gnu::cold]] void refuse(std::uint64_t step, float rate) const {
+    fail("The learning rate's schedule " + name_ + " gives " + to_text(rate) + " at step " +
+         std::to_string(step) + ", but a rate must be a number of at least 0");
+  }
+
   float constant_ = 0;
+  std::string name_;
   std::function<float(std::uint64_t)> schedule_;
 };
 
@@ -40,6 +89,11 @@ struct StepDecay {
   std::uint64_t step_size;
   float factor = 0.1f;
 
+  [[gnu::cold]] void check() const {
+    detail::check_positive("StepDecay", "initial_learning_rate", initial_learning_rate);
+    detail::check_steps("StepDecay", "step_size", step_size);
+    detail::check_positive("StepDecay", "factor", factor);
+  }
   float operator()(std::uint64_t step) const {
     return initial_learning_rate * std::pow(factor, static_cast<float>(step / step_size));
   }
@@ -51,6 +105,17 @@ struct PiecewiseConstantDecay {
   std::vector<std::uint64_t> boundaries;
   std::vector<float> values;
 
+  [[gnu::cold]] void check() const {
+    if (values.size() != boundaries.size() + 1)
+      fail("PiecewiseConstantDecay needs a value more than boundaries, but has " +
+           std::to_string(values.size()) + " values and " + std::to_string(boundaries.size()) +
+           " boundaries");
+    for (std::size_t i = 1; i < boundaries.size(); ++i)
+      if (boundaries[i] <= boundaries[i - 1])
+        fail("PiecewiseConstantDecay's boundaries must rise, but " + std::to_string(boundaries[i]) +
+             " follows " + std::to_string(boundaries[i - 1]));
+    for (const float value : values) detail::check_positive("PiecewiseConstantDecay", "value", value, true);
+  }
   float operator()(std::uint64_t step) const {
     std::size_t i = 0;
     while (i < boundaries.size() && step > boundaries[i]) ++i;
@@ -65,6 +130,11 @@ struct ExponentialDecay {
   float decay_rate;
   bool staircase = false;
 
+  [[gnu::cold]] void check() const {
+    detail::check_positive("ExponentialDecay", "initial_learning_rate", initial_learning_rate);
+    detail::check_steps("ExponentialDecay", "decay_steps", decay_steps);
+    detail::check_positive("ExponentialDecay", "decay_rate", decay_rate);
+  }
   float operator()(std::uint64_t step) const {
     const double part = static_cast<double>(step) / static_cast<double>(decay_steps);
     return static_cast<float>(initial_learning_rate *
@@ -82,6 +152,13 @@ struct CosineDecay {
   float warmup_target = 0;
   std::uint64_t warmup_steps = 0;
 
+  [[gnu::cold]] void check() const {
+    const bool rises = warmup_steps > 0;
+    detail::check_positive("CosineDecay", "initial_learning_rate", initial_learning_rate, rises);
+    detail::check_steps("CosineDecay", "decay_steps", decay_steps);
+    detail::check_positive("CosineDecay", "alpha", alpha, true);
+    detail::check_positive("CosineDecay", "warmup_target", warmup_target, !rises);
+  }
   float operator()(std::uint64_t step) const {
     double top = initial_learning_rate;
     if (warmup_steps > 0) {
@@ -108,6 +185,14 @@ struct OneCycle {
   float final_division = 1e4f;
   bool linear = false;
 
+  [[gnu::cold]] void check() const {
+    detail::check_positive("OneCycle", "peak", peak);
+    detail::check_steps("OneCycle", "total_steps", total_steps);
+    if (!(rising_part >= 0 && rising_part <= 1))
+      fail("OneCycle's rising_part must be from 0 to 1, but is " + to_text(rising_part));
+    detail::check_positive("OneCycle", "initial_division", initial_division);
+    detail::check_positive("OneCycle", "final_division", final_division);
+  }
   float operator()(std::uint64_t step) const {
     const double initial = double{peak} / initial_division;
     const double last = initial / final_division;

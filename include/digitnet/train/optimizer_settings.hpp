@@ -1,0 +1,57 @@
+// The settings of an optimizer as data: what is checked before a training, and compared with a checkpoint's.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "digitnet/core/error.hpp"
+#include "digitnet/core/number_text.hpp"
+#include "digitnet/train/schedules.hpp"
+
+namespace digitnet {
+
+/// What an optimizer asks the engine to do with gradients and parameters before its formula. 0 means: not.
+struct GradientTreatment {
+  float weight_decay;  ///< parameters shrink by learning rate * weight_decay at each step (decoupled decay)
+  float clipnorm;      ///< largest Euclidean norm of one parameter's gradient
+  float global_clipnorm;  ///< largest norm of all gradients together
+  float clipvalue;        ///< largest absolute value of one element
+};
+
+/// A setting of an optimizer: its name, its value, and which values make sense.
+struct OptimizerSetting {
+  enum Range { not_negative, positive, below_one, up_to_one, yes_or_no };
+  const char* name;
+  double value;
+  Range range;
+};
+
+namespace detail {
+
+/// Settings together with those of the treatment.
+[[gnu::cold]] inline std::vector<OptimizerSetting> with_treatment(const GradientTreatment& treatment,
+                                                                  std::vector<OptimizerSetting> settings) {
+  using enum OptimizerSetting::Range;
+  settings.insert(settings.end(), {{"weight_decay", treatment.weight_decay, not_negative},
+                                   {"clipnorm", treatment.clipnorm, not_negative},
+                                   {"global_clipnorm", treatment.global_clipnorm, not_negative},
+                                   {"clipvalue", treatment.clipvalue, not_negative}});
+  return settings;
+}
+
+/// Throws an Error that names the first setting that makes no sense.
+[[gnu::cold]] inline void check_settings(std::string_view optimizer,
+                                         const std::vector<OptimizerSetting>& settings) {
+  for (const auto& [name, value, range] : settings) {
+    const bool up_to = range == OptimizerSetting::up_to_one;
+    if (range == OptimizerSetting::not_negative || range == OptimizerSetting::positive)
+      check_positive(std::string(optimizer).c_str(), name, value, range == OptimizerSetting::not_negative);
+    else if (!(value >= 0 && (value < 1 || (up_to && value == 1))) && range != OptimizerSetting::yes_or_no)
+      fail(std::string(optimizer) + "'s " + name + " must be at least 0 and " +
+           (up_to ? "at most 1" : "below 1") + ", but is " + to_text(value));
+  }
+}
+
+}  // namespace detail
+
+}  // namespace digitnet

@@ -1,0 +1,86 @@
+// What tells one training from another: its data, options, optimizer, loss and model, each in a word.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <typeinfo>
+
+#include "digitnet/core/class_name.hpp"
+#include "digitnet/core/crc32c.hpp"
+#include "digitnet/core/number_text.hpp"
+#include "digitnet/model/description.hpp"
+#include "digitnet/train/fit_options.hpp"
+#include "digitnet/train/optimizer_settings.hpp"
+#include "digitnet/train/training_state.hpp"
+
+namespace digitnet::detail {
+
+/// "600 samples (28, 28, 1), checksum 0123abcd", of samples and targets.
+[[gnu::cold]] inline std::string data_text(const DataView& data) {
+  if (data.count() == 0) return "none";
+  Crc32c sum;
+  sum.add(data.samples.memory());
+  for (std::size_t i = 0; i < data.count(); ++i) {
+    if (data.targets.are_labels()) {
+      const auto label = std::uint64_t{data.targets.label(i)};
+      sum.add(&label, sizeof label);
+    } else {
+      sum.add(std::span(data.targets.row(i), data.targets.size()));
+    }
+  }
+  const auto& extents = data.samples.extents();
+  return std::to_string(data.count()) + " samples " +
+         shape_text(std::span<const std::size_t>(extents).subspan(1)) + ", checksum " + sum.text();
+}
+
+[[gnu::cold]] inline void describe_fit(const FitOptions& options, const DataView& data,
+                                       TrainingSetup& setup) {
+  setup["data"] = data_text(data);
+  setup["validation"] = data_text(options.validation);
+  setup["validation_split"] = to_text(options.validation_split);
+  setup["batch_size"] = to_text(options.batch_size);
+  setup["gradient_accumulation"] = to_text(options.gradient_accumulation);
+  setup["initial_epoch"] = to_text(options.initial_epoch);
+  setup["shuffle"] = options.shuffle ? "true" : "false";
+  setup["augmentation"] = options.augmentation.get() ? options.augmentation.get()->text() : "none";
+  const auto weights = [](std::span<const float> values) {
+    return values.empty() ? "none" : "checksum " + Crc32c().add(values).text();
+  };
+  setup["class_weights"] = weights(options.class_weights);
+  setup["sample_weights"] = weights(options.sample_weights);
+}
+
+[[gnu::cold]] inline void describe_model(const ModelDescription& model, std::span<const float> parameters,
+                                         TrainingSetup& setup) {
+  for (const LayerDescription& layer : model.layers) setup["layer " + layer.name] = layer.text();
+  setup["initial parameters"] = "checksum " + Crc32c().add(parameters).text();
+}
+
+/// A user's own loss is told by its class alone.
+template <class Loss>
+[[gnu::cold]] void describe_loss(const Loss& loss, TrainingSetup& setup) {
+  setup["loss"] = class_name(typeid(Loss));
+  if constexpr (requires { loss.from_logits; })
+    setup["loss from_logits"] = loss.from_logits ? "true" : "false";
+  if constexpr (requires { loss.label_smoothing; })
+    setup["loss label_smoothing"] = to_text(loss.label_smoothing);
+  if constexpr (requires { loss.delta; }) setup["loss delta"] = to_text(loss.delta);
+}
+
+/// So is a user's own optimizer without settings().
+template <class Optimizer>
+[[gnu::cold]] std::vector<OptimizerSetting> settings_of(const Optimizer& optimizer) {
+  if constexpr (requires { optimizer.settings(); })
+    return optimizer.settings();
+  else
+    return with_treatment(optimizer.treatment(), {});
+}
+[[gnu::cold]] inline void describe_optimizer(const std::string& name,
+                                             const std::vector<OptimizerSetting>& settings,
+                                             TrainingSetup& setup) {
+  setup["optimizer"] = name;
+  for (const OptimizerSetting& setting : settings)
+    setup[name + " " + setting.name] = to_text(static_cast<float>(setting.value));
+}
+
+}  // namespace digitnet::detail
