@@ -1,5 +1,6 @@
 // The name of the instructions that the translation unit is compiled for.
 #pragma once
+#include "digitnet/core/language.hpp"
 
 // Whatever computes by vectors has this inline namespace in its name, directly or by a type that it is made
 // for: a Shape, an Input, a loss. So translation units that are compiled for different processors have
