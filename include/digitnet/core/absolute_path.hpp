@@ -5,6 +5,8 @@
 #include <climits>
 #include <string>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 /// The working folder with a slash behind it; nothing where it has no name any more.
