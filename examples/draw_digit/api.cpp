@@ -37,14 +37,8 @@ std::string bytes_of(std::span<const float> values, float largest = 1) {
 
 // Ink on a sheet that is small enough to be searched at once.
 InkImage ink_of(const DigitImage& image) {
-  constexpr std::size_t largest_side = 640;
-  InkImage ink = find_ink(image.bytes.data(), image.height, image.width, image.channels);
-  const std::size_t side = std::max(ink.height, ink.width);
-  if (side <= largest_side) return ink;
-  const auto scaled = [&](std::size_t length) {
-    return std::max<std::size_t>(1, length * largest_side / side);
-  };
-  return resized(ink, {0, 0, ink.height, ink.width}, scaled(ink.height), scaled(ink.width));
+  constexpr std::size_t longest_side = 640;
+  return find_ink(image.bytes.data(), image.height, image.width, image.channels, longest_side);
 }
 
 json feature_maps(const DigitModel& model, const float* image) {

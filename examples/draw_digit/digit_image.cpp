@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <digitnet/report/png.hpp>
 #include <span>
+#include <utility>
 
 namespace draw {
 
@@ -102,9 +103,9 @@ std::size_t pixels_of_image(std::string_view file) {
 DigitImage decode_image(std::string_view file) {
   pixels_of_image(file);
   if (file.starts_with("P5")) return decode_pgm(file);
-  const digitnet::Picture picture =
-      digitnet::decode_png(std::as_bytes(std::span(file.data(), file.size())), most_pixels);
-  return {picture.height(), picture.width(), 3, {picture.bytes().begin(), picture.bytes().end()}};
+  digitnet::PngPixels pixels =
+      digitnet::decode_png_pixels(std::as_bytes(std::span(file.data(), file.size())), most_pixels);
+  return {pixels.height, pixels.width, pixels.channels, std::move(pixels.bytes)};
 }
 
 }  // namespace draw

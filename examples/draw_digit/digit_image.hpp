@@ -23,8 +23,8 @@ inline constexpr std::size_t bytes_per_pixel = 30;
 /// are more than `most_pixels`, or if it is no such file.
 std::size_t pixels_of_image(std::string_view file);
 
-/// Reads a PNG file (as (height, width, 3), on white) or a binary PGM file (P5, 8 bits). Throws an Error that
-/// says what is wrong.
+/// Reads a PNG file (3 channels, or 4 where some of it may be transparent) or a binary PGM file (P5, 8 bits).
+/// Throws an Error that says what is wrong.
 DigitImage decode_image(std::string_view file);
 
 }  // namespace draw

@@ -14,7 +14,7 @@ namespace program {
 /// The CNN of models/mnist_cnn.safetensors, and with 128 units and more dropout the one that mnist_cnn
 /// trains.
 template <std::size_t units = 64>
-auto cnn_with_dropout(digitnet::Seed seed, float dropout = 0.25f) {
+auto cnn_with_dropout(digitnet::Seed seed, float dropout = 0.25f, float dropout_of_maps = 0.25f) {
   using namespace digitnet;
   return Sequential{seed,
                     Input<28, 28, 1>{},
@@ -24,7 +24,7 @@ auto cnn_with_dropout(digitnet::Seed seed, float dropout = 0.25f) {
                     Conv2D<64, 3>{},
                     ReLU{},
                     MaxPooling2D<2>{},
-                    Dropout{0.25f},
+                    Dropout{dropout_of_maps},
                     Flatten{},
                     Dense<units>{},
                     ReLU{},

@@ -37,6 +37,10 @@ struct Defaults {
   std::size_t epochs;
   std::size_t batch_size{};
   float learning_rate;
+  /// How training images vary each time they are seen.
+  digitnet::SampleTransformHandle augmentation{};
+  /// What to train on, made of the dataset's training images.
+  std::function<digitnet::Dataset(digitnet::Dataset)> prepare{};
 };
 
 /// Parses the command line, runs `main_function`, and turns errors into one sentence and exit status 1.
@@ -76,7 +80,9 @@ int train(const Settings& settings, Model model, const Defaults& defaults, MakeO
   Result result;
   if (!settings.load_path.empty()) load_parameters(describe(model), model.parameters(), settings.load_path);
   if (!settings.save_path.empty()) check_save_path(settings.save_path);
-  const TrainTest data = load(settings, result.dataset);
+  TrainTest data = load(settings, result.dataset);
+  const bool trains = settings.load_path.empty() || settings.epochs;
+  if (trains && defaults.prepare) data.train = defaults.prepare(std::move(data.train));
   if (!settings.quiet) std::fputs(model.summary(settings.model).c_str(), stdout);
 
   result.epochs = settings.epochs.value_or(defaults.epochs);
@@ -88,10 +94,11 @@ int train(const Settings& settings, Model model, const Defaults& defaults, MakeO
                   CategoricalCrossentropy{},
                   TrainerOptions{.threads = settings.threads, .seed = Seed{settings.seed}}};
   std::optional<BackupAndRestore> backup;
-  if (settings.load_path.empty() || settings.epochs) {
+  if (trains) {
     FitOptions options{.epochs = result.epochs,
                        .batch_size = result.batch_size,
                        .validation_split = settings.validation_split,
+                       .augmentation = defaults.augmentation,
                        .callbacks = callbacks(settings),
                        .verbose = settings.quiet ? Verbose::silent : Verbose::automatic};
     // Kept until everything that follows has gone well.

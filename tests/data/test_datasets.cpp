@@ -6,6 +6,7 @@
 
 #include <digitnet/data/datasets.hpp>
 #include <digitnet/data/synthetic_digits.hpp>
+#include <numeric>
 #include <thread>
 
 #include "support/support.hpp"
@@ -278,6 +279,33 @@ TEST_CASE("the real MNIST, where it is") {
   CHECK(::symlink(std::getenv("DIGITNET_DATA"), (cache / "mnist").c_str()) == 0);
   const Environment nowhere("DIGITNET_DATA", "");
   CHECK(datasets::mnist({.cache = cache.path(), .allow_download = false}).test.images == test.images);
+}
+
+TEST_CASE("synthetic digits of many writers are others, and bolder") {
+  const Dataset usual = synthetic_digits(500, Seed{1}), many = synthetic_digits(500, Seed{1}, Writers::many);
+  CHECK(many.images != usual.images);
+  CHECK(synthetic_digits(20, Seed{1}, Writers::many).images == slice(many, 0, 20).images);
+  const auto masses = [](const Dataset& data) {
+    std::vector<std::size_t> result;
+    for (std::size_t i = 0; i < data.size(); ++i)
+      result.push_back(
+          std::accumulate(&data.images(i, 0, 0, 0), &data.images(i, 0, 0, 0) + 784, std::size_t{0}));
+    std::sort(result.begin(), result.end());
+    return result;
+  };
+  CHECK(masses(many)[475] > masses(usual)[475]);
+}
+
+TEST_CASE("datasets are joined") {
+  const Dataset one = synthetic_digits(3, Seed{1}), other = synthetic_digits(2, Seed{2});
+  const Dataset both = joined({&one, &other, &one});
+  REQUIRE(both.size() == 8);
+  CHECK(slice(both, 0, 3).images == one.images);
+  CHECK(slice(both, 3, 2).images == other.images);
+  CHECK(slice(both, 3, 2).labels == other.labels);
+  const Dataset wide{Images::from_shape({1, 3, 4, 1}), Labels::from_shape({1})};
+  CHECK_ERROR("28 x 28 x 1 and 3 x 4 x 1", joined({&one, &wide}));
+  CHECK_ERROR("nothing to join", joined({}));
 }
 
 TEST_CASE("synthetic digits are the same for the same seed, fit MNIST's frame, and all occur") {

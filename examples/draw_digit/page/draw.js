@@ -234,6 +234,19 @@ find('frame').addEventListener('drop', (event) => {
 
 const encoder = new TextEncoder();
 
+// The color on which a picture with transparent parts shows: white for dark ink, black for light ink, and for a sheet with
+// holes its own.
+function paperBehind(data) {
+  let opaque = 0, light = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    opaque += data[i + 3] / 255;
+    light += data[i + 3] / 255 * (data[i] + data[i + 1] + data[i + 2]) / 3;
+  }
+  const mean = opaque > 0 ? Math.round(light / opaque) : 255;
+  const level = 8 * opaque > data.length ? mean : mean < 128 ? 255 : 0;
+  return `rgb(${level}, ${level}, ${level})`;
+}
+
 // A PGM picture of what is on the sheet, and where it lies there; null for an empty sheet.
 function picture() {
   let pixels, value, place;
@@ -243,9 +256,11 @@ function picture() {
                                       Math.max(1, Math.round(photo.height * scale)));
     const drawing = small.getContext('2d');
     drawing.imageSmoothingQuality = 'high';
-    drawing.fillStyle = '#fff';
-    drawing.fillRect(0, 0, small.width, small.height);
     drawing.drawImage(photo, 0, 0, small.width, small.height);
+    // Behind what is transparent, so that light ink shows as well.
+    drawing.globalCompositeOperation = 'destination-over';
+    drawing.fillStyle = paperBehind(drawing.getImageData(0, 0, small.width, small.height).data);
+    drawing.fillRect(0, 0, small.width, small.height);
     pixels = drawing.getImageData(0, 0, small.width, small.height);
     value = (data, i) => 0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2];
     place = photoPlace();

@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 
 #include "digitnet/core/error.hpp"
@@ -43,6 +44,31 @@ struct TrainTest {
 /// The same as data.slice(first, count); beside `using namespace std`, std::slice is in its way.
 inline Dataset slice(const Dataset& data, std::size_t first, std::size_t count) {
   return data.slice(first, count);
+}
+
+/// The samples of several datasets, one after the other. All images must be of one size.
+inline Dataset joined(std::initializer_list<const Dataset*> parts) {
+  std::size_t count = 0;
+  for (const Dataset* part : parts) count += part->size();
+  if (count == 0) fail("There is nothing to join: the datasets have no samples");
+  auto extents = (*parts.begin())->images.shape();
+  Dataset all{{}, Labels::from_shape({count})};
+  extents[0] = count;
+  all.images = Images::from_shape(extents);
+  std::size_t images = 0, labels = 0;
+  for (const Dataset* part : parts) {
+    const auto& shape = part->images.shape();
+    if (!std::equal(shape.begin() + 1, shape.end(), extents.begin() + 1))
+      fail("Only datasets whose images are of one size can be joined, but these have " +
+           std::to_string(extents[1]) + " x " + std::to_string(extents[2]) + " x " +
+           std::to_string(extents[3]) + " and " + std::to_string(shape[1]) + " x " +
+           std::to_string(shape[2]) + " x " + std::to_string(shape[3]) + " values");
+    std::copy(part->images.begin(), part->images.end(), all.images.data() + images);
+    std::copy(part->labels.begin(), part->labels.end(), all.labels.data() + labels);
+    images += part->images.size();
+    labels += part->size();
+  }
+  return all;
 }
 
 }  // namespace digitnet

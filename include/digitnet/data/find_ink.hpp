@@ -1,175 +1,150 @@
 // Tells the ink of a drawing or a photo from its paper.
 #pragma once
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
+#include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "digitnet/core/error.hpp"
+#include "digitnet/data/brightness.hpp"
 #include "digitnet/data/ink_image.hpp"
+#include "digitnet/data/paper.hpp"
+#include "digitnet/data/paper_lines.hpp"
 
 namespace digitnet {
 
 namespace detail {
 
-// The middle of some values.
-inline float median(std::vector<float> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+// How many pixels of all four edges are a frame around the sheet: of one brightness, thin, and around a sheet
+// of another brightness.
+inline std::size_t edge_frame(const InkImage& image) {
+  const std::size_t shorter = std::min(image.height, image.width), thickest = shorter / 16;
+  std::vector<float> values;
+  const auto ring = [&](std::size_t depth) -> const std::vector<float>& {
+    values.clear();
+    for (std::size_t column = depth; column + depth < image.width; ++column) {
+      values.push_back(image.at(depth, column));
+      values.push_back(image.at(image.height - 1 - depth, column));
+    }
+    for (std::size_t row = depth; row + depth < image.height; ++row) {
+      values.push_back(image.at(row, depth));
+      values.push_back(image.at(row, image.width - 1 - depth));
+    }
+    return values;
+  };
+  const auto is_even = [](const std::vector<float>& brightness, float middle) {
+    const auto alike = std::count_if(brightness.begin(), brightness.end(),
+                                     [&](float value) { return std::abs(value - middle) < 0.2f; });
+    return 5 * static_cast<std::size_t>(alike) >= 4 * brightness.size();
+  };
+  if (thickest < 1) return 0;
+  const float edge = median(ring(0));
+  if (!is_even(ring(0), edge)) return 0;
+  for (std::size_t depth = 1; depth <= thickest; ++depth) {
+    if (std::abs(median(ring(depth)) - edge) < 0.15f) continue;
+    // Its own edge may be soft.
+    const std::size_t inner = depth + 2;
+    const float sheet = median(ring(inner));
+    return std::abs(sheet - edge) >= 0.2f && is_even(ring(inner), sheet) && is_even(ring(inner + 1), sheet)
+               ? inner
+               : 0;
+  }
+  return 0;
 }
 
-// What the sheet's brightness would be without ink: a polynomial of second degree in row and column, which
-// follows uneven light but no stroke.
-class SheetSurface {
- public:
-  static constexpr std::size_t terms = 6;
+inline InkImage part_of(const InkImage& image, const InkBox& box) {
+  InkImage part{box.height(), box.width(), {}};
+  for (std::size_t row = box.top; row < box.bottom; ++row)
+    part.ink.insert(part.ink.end(),
+                    image.ink.begin() + static_cast<std::ptrdiff_t>(row * image.width + box.left),
+                    image.ink.begin() + static_cast<std::ptrdiff_t>(row * image.width + box.right));
+  return part;
+}
 
-  // Fitted to the border, then again and again to all that differs from the fit no more than noise does.
-  explicit SheetSurface(const InkImage& image)
-      : height_(static_cast<double>(image.height)), width_(static_cast<double>(image.width)) {
-    const std::size_t step = std::max<std::size_t>(1, std::max(image.height, image.width) / 160);
-    std::vector<std::array<std::size_t, 2>> places;
-    for (std::size_t row = 0; row < image.height; row += step)
-      for (std::size_t column = 0; column < image.width; column += step) places.push_back({row, column});
-    const auto near_border = [&](std::size_t row, std::size_t column) {
-      return 10 * std::min(row, image.height - 1 - row) < image.height ||
-             10 * std::min(column, image.width - 1 - column) < image.width;
-    };
-    std::vector<float> distances;
-    for (int round = 0; round < 6; ++round) {
-      std::array<std::array<double, terms + 1>, terms> equations{};
-      for (const auto& [row, column] : places) {
-        const double value = double{image.at(row, column)};
-        if (round == 0 ? !near_border(row, column) : std::abs(value - at(row, column)) > 3.5 * double{noise_})
-          continue;
-        const auto basis = powers(row, column);
-        for (std::size_t i = 0; i < terms; ++i) {
-          for (std::size_t j = 0; j < terms; ++j) equations[i][j] += basis[i] * basis[j];
-          equations[i][terms] += basis[i] * value;
-        }
-      }
-      solve(equations);
-      distances.clear();
-      for (const auto& [row, column] : places)
-        if (round > 0 || near_border(row, column))
-          distances.push_back(static_cast<float>(std::abs(double{image.at(row, column)} - at(row, column))));
-      // Of normal noise the median distance is 0.67 deviations.
-      noise_ = std::max(1.0f / 255, median(distances) / 0.67f);
+// The brightness of a sheet whose border has a single one, but for short pieces where lines end; none of a
+// photo.
+inline std::optional<float> sheet_color(const InkImage& image) {
+  std::vector<float> border;
+  const auto add = [&](std::size_t row, std::size_t column) { border.push_back(image.at(row, column)); };
+  for (std::size_t column = 0; column < image.width; ++column) add(0, column);
+  for (std::size_t row = 0; row < image.height; ++row) add(row, image.width - 1);
+  for (std::size_t column = image.width; column-- > 0;) add(image.height - 1, column);
+  for (std::size_t row = image.height; row-- > 0;) add(row, 0);
+  const float sheet = median(border);
+  std::size_t other = 0, run = 0, longest = 0;
+  for (const float value : border) {
+    const bool differs = std::abs(value - sheet) > 0.5f / 255;
+    other += differs;
+    run = differs ? run + 1 : 0;
+    longest = std::max(longest, run);
+  }
+  if (2 * other > border.size() ||
+      8 * longest > std::max<std::size_t>(64, std::max(image.height, image.width)))
+    return std::nullopt;
+  return sheet;
+}
+
+// Brightness becomes ink.
+inline void find_ink(InkImage& image) {
+  const std::optional<float> color = sheet_color(image);
+  constexpr float level = 1.0f / 255;
+  if (!color) {
+    find_ink_of_photo(image);
+  } else {
+    const float sheet = *color;
+    const auto [low, high] = std::minmax_element(image.ink.begin(), image.ink.end());
+    const float direction = sheet - *low > *high - sheet ? -1.0f : 1.0f;
+    const float most = direction < 0 ? sheet - *low : *high - sheet;
+    for (float& value : image.ink) {
+      const float difference = direction * (value - sheet);
+      value = difference >= std::max(1.5f * level, 0.03f * most) ? difference / most : 0.0f;
     }
   }
-
-  double at(std::size_t row, std::size_t column) const {
-    const auto basis = powers(row, column);
-    return std::inner_product(basis.begin(), basis.end(), factors_.begin(), 0.0);
-  }
-  // The deviation of what is no ink.
-  float noise() const { return noise_; }
-
- private:
-  std::array<double, terms> powers(std::size_t row, std::size_t column) const {
-    const double y = 2 * static_cast<double>(row) / height_ - 1,
-                 x = 2 * static_cast<double>(column) / width_ - 1;
-    return {1, x, y, x * x, x * y, y * y};
-  }
-  // Gauss' elimination; the normal equations are positive definite, and a little of each factor is held back,
-  // so that a single row of pixels does no harm.
-  void solve(std::array<std::array<double, terms + 1>, terms> equations) {
-    for (std::size_t i = 0; i < terms; ++i) equations[i][i] += 1e-6 * (1 + equations[0][0]);
-    for (std::size_t i = 0; i < terms; ++i)
-      for (std::size_t row = i + 1; row < terms; ++row) {
-        const double part = equations[row][i] / equations[i][i];
-        for (std::size_t j = i; j <= terms; ++j) equations[row][j] -= part * equations[i][j];
-      }
-    for (std::size_t i = terms; i-- > 0;) {
-      double value = equations[i][terms];
-      for (std::size_t j = i + 1; j < terms; ++j) value -= equations[i][j] * factors_[j];
-      factors_[i] = value / equations[i][i];
-    }
-  }
-
-  double height_, width_;
-  std::array<double, terms> factors_{};
-  float noise_ = 0;
-};
-
-// Ink of a photo: paper under uneven light, with noise.
-[[gnu::cold]] inline void find_ink_of_photo(InkImage& image) {
-  const SheetSurface sheet(image);
-  // The largest differences, of squares of pixels, because single ones are noise.
-  double darker = 0, lighter = 0;
-  std::vector<float> differences(image.ink.size());
-  for (std::size_t row = 0; row < image.height; ++row)
-    for (std::size_t column = 0; column < image.width; ++column) {
-      const double level = std::clamp(sheet.at(row, column), 0.02, 0.98),
-                   value = double{image.at(row, column)};
-      // A part of the light that the paper reflects, or of the light that it does not.
-      differences[row * image.width + column] =
-          static_cast<float>(value < level ? (value - level) / level : (value - level) / (1 - level));
-    }
-  const auto square = [&](std::size_t row, std::size_t column) {
-    double sum = 0;
-    for (std::size_t i = 0; i < 4; ++i)
-      sum += double{differences[(row + i / 2) * image.width + column + i % 2]};
-    return sum / 4;
-  };
-  for (std::size_t row = 0; row + 1 < image.height; ++row)
-    for (std::size_t column = 0; column + 1 < image.width; ++column) {
-      const double mean = square(row, column);
-      darker = std::max(darker, -mean);
-      lighter = std::max(lighter, mean);
-    }
-  const float direction = darker >= lighter ? -1.0f : 1.0f;
-  const float most = static_cast<float>(std::max(darker, lighter));
-  for (std::size_t row = 0; row < image.height; ++row)
-    for (std::size_t column = 0; column < image.width; ++column) {
-      float& value = image.at(row, column);
-      const bool noise = std::abs(double{value} - sheet.at(row, column)) < 6 * double{sheet.noise()};
-      const float difference = direction * differences[row * image.width + column];
-      value = !noise && difference >= 0.2f * most ? std::min(1.0f, difference / most) : 0.0f;
-    }
+  erase_print(image);
 }
 
 }  // namespace detail
 
 /// Finds the ink of an image of bytes, (height, width, channels): dark on light or light on dark. The border
 /// tells the color of the sheet; where it has no single one, the image is a photo, and the light on its paper
-/// may be uneven. Channels are averaged. A sheet of one color has no ink.
+/// may be uneven. Frames, rulings, squares, margin lines and specks are no ink. Channels: 1 gray, 2 gray and
+/// opacity, 3 red, green, blue, 4 these and opacity. A sheet of one color has no ink. An image with a side
+/// longer than `longest` pixels is made smaller first.
 [[gnu::cold]] inline InkImage find_ink(const std::uint8_t* bytes, std::size_t height, std::size_t width,
-                                       std::size_t channels) {
-  if (height == 0 || width == 0 || channels == 0)
+                                       std::size_t channels,
+                                       std::size_t longest = std::numeric_limits<std::size_t>::max()) {
+  if (height == 0 || width == 0 || channels == 0 || longest == 0)
     fail("An image to read needs at least one pixel, but has " + std::to_string(height) + " x " +
          std::to_string(width) + " x " + std::to_string(channels) + " values");
-  InkImage image{height, width, std::vector<float>(height * width)};
-  for (std::size_t i = 0; i < image.ink.size(); ++i) {
-    float sum = 0;
-    for (std::size_t c = 0; c < channels; ++c) sum += static_cast<float>(bytes[i * channels + c]);
-    image.ink[i] = sum / (255.0f * static_cast<float>(channels));
+  InkImage image{height, width, detail::brightness(bytes, height * width, channels)};
+  if (const std::size_t side = std::max(height, width); side > longest) {
+    const auto fewer = [&](std::size_t length) { return std::max<std::size_t>(1, length * longest / side); };
+    image = resized(image, {0, 0, height, width}, fewer(height), fewer(width));
   }
-  std::vector<float> border;
-  for (std::size_t row = 0; row < height; ++row)
-    for (std::size_t column = 0; column < width; ++column)
-      if (row == 0 || column == 0 || row + 1 == height || column + 1 == width)
-        border.push_back(image.at(row, column));
-  const float sheet = detail::median(border);
-  for (float& value : border) value = std::abs(value - sheet);
-  constexpr float level = 1.0f / 255;
-  if (detail::median(border) > level / 2) {
-    detail::find_ink_of_photo(image);
-    return image;
+  // A sheet may lie on another, with a frame in between.
+  std::size_t frame = 0;
+  InkImage inside;
+  for (int around = 0; around < 3; ++around) {
+    const std::size_t thickness = detail::edge_frame(around == 0 ? image : inside);
+    if (thickness == 0) break;
+    frame += thickness;
+    inside = detail::part_of(image, {frame, frame, image.height - frame, image.width - frame});
   }
-
-  const auto [low, high] = std::minmax_element(image.ink.begin(), image.ink.end());
-  const float direction = sheet - *low > *high - sheet ? -1.0f : 1.0f;
-  const float most = direction < 0 ? sheet - *low : *high - sheet;
-  for (float& value : image.ink) {
-    const float difference = direction * (value - sheet);
-    value = difference >= 1.5f * level ? difference / most : 0.0f;
+  if (frame > 0) {
+    detail::find_ink(inside);
+    if (!box_of_ink(inside).empty()) {
+      std::fill(image.ink.begin(), image.ink.end(), 0.0f);
+      for (std::size_t row = 0; row < inside.height; ++row)
+        std::copy_n(inside.ink.begin() + static_cast<std::ptrdiff_t>(row * inside.width), inside.width,
+                    image.ink.begin() + static_cast<std::ptrdiff_t>((row + frame) * image.width + frame));
+      return image;
+    }
   }
+  detail::find_ink(image);
   return image;
 }
 

@@ -44,6 +44,11 @@ struct InkBox {
   InkBox within(std::size_t image_height, std::size_t image_width) const {
     return {top, left, std::min(bottom, image_height), std::min(right, image_width)};
   }
+  /// The smallest box around both.
+  InkBox with(const InkBox& other) const {
+    return {std::min(top, other.top), std::min(left, other.left), std::max(bottom, other.bottom),
+            std::max(right, other.right)};
+  }
 };
 
 /// The smallest box around all ink; empty where there is none.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "digitnet/data/ink_image.hpp"
+#include "digitnet/data/ink_pieces.hpp"
 
 namespace digitnet {
 
@@ -12,51 +13,47 @@ namespace digitnet {
 /// lie above one another belong to one digit (the bar of a 5 that does not touch); specks are left out.
 [[gnu::cold]] inline std::vector<InkBox> split_digits(const InkImage& image) {
   image.check();
-  struct Piece {
-    InkBox box;
-    double mass;
-  };
-  std::vector<Piece> pieces;
-  std::vector<bool> seen(image.ink.size());
-  std::vector<std::size_t> stack;
-  for (std::size_t start = 0; start < image.ink.size(); ++start) {
-    if (seen[start] || !(image.ink[start] > 0)) continue;
-    Piece piece{{image.height, image.width, 0, 0}, 0};
-    seen[start] = true;
-    stack.assign(1, start);
-    while (!stack.empty()) {
-      const std::size_t row = stack.back() / image.width, column = stack.back() % image.width;
-      stack.pop_back();
-      piece.mass += double{image.at(row, column)};
-      piece.box = {std::min(piece.box.top, row), std::min(piece.box.left, column),
-                   std::max(piece.box.bottom, row + 1), std::max(piece.box.right, column + 1)};
-      for (std::size_t r = row > 0 ? row - 1 : 0; r < std::min(row + 2, image.height); ++r)
-        for (std::size_t c = column > 0 ? column - 1 : 0; c < std::min(column + 2, image.width); ++c)
-          if (const std::size_t next = r * image.width + c; !seen[next] && image.ink[next] > 0) {
-            seen[next] = true;
-            stack.push_back(next);
-          }
-    }
-    pieces.push_back(piece);
+  std::vector<detail::InkPiece> pieces = detail::ink_pieces(image);
+  const double most = detail::largest_mass(pieces);
+  std::erase_if(pieces, [&](const detail::InkPiece& piece) { return piece.mass < 0.03 * most; });
+  // What is much lower than the highest is no digit, but a bar or a part that does not touch: it belongs to
+  // the piece that is nearest.
+  std::size_t tallest = 0;
+  for (const detail::InkPiece& piece : pieces) tallest = std::max(tallest, piece.box.height());
+  std::vector<InkBox> boxes, parts;
+  for (const detail::InkPiece& piece : pieces)
+    (5 * piece.box.height() < 2 * tallest ? parts : boxes).push_back(piece.box);
+  for (const InkBox& part : parts) {
+    // Between columns, and then between rows; below 0 where they overlap.
+    const auto distance = [&](const InkBox& box) {
+      const auto gap = [](std::size_t a_begin, std::size_t a_end, std::size_t b_begin, std::size_t b_end) {
+        return std::max(static_cast<double>(a_begin) - static_cast<double>(b_end),
+                        static_cast<double>(b_begin) - static_cast<double>(a_end));
+      };
+      return gap(part.left, part.right, box.left, box.right) +
+             std::max(0.0, gap(part.top, part.bottom, box.top, box.bottom));
+    };
+    const auto nearest = std::min_element(boxes.begin(), boxes.end(), [&](const InkBox& a, const InkBox& b) {
+      return distance(a) < distance(b);
+    });
+    if (4 * distance(*nearest) < static_cast<double>(tallest))
+      *nearest = nearest->with(part);
+    else
+      boxes.push_back(part);
   }
-  double most = 0;
-  for (const Piece& piece : pieces) most = std::max(most, piece.mass);
-  std::erase_if(pieces, [&](const Piece& piece) { return piece.mass < 0.03 * most; });
-  std::sort(pieces.begin(), pieces.end(),
-            [](const Piece& a, const Piece& b) { return a.box.left < b.box.left; });
+  std::sort(boxes.begin(), boxes.end(), [](const InkBox& a, const InkBox& b) { return a.left < b.left; });
   std::vector<InkBox> digits;
-  for (const Piece& piece : pieces) {
+  for (const InkBox& box : boxes) {
     if (!digits.empty()) {
       InkBox& last = digits.back();
-      const std::size_t right = std::min(last.right, piece.box.right);
-      const std::size_t shared = right > piece.box.left ? right - piece.box.left : 0;
-      if (2 * shared > std::min(last.width(), piece.box.width())) {
-        last = {std::min(last.top, piece.box.top), last.left, std::max(last.bottom, piece.box.bottom),
-                std::max(last.right, piece.box.right)};
+      const std::size_t right = std::min(last.right, box.right);
+      const std::size_t shared = right > box.left ? right - box.left : 0;
+      if (2 * shared > std::min(last.width(), box.width())) {
+        last = last.with(box);
         continue;
       }
     }
-    digits.push_back(piece.box);
+    digits.push_back(box);
   }
   return digits;
 }

@@ -83,6 +83,15 @@ const drawing = photo(3, 120, 120, {shade: 0});
   check(read.headers['server-timing']?.startsWith('predict;dur='), 'the time is told');
   const empty = parsed(await post('/predict', png(new Uint8Array(10000).fill(255), 100, 100), 'image/png'));
   check(empty.number === '' && empty.digits.length === 0, 'an empty sheet has no digits');
+  for (const ink of [0, 255]) {
+    // A bar that is all there is: what is around it is transparent.
+    const bar = Uint8Array.from({length: 4 * 3600}, (_, i) => {
+      const x = (i >> 2) % 60, y = Math.floor((i >> 2) / 60);
+      return i % 4 === 3 ? (x > 27 && x < 33 && y > 9 && y < 50 ? 255 : 0) : ink;
+    });
+    const seen = parsed(await post('/predict', png(bar, 60, 60, 4), 'image/png'));
+    check(seen.number === '1', `ink of brightness ${ink} on a transparent sheet is read: ${JSON.stringify(seen).slice(0, 80)}`);
+  }
   const pgm = parsed(await post('/predict', Buffer.concat([Buffer.from('P5 # by hand\n40 40\n255\n'), Buffer.alloc(1600, 255).fill(0, 500, 504).fill(0, 540, 544)]), 'image/x-portable-graymap'));
   check(pgm.digits?.length === 1, 'PGM pictures are read');
 }

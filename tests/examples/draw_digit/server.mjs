@@ -62,13 +62,15 @@ function pngChunk(name, data) {
   return chunk;
 }
 // A grayscale PNG file of (height, width) bytes.
-export function png(bytes, height, width) {
+export function png(bytes, height, width, channels = 1) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header[8] = 8;
-  const rows = Buffer.alloc(height * (width + 1));
-  for (let y = 0; y < height; ++y) Buffer.from(bytes.buffer, bytes.byteOffset + y * width, width).copy(rows, y * (width + 1) + 1);
+  header[9] = channels === 4 ? 6 : 0;  // red, green, blue and opacity; or gray
+  const line = width * channels;
+  const rows = Buffer.alloc(height * (line + 1));
+  for (let y = 0; y < height; ++y) Buffer.from(bytes.buffer, bytes.byteOffset + y * line, line).copy(rows, y * (line + 1) + 1);
   return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), pngChunk('IHDR', header),
                         pngChunk('IDAT', deflateSync(rows)), pngChunk('IEND', Buffer.alloc(0))]);
 }
