@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 namespace detail {

@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "digitnet/core/language.hpp"
+
 namespace digitnet {
 
 namespace detail {
