@@ -17,12 +17,11 @@ int main(int, char** argv) {
   std::sort(models.begin(), models.end());
   std::string header = "// Made by import_folder.\n#pragma once\n", checks;
   for (const fs::path& model : models) {
-    std::string name = model.filename().string();
-    for (char& c : name)
-      if (c == '.') c = '_';
+    // A number, because not every name of a file is one of C++.
+    const std::string number = std::to_string(&model - models.data());
     std::string text;
     try {
-      text = digitnet::keras::import_model(model.string(), "M_" + name, false).header;
+      text = digitnet::keras::import_model(model.string(), "Written" + number, false).header;
     } catch (const digitnet::Error& error) {
       checks +=
           "  refused(\"" + model.filename().string() + "\", R\"reasons(" + error.what() + ")reasons\");\n";
@@ -30,7 +29,7 @@ int main(int, char** argv) {
     }
     header += text.substr(text.find("#include <string>"));
     checks += "  check(\"" + model.stem().string() + "\", \"" + model.filename().string() +
-              "\", [] { return load_" + digitnet::snake_case("M_" + name) + "(); });\n";
+              "\", [] { return load_written" + number + "(); });\n";
   }
   header +=
       "\ntemplate <class Check, class Refused>\nvoid check_all(const Check& check, const Refused& refused) "
