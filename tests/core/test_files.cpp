@@ -89,7 +89,10 @@ TEST_CASE("only files are replaced or read: no folder, FIFO, socket or device, a
       {folder / "fifo", "not a file, but a FIFO"},     {folder / "link", "not a file, but a FIFO"},
       {folder / "folder", "not a file, but a folder"}, {folder / "socket", "not a file, but a socket"},
       {"/dev/null", "not a file, but a device"},       {folder / "null", "not a file, but a device"}};
-  for (const auto& [path, why] : kinds) {
+  for (const auto& kind : kinds) {
+    // clang++ 14 lets no lambda see a structured binding.
+    const auto& path = kind.first;
+    const auto& why = kind.second;
     CAPTURE(path);
     CHECK_ERROR(why, AtomicFile{path});
     CHECK_ERROR(why, InputFile{path});
