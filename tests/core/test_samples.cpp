@@ -124,7 +124,7 @@ TEST_CASE("a slice ends where the data ends") {
   const Dataset data = dataset(5);
   CHECK(slice(data, 3, 2).labels(1) == 400);
   CHECK(slice(data, 5, 0).size() == 0);
-  CHECK_ERROR("Samples 3 to 6 were asked for, but the dataset has 5", slice(data, 3, 3));
+  CHECK_ERROR("3 samples from number 3 on were asked for, but the dataset has 5", slice(data, 3, 3));
   CHECK_ERROR("the dataset has 5", slice(data, 6, 0));
   CHECK_ERROR("the dataset has 5", slice(data, 1, ~std::size_t{0}));
   CHECK_ERROR("5 images but 4 labels", slice({data.images, slice(data, 0, 4).labels}, 0, 4));

@@ -24,8 +24,8 @@ struct Dataset {
       fail("The dataset has " + std::to_string(extents[0]) + " images but " + std::to_string(size()) +
            " labels: every image needs one");
     if (first > size() || count > size() - first)
-      fail("Samples " + std::to_string(first) + " to " + std::to_string(first + count) +
-           " were asked for, but the dataset has " + std::to_string(size()) + ": ask for fewer");
+      fail(std::to_string(count) + " samples from number " + std::to_string(first) +
+           " on were asked for, but the dataset has " + std::to_string(size()) + ": ask for fewer");
     const std::size_t pixels = extents[1] * extents[2] * extents[3];
     extents[0] = count;
     Dataset part{Images::from_shape(extents), Labels::from_shape({count})};
