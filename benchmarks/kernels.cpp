@@ -49,12 +49,12 @@ struct ConvolutionData {
                dy = random_numbers(samples * E.output_size()), scratch{conv2d_scratch<E>()},
                y{samples * E.output_size()}, dx{samples * E.input_size()},
                d_kernel{E.kernel_rows() * E.filters}, bias{E.filters},
-               for_forward{conv2d_prepared_forward<E>()}, for_backward{conv2d_prepared_backward<E>()};
+               for_forward{conv2d_packed_forward<E>()}, for_backward{conv2d_packed_backward<E>()};
   static constexpr double operations = 2.0 * samples * E.multiply_adds();
 
   ConvolutionData() {
-    conv2d_prepare_forward<E>(kernel.data(), for_forward.data());
-    conv2d_prepare_backward<E>(kernel.data(), for_backward.data());
+    conv2d_pack_forward<E>(kernel.data(), for_forward.data());
+    conv2d_pack_backward<E>(kernel.data(), for_backward.data());
   }
 };
 
@@ -91,28 +91,28 @@ void convolution_input(benchmark::State& state) {
   count_operations(state, d.operations);
 }
 
-template <ConvPoolExtents E, bool prepare>
+template <ConvPoolExtents E, bool pack>
 void fused_forward(benchmark::State& state) {
   ConvolutionData<E.conv> d;
-  Arena<std::uint8_t> winner(samples * E.output_size());
-  Arena<float> scratch(conv_pool_scratch<E>()), prepared(conv_pool_prepared_forward<E>());
-  conv_pool_prepare_forward<E>(d.kernel.data(), prepared.data());
+  Arena<std::uint8_t> argmax(samples * E.output_size());
+  Arena<float> scratch(conv_pool_scratch<E>()), packed(conv_pool_packed_forward<E>());
+  conv_pool_pack_forward<E>(d.kernel.data(), packed.data());
   for (auto _ : state)
-    conv_pool_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(),
-                         prepare ? prepared.data() : nullptr, d.y.data(), winner.data(), scratch.data());
+    conv_pool_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(), pack ? packed.data() : nullptr,
+                         d.y.data(), argmax.data(), scratch.data());
   count_operations(state, d.operations);
 }
 template <ConvPoolExtents E>
 void fused_backward(benchmark::State& state) {
   ConvolutionData<E.conv> d;
-  Arena<std::uint8_t> winner(samples * E.output_size());
-  Arena<float> scratch(conv_pool_scratch<E>()), filters_first(conv_pool_prepared_backward<E>());
+  Arena<std::uint8_t> argmax(samples * E.output_size());
+  Arena<float> scratch(conv_pool_scratch<E>()), filters_first(conv_pool_packed_backward<E>());
   conv_pool_forward<E>(samples, d.x.data(), d.kernel.data(), d.bias.data(),
-                       static_cast<const float*>(nullptr), d.y.data(), winner.data(), scratch.data());
-  conv_pool_prepare_backward<E>(d.kernel.data(), filters_first.data());
+                       static_cast<const float*>(nullptr), d.y.data(), argmax.data(), scratch.data());
+  conv_pool_pack_backward<E>(d.kernel.data(), filters_first.data());
   float* const dx = E.conv.channels == 1 ? nullptr : d.dx.data();
   for (auto _ : state)
-    conv_pool_backward<E>(samples, d.x.data(), static_cast<const float*>(d.dy.data()), winner.data(),
+    conv_pool_backward<E>(samples, d.x.data(), static_cast<const float*>(d.dy.data()), argmax.data(),
                           filters_first.data(), d.d_kernel.data(), d.bias.data(), dx, scratch.data());
   count_operations(state, d.operations * (dx ? 2 : 1));
 }

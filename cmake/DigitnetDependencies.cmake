@@ -40,7 +40,7 @@ if(NOT TARGET digitnet_dependencies)
 endif()
 
 # Optional components: digitnet::report (digitnet/report/report.hpp, tensorboard.hpp and png.hpp; Debian: libpng-dev), and
-# for model files digitnet::keras (digitnet/io/keras.hpp) and digitnet::onnx (digitnet/io/onnx.hpp).
+# for model files digitnet::keras (digitnet/keras/keras.hpp) and digitnet::onnx (digitnet/onnx/onnx.hpp).
 # Debian's names: libhdf5-dev libzip-dev nlohmann-json3-dev; libonnx-dev libprotobuf-dev. By pkg-config, because
 # Debian's CMake files of libzip want its programs too.
 find_package(PkgConfig QUIET)

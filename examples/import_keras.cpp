@@ -1,8 +1,8 @@
 // Makes a C++ header of a Keras model: its type, and a function that loads it.
 #include <CLI/CLI.hpp>
 #include <digitnet/core/atomic_file.hpp>
-#include <digitnet/io/keras_import.hpp>
 #include <digitnet/io/read_in_child.hpp>
+#include <digitnet/keras/import.hpp>
 #include <filesystem>
 #include <iostream>
 

@@ -163,7 +163,7 @@ class Contender : public contest::Network {
       optimizer_ = std::make_unique<torch::optim::SGD>(model_->parameters(), 0.01);
     else
       optimizer_ = std::make_unique<torch::optim::Adam>(model_->parameters(), 1e-3);
-    if (!task.training) prepare();
+    if (!task.training) pack();
   }
   void train(std::size_t images) override {
     const Tensor order = torch::randperm(static_cast<long>(images), torch::kLong);
@@ -197,7 +197,7 @@ class Contender : public contest::Network {
   }
 
  private:
-  void prepare() {
+  void pack() {
     const c10::InferenceMode guard;
     for (const auto& parameter : model_->parameters())
       (parameter.dim() == 1 ? biases_ : weights_).push_back(parameter.to_mkldnn());

@@ -212,8 +212,8 @@ class Contender : public contest::Network {
         {kind(), maximum, x.get_desc(), any(y_dims), two, two, none, left_out}, engine());
     const memory y = zeros(descriptor.dst_desc());
     std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, x}, {DNNL_ARG_DST, y}};
-    memory winners;
-    if (training_) arguments[DNNL_ARG_WORKSPACE] = winners = zeros(descriptor.workspace_desc());
+    memory argmaxes;
+    if (training_) arguments[DNNL_ARG_WORKSPACE] = argmaxes = zeros(descriptor.workspace_desc());
     forward_.push_back({dnnl::pooling_forward(descriptor), arguments});
     if (training_)
       gradients_.emplace_back([=, this](memory dy) {
@@ -223,7 +223,7 @@ class Contender : public contest::Network {
         const memory dx = zeros(back.diff_src_desc());
         backward_.push_back(
             {dnnl::pooling_backward(back),
-             {{DNNL_ARG_DIFF_DST, dy}, {DNNL_ARG_WORKSPACE, winners}, {DNNL_ARG_DIFF_SRC, dx}}});
+             {{DNNL_ARG_DIFF_DST, dy}, {DNNL_ARG_WORKSPACE, argmaxes}, {DNNL_ARG_DIFF_SRC, dx}}});
         return dx;
       });
     return y;

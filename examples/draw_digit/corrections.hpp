@@ -3,8 +3,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <digitnet/core/dataset.hpp>
 #include <digitnet/core/file_lock.hpp>
-#include <digitnet/data/dataset.hpp>
 #include <mutex>
 #include <string>
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <digitnet/core/number_text.hpp>
 #include <digitnet/data/augment.hpp>
-#include <digitnet/model/describe.hpp>
+#include <digitnet/inspect/describe.hpp>
 #include <digitnet/train/losses.hpp>
 #include <digitnet/train/metrics.hpp>
 #include <digitnet/train/optimizers.hpp>

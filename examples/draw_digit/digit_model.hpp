@@ -1,10 +1,10 @@
 // The network behind the server: one of those that this program knows, with the parameters of a file.
 #pragma once
 #include <cstddef>
+#include <digitnet/core/dataset.hpp>
 #include <digitnet/core/random.hpp>
-#include <digitnet/data/dataset.hpp>
+#include <digitnet/inspect/description.hpp>
 #include <digitnet/model/batching_predictor.hpp>
-#include <digitnet/model/description.hpp>
 #include <memory>
 #include <span>
 #include <string>

@@ -5,10 +5,10 @@
 #include <digitnet/io/read_in_child.hpp>
 #include <digitnet/io/safetensors.hpp>
 #ifdef DIGITNET_WITH_KERAS
-#include <digitnet/io/keras.hpp>
+#include <digitnet/keras/keras.hpp>
 #endif
 #ifdef DIGITNET_WITH_ONNX
-#include <digitnet/io/onnx.hpp>
+#include <digitnet/onnx/onnx.hpp>
 #endif
 
 namespace program {

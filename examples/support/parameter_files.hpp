@@ -1,6 +1,6 @@
 // A model's parameters in files, in the format that the file's ending says.
 #pragma once
-#include <digitnet/model/description.hpp>
+#include <digitnet/inspect/description.hpp>
 #include <span>
 #include <string>
 

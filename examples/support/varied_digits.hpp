@@ -5,9 +5,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <digitnet/core/dataset.hpp>
 #include <digitnet/core/random.hpp>
 #include <digitnet/core/thread_team.hpp>
-#include <digitnet/data/dataset.hpp>
 #include <digitnet/data/distances.hpp>
 #include <digitnet/data/normalize_digit.hpp>
 #include <digitnet/data/skeleton.hpp>

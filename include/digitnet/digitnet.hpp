@@ -1,5 +1,6 @@
 // Everything that needs only the core dependencies.
 #pragma once
+#include "digitnet/core/dataset.hpp"
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/random.hpp"
 #include "digitnet/core/samples.hpp"
@@ -7,10 +8,12 @@
 #include "digitnet/core/tensor.hpp"
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/data/augment.hpp"
-#include "digitnet/data/dataset.hpp"
 #include "digitnet/data/datasets.hpp"
 #include "digitnet/data/idx.hpp"
 #include "digitnet/data/synthetic_digits.hpp"
+#include "digitnet/inspect/describe.hpp"
+#include "digitnet/inspect/plan.hpp"
+#include "digitnet/inspect/summary.hpp"
 #include "digitnet/io/safetensors.hpp"
 #include "digitnet/layers/activations.hpp"
 #include "digitnet/layers/batch_normalization.hpp"

@@ -1,7 +1,7 @@
 #include <cstdint>
 #include <digitnet/core/arena.hpp>
+#include <digitnet/core/dataset.hpp>
 #include <digitnet/core/samples.hpp>
-#include <digitnet/data/dataset.hpp>
 #include <vector>
 #include <xtensor/xstrided_view.hpp>
 #include <xtensor/xview.hpp>

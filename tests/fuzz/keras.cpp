@@ -1,4 +1,4 @@
-#include <digitnet/io/keras_import.hpp>
+#include <digitnet/keras/import.hpp>
 
 #include "fuzz.hpp"
 

@@ -1,5 +1,5 @@
-#include <digitnet/io/keras_json.hpp>
-#include <digitnet/io/keras_read_config.hpp>
+#include <digitnet/keras/json.hpp>
+#include <digitnet/keras/read_config.hpp>
 
 #include "fuzz.hpp"
 

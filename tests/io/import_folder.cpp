@@ -3,7 +3,7 @@
 //   import_folder FOLDER HEADER
 #include <algorithm>
 #include <digitnet/core/atomic_file.hpp>
-#include <digitnet/io/keras_import.hpp>
+#include <digitnet/keras/import.hpp>
 #include <filesystem>
 #include <iostream>
 

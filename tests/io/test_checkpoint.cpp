@@ -1,4 +1,4 @@
-#include <digitnet/io/checkpoint.hpp>
+#include <digitnet/train/checkpoint.hpp>
 #include <fstream>
 
 #include "io/every_layer.hpp"

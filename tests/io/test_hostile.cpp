@@ -7,9 +7,9 @@
 #include <digitnet/core/read_file.hpp>
 #include <digitnet/data/idx.hpp>
 #include <digitnet/io/hdf5.hpp>
-#include <digitnet/io/keras_import.hpp>
 #include <digitnet/io/read_in_child.hpp>
 #include <digitnet/io/safetensors.hpp>
+#include <digitnet/keras/import.hpp>
 #include <limits>
 
 #include "support/support.hpp"

@@ -1,5 +1,5 @@
-#include <digitnet/io/keras.hpp>
-#include <digitnet/io/keras_import.hpp>
+#include <digitnet/keras/import.hpp>
+#include <digitnet/keras/keras.hpp>
 
 #include "io/every_layer.hpp"
 #include "support/support.hpp"

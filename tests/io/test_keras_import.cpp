@@ -1,5 +1,5 @@
 #include <clocale>
-#include <digitnet/io/keras_import.hpp>
+#include <digitnet/keras/import.hpp>
 #include <filesystem>
 #include <fstream>
 #include <locale>

@@ -1,9 +1,9 @@
 // What Keras writes, read: arrays by their names, calls, axes, stores; and every reason of a refusal at once.
 #include <digitnet/digitnet.hpp>
 #include <digitnet/io/hdf5.hpp>
-#include <digitnet/io/keras.hpp>
-#include <digitnet/io/keras_import.hpp>
 #include <digitnet/io/zip.hpp>
+#include <digitnet/keras/import.hpp>
+#include <digitnet/keras/keras.hpp>
 
 #include "support/support.hpp"
 

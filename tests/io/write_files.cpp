@@ -2,10 +2,10 @@
 //   write_files FOLDER
 #include <digitnet/core/atomic_file.hpp>
 #ifdef DIGITNET_WITH_KERAS
-#include <digitnet/io/keras.hpp>
+#include <digitnet/keras/keras.hpp>
 #endif
 #ifdef DIGITNET_WITH_ONNX
-#include <digitnet/io/onnx.hpp>
+#include <digitnet/onnx/onnx.hpp>
 #endif
 #include <iostream>
 

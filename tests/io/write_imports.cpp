@@ -1,7 +1,7 @@
 // Imports models whose files have hostile names: import0.hpp, import1.hpp and import1.cpp, ...
 //   write_imports FOLDER
 #include <digitnet/core/atomic_file.hpp>
-#include <digitnet/io/keras_import.hpp>
+#include <digitnet/keras/import.hpp>
 #include <filesystem>
 #include <iostream>
 

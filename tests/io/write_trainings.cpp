@@ -2,7 +2,7 @@
 //   write_trainings FOLDER
 #include <digitnet/core/atomic_file.hpp>
 #include <digitnet/digitnet.hpp>
-#include <digitnet/io/keras.hpp>
+#include <digitnet/keras/keras.hpp>
 #include <iostream>
 #include <string>
 #include <vector>

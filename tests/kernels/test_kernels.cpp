@@ -127,14 +127,14 @@ void check_convolution(double tolerance) {
              dy = random_arena<T>(samples * E.output_size(), 4);
   Arena<T> direct(samples * E.output_size()), y(samples * E.output_size()), dx(x.size()),
       d_kernel(kernel.size()), d_bias(E.filters), scratch(conv2d_scratch<E>()),
-      forward(conv2d_prepared_forward<E>()), backward(conv2d_prepared_backward<E>());
+      forward(conv2d_packed_forward<E>()), backward(conv2d_packed_backward<E>());
   const auto forget = [&] {
     scratch.fill(std::numeric_limits<T>::quiet_NaN());
     return scratch.data();
   };
   conv2d_forward<E>(samples, x.data(), kernel.data(), bias.data(), static_cast<const T*>(nullptr),
                     direct.data(), forget());
-  conv2d_prepare_forward<E>(kernel.data(), forward.data());
+  conv2d_pack_forward<E>(kernel.data(), forward.data());
   conv2d_forward<E>(samples, x.data(), kernel.data(), bias.data(), static_cast<const T*>(forward.data()),
                     y.data(), forget());
   support::check_close(y.span(), direct.span(), tolerance);
@@ -144,7 +144,7 @@ void check_convolution(double tolerance) {
     squares += std::pow(double{direct.data()[i]}, 2);
   }
   CHECK(std::sqrt(errors / squares) < tolerance / 25);
-  conv2d_prepare_backward<E>(kernel.data(), backward.data());
+  conv2d_pack_backward<E>(kernel.data(), backward.data());
   dx.fill(std::numeric_limits<T>::quiet_NaN());
   conv2d_backward_input<E>(samples, dy.data(), static_cast<const T*>(backward.data()), dx.data(), forget());
   conv2d_backward_weights<E>(samples, x.data(), dy.data(), d_kernel.data(), d_bias.data(), forget());
@@ -272,11 +272,11 @@ TEST_CASE_TEMPLATE("dense products agree with plain loops, whoever computes them
                kernel = random_arena<float>(inputs * outputs, 2), bias = random_arena<float>(outputs, 3),
                dy = random_arena<float>(samples * outputs, 4);
     Arena<float> y(samples * outputs), dx(samples * inputs), d_kernel(inputs * outputs),
-        prepared(dense_prepared<products>(inputs, outputs));
+        packed(dense_packed<products>(inputs, outputs));
     dense_forward<products>(samples, inputs, outputs, x.data(), kernel.data(), bias.data(), y.data());
     dense_backward_weights<products>(samples, inputs, outputs, x.data(), dy.data(), d_kernel.data());
-    dense_prepare<products>(inputs, outputs, kernel.data(), prepared.data());
-    dense_backward_input<products>(samples, inputs, outputs, dy.data(), kernel.data(), prepared.data(),
+    dense_pack<products>(inputs, outputs, kernel.data(), packed.data());
+    dense_backward_input<products>(samples, inputs, outputs, dy.data(), kernel.data(), packed.data(),
                                    dx.data());
     double worst = 0;
     for (std::size_t i = 0; i < samples; ++i)
@@ -312,16 +312,16 @@ TEST_CASE("softmax sums to one, and large numbers do not overflow") {
   CHECK(y[3] == 0);
 }
 
-TEST_CASE("of equal values the first of a window wins, and its winner gets the gradient") {
+TEST_CASE("of equal values the first of a window wins, and its argmax gets the gradient") {
   constexpr PoolingExtents extents(2, 2, 1, 2, 2, valid);
   const float x[] = {-3, -1, -1, -2};
   float y = 0, dx[4];
-  std::uint8_t winner = 9;
-  max_pooling_forward<extents>(1, x, &y, &winner);
+  std::uint8_t argmax = 9;
+  max_pooling_forward<extents>(1, x, &y, &argmax);
   CHECK(y == -1);
-  CHECK(winner == 1);
+  CHECK(argmax == 1);
   const float dy = 5;
-  max_pooling_backward<extents>(1, &dy, &winner, dx);
+  max_pooling_backward<extents>(1, &dy, &argmax, dx);
   support::check_close(dx, std::vector<float>{0, 5, 0, 0}, 0);
 }
 

@@ -98,7 +98,7 @@ TEST_CASE("what varies images in training") {
                                                                 .x = {x.data(), 1},
                                                                 .y = {y.data(), 1},
                                                                 .parameters = {nullptr},
-                                                                .prepared = nullptr,
+                                                                .packed = nullptr,
                                                                 .cache = cache.data(),
                                                                 .scratch = nullptr,
                                                                 .mode = mode,

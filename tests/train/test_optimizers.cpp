@@ -12,22 +12,22 @@ namespace {
 
 using Eight = Sequential<Input<8>, Dense<1, no_bias>>;
 
-// Eight parameters after the steps of the reference, their gradients spread over `lanes` lanes.
+// Eight parameters after the steps of the reference, their gradients spread over `shards` shards.
 template <class Optimizer>
-std::vector<float> stepped(const Optimizer& optimizer, std::size_t lanes = 1, std::size_t threads = 1) {
+std::vector<float> stepped(const Optimizer& optimizer, std::size_t shards = 1, std::size_t threads = 1) {
   Eight model;
   for (std::size_t i = 0; i < 8; ++i)
     model.parameters()[i] = static_cast<float>(reference::optimizer_start[i]);
   ThreadTeam team(threads);
   ParameterStepper stepper(model);
-  std::vector<Arena<float>> arenas(lanes, Arena<float>(Eight::arena_size));
+  std::vector<Arena<float>> arenas(shards, Arena<float>(Eight::arena_size));
   std::vector<float*> pointers;
   for (auto& arena : arenas) pointers.push_back(arena.data());
   for (std::uint64_t step = 1; step <= 12; ++step) {
     for (std::size_t i = 0; i < 8; ++i)
-      arenas[i % lanes].data()[i] = static_cast<float>(reference::optimizer_gradients[(step - 1) * 8 + i]);
+      arenas[i % shards].data()[i] = static_cast<float>(reference::optimizer_gradients[(step - 1) * 8 + i]);
     stepper.step(team, optimizer, step, optimizer.learning_rate(step - 1), model.parameters(),
-                 {.lanes = pointers});
+                 {.shards = pointers});
     for (const auto& arena : arenas)
       for (const float value : arena.span()) CHECK(value == 0);
   }
@@ -73,7 +73,7 @@ TEST_CASE("RMSprop, centered, takes finite steps though the gradient stays the s
   });
 }
 
-TEST_CASE("neither lanes nor threads change a step") {
+TEST_CASE("neither shards nor threads change a step") {
   CHECK(stepped(Adam{}, 3) == stepped(Adam{}, 1));
   CHECK(stepped(Adam{}, 3, 3) == stepped(Adam{}, 1));
   CHECK(stepped(SGD{.clipnorm = 1}, 4, 2) == stepped(SGD{.clipnorm = 1}, 1));
@@ -90,9 +90,9 @@ TEST_CASE("L1 and L2 penalties reach the gradient and the loss") {
   for (const float clipnorm : {0.0f, 1e6f}) {
     auto copy = model;
     Arena<float> gradients(decltype(model)::arena_size);
-    float* const lanes[] = {gradients.data()};
+    float* const shards[] = {gradients.data()};
     const double penalty =
-        stepper.step(team, SGD{.clipnorm = clipnorm}, 1, 0.1f, copy.parameters(), {.lanes = lanes});
+        stepper.step(team, SGD{.clipnorm = clipnorm}, 1, 0.1f, copy.parameters(), {.shards = shards});
     CHECK(penalty == doctest::Approx(11.4));
     CHECK(copy.parameter("dense/kernel")(0, 0) == doctest::Approx(-2 - 0.1 * (-0.1 + 2 * 0.25 * -2)));
     CHECK(copy.parameter("dense/bias")(0) == doctest::Approx(3 - 0.1 * 6));

@@ -133,7 +133,7 @@ class ThreadTeam {
     }
   }
 
-  // Spins for about 20 microseconds: longer than the gap between two phases of a training step, shorter than
+  // Spins for about 20 microseconds: longer than the gap between two stages of a training step, shorter than
   // what a sleeping thread takes to wake up twice. Then sleeps in `park` until the condition may have
   // changed.
   template <class Condition, class Park>

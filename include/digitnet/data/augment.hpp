@@ -17,11 +17,11 @@
 #include "digitnet/core/number_text.hpp"
 #include "digitnet/core/processor.hpp"
 #include "digitnet/core/random.hpp"
+#include "digitnet/core/sample_transform.hpp"
 #include "digitnet/core/samples.hpp"
 #include "digitnet/core/simd.hpp"
 #include "digitnet/core/tensor.hpp"
-#include "digitnet/kernels/warp.hpp"
-#include "digitnet/train/sample_transform.hpp"
+#include "digitnet/core/warp.hpp"
 
 namespace digitnet {
 inline namespace DIGITNET_PROCESSOR {

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "digitnet/data/dataset.hpp"
+#include "digitnet/core/dataset.hpp"
 #include "digitnet/data/download.hpp"
 #include "digitnet/data/idx.hpp"
 #include "digitnet/data/sha256.hpp"

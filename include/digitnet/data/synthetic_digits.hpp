@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "digitnet/core/dataset.hpp"
 #include "digitnet/core/random.hpp"
 #include "digitnet/core/thread_team.hpp"
-#include "digitnet/data/dataset.hpp"
 #include "digitnet/data/digit_strokes.hpp"
 #include "digitnet/data/rare_strokes.hpp"
 #include "digitnet/data/strokes.hpp"

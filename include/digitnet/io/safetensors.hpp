@@ -16,9 +16,9 @@
 #include "digitnet/core/atomic_file.hpp"
 #include "digitnet/core/crc32c.hpp"
 #include "digitnet/core/read_file.hpp"
+#include "digitnet/inspect/describe.hpp"
 #include "digitnet/io/differences.hpp"
 #include "digitnet/io/safetensors_header.hpp"
-#include "digitnet/model/describe.hpp"
 
 namespace digitnet {
 

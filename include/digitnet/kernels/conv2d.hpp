@@ -50,7 +50,7 @@ constexpr std::size_t winograd_outputs(const Conv2DExtents& e, Extent out, std::
 
 // A 3x3 convolution over (height, width, channels) that yields (rows, columns, filters).
 struct WinogradConvolution {
-  Frame frame;
+  Border border;
   WinogradExtents tiles;
   Extent out;
 };
@@ -80,22 +80,22 @@ constexpr WinogradConvolution winograd_input(const Conv2DExtents& e) {
   return winograd_convolution(input_outputs(e), {e.out_height, e.out_width}, e.filters,
                               {2 - e.before.height, 2 - e.before.width}, {e.height, e.width}, e.channels);
 }
-constexpr std::size_t winograd_frame(const WinogradConvolution& c) {
-  return round_up(c.frame.size(), alignment_elements);
+constexpr std::size_t winograd_border(const WinogradConvolution& c) {
+  return round_up(c.border.size(), alignment_elements);
 }
 template <WinogradConvolution C>
 constexpr std::size_t winograd_scratch() {
-  return winograd_frame(C) + WinogradLayout<C.tiles>::scratch;
+  return winograd_border(C) + WinogradLayout<C.tiles>::scratch;
 }
 // The output's gradient, with zeros beyond it up to the end of the tiles.
-constexpr Frame winograd_gradient_frame(const WinogradConvolution& c) {
+constexpr Border winograd_gradient_border(const WinogradConvolution& c) {
   return {c.out,
           c.tiles.filters,
           {0, 0},
           {c.tiles.tile_rows * c.tiles.outputs, c.tiles.tile_columns * c.tiles.outputs}};
 }
-constexpr std::size_t winograd_gradient_frame_size(const WinogradConvolution& c) {
-  return round_up(winograd_gradient_frame(c).size(), alignment_elements);
+constexpr std::size_t winograd_gradient_border_size(const WinogradConvolution& c) {
+  return round_up(winograd_gradient_border(c).size(), alignment_elements);
 }
 
 template <WinogradConvolution C, class Arch, class Activation, class T>
@@ -103,7 +103,7 @@ void winograd_convolve(std::size_t samples, const T* x, const T* weights, const 
   using Vector = simd::Vector<T, Arch>;
   constexpr std::size_t width = simd::width<T, Arch>, filters = C.tiles.filters;
   winograd<C.tiles, Arch>(
-      samples, FramedImages<C.frame, T>(x, scratch), weights, scratch + winograd_frame(C),
+      samples, PaddedImages<C.border, T>(x, scratch), weights, scratch + winograd_border(C),
       [&](std::size_t sample, std::size_t tile, std::size_t filter,
           const Vector(&outputs)[C.tiles.outputs * C.tiles.outputs]) __attribute__((always_inline)) {
         const std::size_t row = tile / C.tiles.tile_columns * C.tiles.outputs,
@@ -130,14 +130,14 @@ void winograd_convolve(std::size_t samples, const T* x, const T* weights, const 
 // Computed once: networks ask for it again and again while they are laid out.
 template <Conv2DExtents E>
 inline constexpr std::size_t scratch_of_conv2d = [] {
-  std::size_t most = std::max(E.frame().size(), conv2d_input_gradient_scratch<E>());
+  std::size_t most = std::max(E.border().size(), conv2d_input_gradient_scratch<E>());
   if constexpr (forward_outputs(E) > 0)
     most = std::max(most, winograd_scratch<winograd_forward(E, forward_outputs(E))>());
   if constexpr (input_outputs(E) > 0) most = std::max(most, winograd_scratch<winograd_input(E)>());
   if constexpr (weights_outputs(E) > 0) {
     constexpr WinogradConvolution c = winograd_forward(E, weights_outputs(E));
     most = std::max(
-        most, winograd_frame(c) + winograd_gradient_frame_size(c) + winograd_gradients_scratch<c.tiles>());
+        most, winograd_border(c) + winograd_gradient_border_size(c) + winograd_gradients_scratch<c.tiles>());
   }
   return most;
 }();
@@ -156,52 +156,52 @@ constexpr std::size_t conv2d_scratch() {
   return detail::scratch_of_conv2d<E>;
 }
 
-/// Elements that conv2d_prepare_forward makes of a kernel; 0: nothing is needed.
+/// Elements that conv2d_pack_forward makes of a kernel; 0: nothing is needed.
 template <Conv2DExtents E>
-constexpr std::size_t conv2d_prepared_forward() {
+constexpr std::size_t conv2d_packed_forward() {
   if constexpr (detail::forward_outputs(E) > 0)
     return round_up(detail::winograd_forward(E, detail::forward_outputs(E)).tiles.weights(),
                     alignment_elements);
   return 0;
 }
 template <Conv2DExtents E, class Arch = DefaultArch, class T>
-void conv2d_prepare_forward(const T* kernel, T* prepared) {
+void conv2d_pack_forward(const T* kernel, T* packed) {
   if constexpr (detail::forward_outputs(E) > 0)
-    winograd_weights<detail::forward_outputs(E), Arch>(E.channels, E.filters, kernel, prepared);
+    winograd_weights<detail::forward_outputs(E), Arch>(E.channels, E.filters, kernel, packed);
 }
 
-/// Elements that conv2d_prepare_backward makes of a kernel.
+/// Elements that conv2d_pack_backward makes of a kernel.
 template <Conv2DExtents E>
-constexpr std::size_t conv2d_prepared_backward() {
+constexpr std::size_t conv2d_packed_backward() {
   const std::size_t turned = round_up(E.kernel_rows() * E.filters, alignment_elements);
   if constexpr (detail::input_outputs(E) > 0) return turned + detail::winograd_input(E).tiles.weights();
   return turned;
 }
 template <Conv2DExtents E, class Arch = DefaultArch, class T>
-void conv2d_prepare_backward(const T* kernel, T* prepared) {
-  detail::turn_kernel<E>(kernel, prepared);
+void conv2d_pack_backward(const T* kernel, T* packed) {
+  detail::turn_kernel<E>(kernel, packed);
   if constexpr (detail::input_outputs(E) > 0)
     winograd_weights<detail::input_outputs(E), Arch>(
-        E.filters, E.channels, static_cast<const T*>(prepared),
-        prepared + round_up(E.kernel_rows() * E.filters, alignment_elements));
+        E.filters, E.channels, static_cast<const T*>(packed),
+        packed + round_up(E.kernel_rows() * E.filters, alignment_elements));
 }
 
 /// y = activation(x * kernel + bias) for n samples. Assigns y (n, out_height, out_width, filters); bias may
-/// be null; `prepared` is what conv2d_prepare_forward made of the kernel, or null.
+/// be null; `packed` is what conv2d_pack_forward made of the kernel, or null.
 template <Conv2DExtents E, class Activation = Identity, class Arch = DefaultArch, class T>
-void conv2d_forward(std::size_t samples, const T* x, const T* kernel, const T* bias, const T* prepared, T* y,
+void conv2d_forward(std::size_t samples, const T* x, const T* kernel, const T* bias, const T* packed, T* y,
                     T* scratch) {
   if constexpr (detail::forward_outputs(E) > 0) {
-    if (prepared) {
+    if (packed) {
       constexpr auto convolution = detail::winograd_forward(E, detail::forward_outputs(E));
-      detail::winograd_convolve<convolution, Arch, Activation>(samples, x, prepared, bias, y, scratch);
+      detail::winograd_convolve<convolution, Arch, Activation>(samples, x, packed, bias, y, scratch);
       return;
     }
   }
   constexpr auto walk = walk_of<Walk{.segments = E.kernel.height,
                                      .length = E.kernel.width * E.channels,
                                      .segment_stride = E.padded.width * E.channels}>();
-  const FramedImages<E.frame(), T> images(x, scratch);
+  const PaddedImages<E.border(), T> images(x, scratch);
   for (std::size_t i = 0; i < samples; ++i) {
     const T* const image = images(i);
     T* const out = y + i * E.output_size();
@@ -219,19 +219,19 @@ void conv2d_backward_weights(std::size_t samples, const T* x, const T* dy, T* d_
                              T* scratch) {
   if constexpr (detail::weights_outputs(E) > 0) {
     constexpr auto convolution = detail::winograd_forward(E, detail::weights_outputs(E));
-    constexpr Frame gradient_frame = detail::winograd_gradient_frame(convolution);
-    T* const gradients = scratch + detail::winograd_frame(convolution);
+    constexpr Border gradient_border = detail::winograd_gradient_border(convolution);
+    T* const gradients = scratch + detail::winograd_border(convolution);
     winograd_weight_gradients<convolution.tiles, Arch>(
-        samples, FramedImages<convolution.frame, T>(x, scratch),
-        FramedImages<gradient_frame, T>(dy, gradients), d_kernel,
-        gradients + detail::winograd_gradient_frame_size(convolution));
+        samples, PaddedImages<convolution.border, T>(x, scratch),
+        PaddedImages<gradient_border, T>(dy, gradients), d_kernel,
+        gradients + detail::winograd_gradient_border_size(convolution));
     if (d_bias) add_column_sums<Arch>(samples * E.positions(), E.filters, dy, d_bias);
     return;
   }
   // Some rows of dy at a time: as many as stay in the first-level cache with what they meet of x, while all
   // of d_kernel passes by.
   constexpr std::size_t rows_together = std::max<std::size_t>(1, 8 * 1024 / (E.out_width * 64));
-  const FramedImages<E.frame(), T> images(x, scratch);
+  const PaddedImages<E.border(), T> images(x, scratch);
   for (std::size_t i = 0; i < samples; ++i) {
     const T* const image = images(i);
     const T* const gradient = dy + i * E.output_size();
@@ -252,17 +252,17 @@ void conv2d_backward_weights(std::size_t samples, const T* x, const T* dy, T* d_
   }
 }
 
-/// dx = the gradient with respect to x of n samples. Assigns dx. `prepared` is what conv2d_prepare_backward
+/// dx = the gradient with respect to x of n samples. Assigns dx. `packed` is what conv2d_pack_backward
 /// made of the kernel.
 template <Conv2DExtents E, class Arch = DefaultArch, class T>
-void conv2d_backward_input(std::size_t samples, const T* dy, const T* prepared, T* dx, T* scratch) {
+void conv2d_backward_input(std::size_t samples, const T* dy, const T* packed, T* dx, T* scratch) {
   if constexpr (detail::input_outputs(E) > 0) {
     detail::winograd_convolve<detail::winograd_input(E), Arch, Identity>(
-        samples, dy, prepared + round_up(E.kernel_rows() * E.filters, alignment_elements),
+        samples, dy, packed + round_up(E.kernel_rows() * E.filters, alignment_elements),
         static_cast<const T*>(nullptr), dx, scratch);
     return;
   }
-  conv2d_input_gradient<E, Arch>(samples, dy, prepared, dx, scratch);
+  conv2d_input_gradient<E, Arch>(samples, dy, packed, dx, scratch);
 }
 
 }  // namespace digitnet::kernels

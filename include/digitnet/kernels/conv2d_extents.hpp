@@ -4,7 +4,7 @@
 
 #include "digitnet/core/processor.hpp"
 #include "digitnet/core/shape.hpp"
-#include "digitnet/kernels/frame.hpp"
+#include "digitnet/kernels/padded_images.hpp"
 
 namespace digitnet::kernels {
 
@@ -39,7 +39,7 @@ struct Conv2DExtents {
     padded = {rows.padded, columns.padded};
   }
 
-  constexpr Frame frame() const { return {{height, width}, channels, before, padded}; }
+  constexpr Border border() const { return {{height, width}, channels, before, padded}; }
   constexpr std::size_t positions() const { return out_height * out_width; }
   constexpr std::size_t input_size() const { return height * width * channels; }
   constexpr std::size_t output_size() const { return positions() * filters; }

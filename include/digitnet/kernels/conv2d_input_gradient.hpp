@@ -8,8 +8,8 @@
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/kernels/conv2d_extents.hpp"
-#include "digitnet/kernels/frame.hpp"
 #include "digitnet/kernels/gather_gemm.hpp"
+#include "digitnet/kernels/padded_images.hpp"
 
 namespace digitnet::kernels {
 
@@ -39,10 +39,10 @@ constexpr PositionClass column_class(const Conv2DExtents& e, std::size_t remaind
 }
 
 // The zeros that an axis needs before it, and its extent with those after it.
-struct FramedAxis {
+struct PaddedAxis {
   std::size_t before = 0, outer;
   template <class ClassOf>
-  constexpr FramedAxis(std::size_t stride, std::size_t inner, const ClassOf& class_of) : outer(inner) {
+  constexpr PaddedAxis(std::size_t stride, std::size_t inner, const ClassOf& class_of) : outer(inner) {
     std::ptrdiff_t first = 0, last = static_cast<std::ptrdiff_t>(inner);
     for (std::size_t remainder = 0; remainder < stride; ++remainder) {
       const PositionClass c = class_of(remainder);
@@ -54,9 +54,9 @@ struct FramedAxis {
     outer = static_cast<std::size_t>(last - first);
   }
 };
-constexpr Frame gradient_frame(const Conv2DExtents& e) {
-  const FramedAxis rows(e.stride.height, e.out_height, [&](std::size_t r) { return row_class(e, r); });
-  const FramedAxis columns(e.stride.width, e.out_width, [&](std::size_t r) { return column_class(e, r); });
+constexpr Border gradient_border(const Conv2DExtents& e) {
+  const PaddedAxis rows(e.stride.height, e.out_height, [&](std::size_t r) { return row_class(e, r); });
+  const PaddedAxis columns(e.stride.width, e.out_width, [&](std::size_t r) { return column_class(e, r); });
   return {{e.out_height, e.out_width}, e.filters, {rows.before, columns.before}, {rows.outer, columns.outer}};
 }
 
@@ -93,15 +93,15 @@ void turn_kernel(const T* kernel, T* turned) {
 // dx of the positions of one class, which lie `length` to a line.
 template <Conv2DExtents E, std::size_t length, class Arch, class T>
 [[gnu::noinline]] void input_gradient_of_class(const PositionClass& rows, const PositionClass& columns,
-                                               const T* framed, const T* turned, T* dx) {
-  constexpr Frame frame = gradient_frame(E);
-  constexpr std::size_t line = frame.outer.width * E.filters;
+                                               const T* padded, const T* turned, T* dx) {
+  constexpr Border border = gradient_border(E);
+  constexpr std::size_t line = border.outer.width * E.filters;
   const Walk walk{.segments = rows.taps, .length = columns.taps * E.filters, .segment_stride = line};
   const auto first_row =
-                 static_cast<std::size_t>(rows.begin + static_cast<std::ptrdiff_t>(frame.before.height)),
+                 static_cast<std::size_t>(rows.begin + static_cast<std::ptrdiff_t>(border.before.height)),
              first_column =
-                 static_cast<std::size_t>(columns.begin + static_cast<std::ptrdiff_t>(frame.before.width));
-  const T* const from = framed + first_row * line + first_column * E.filters;
+                 static_cast<std::size_t>(columns.begin + static_cast<std::ptrdiff_t>(border.before.width));
+  const T* const from = padded + first_row * line + first_column * E.filters;
   line_gemm<Lines{length, E.filters, E.stride.width * E.channels}, E.channels, Arch>(
       rows.count, walk, [from](std::size_t row) { return from + row * line; }, turned,
       static_cast<const T*>(nullptr),
@@ -113,17 +113,17 @@ template <Conv2DExtents E, std::size_t length, class Arch, class T>
 /// Elements of scratch that conv2d_input_gradient may overwrite.
 template <Conv2DExtents E>
 constexpr std::size_t conv2d_input_gradient_scratch() {
-  return detail::gradient_frame(E).size();
+  return detail::gradient_border(E).size();
 }
 
 /// Assigns dx of n samples; `turned` is the kernel after detail::turn_kernel.
 template <Conv2DExtents E, class Arch, class T>
 void conv2d_input_gradient(std::size_t samples, const T* dy, const T* turned, T* dx, T* scratch) {
-  constexpr Frame frame = detail::gradient_frame(E);
+  constexpr Border border = detail::gradient_border(E);
   constexpr std::size_t widest = detail::column_class(E, 0).count;
-  const FramedImages<frame, T> gradients(dy, scratch);
+  const PaddedImages<border, T> gradients(dy, scratch);
   for (std::size_t i = 0; i < samples; ++i) {
-    const T* const framed = gradients(i);
+    const T* const padded = gradients(i);
     T* const out = dx + i * E.input_size();
     detail::for_each_class(E, [&](std::size_t row, std::size_t column, const detail::PositionClass& rows,
                                   const detail::PositionClass& columns, std::size_t before) {
@@ -136,9 +136,9 @@ void conv2d_input_gradient(std::size_t samples, const T* dy, const T* turned, T*
             std::fill_n(first + (r * E.stride.height * E.width + c * E.stride.width) * E.channels, E.channels,
                         T{0});
       } else if (columns.count == widest) {
-        detail::input_gradient_of_class<E, widest, Arch>(rows, columns, framed, turned + before, first);
+        detail::input_gradient_of_class<E, widest, Arch>(rows, columns, padded, turned + before, first);
       } else if constexpr (widest > 1) {
-        detail::input_gradient_of_class<E, widest - 1, Arch>(rows, columns, framed, turned + before, first);
+        detail::input_gradient_of_class<E, widest - 1, Arch>(rows, columns, padded, turned + before, first);
       }
     });
   }

@@ -25,7 +25,7 @@ struct ConvPoolExtents {
   constexpr std::size_t windows() const { return out_height() * out_width(); }
   constexpr std::size_t output_size() const { return windows() * conv.filters; }
   constexpr std::size_t window_size() const { return window.height * window.width; }
-  /// Elements from the framed image's start to the patch under place `place` of a window.
+  /// Elements from the padded image's start to the patch under place `place` of a window.
   constexpr std::size_t patch(std::size_t pooled, std::size_t place) const {
     const std::size_t row = pooled / out_width() * window.height + place / window.width;
     const std::size_t column = pooled % out_width() * window.width + place % window.width;
@@ -50,10 +50,10 @@ struct ConvPoolExtents {
 namespace detail {
 
 // The largest of a window's sums, then bias and ReLU, and its place, which is window_size where nothing is
-// above zero. `winner` is null in inference.
+// above zero. `argmax` is null in inference.
 template <class Arch, std::size_t places, class T>
 [[gnu::always_inline]] inline void keep_largest(const simd::Vector<T, Arch> (&sums)[places], const T* bias,
-                                                T* y, std::uint8_t* winner, std::size_t lanes) {
+                                                T* y, std::uint8_t* argmax, std::size_t lanes) {
   using Vector = simd::Vector<T, Arch>;
   constexpr std::size_t width = simd::width<T, Arch>;
   Vector best = sums[0], place_of_best(T{0});
@@ -71,20 +71,20 @@ template <class Arch, std::size_t places, class T>
   place_of_best = simd::select(live, place_of_best, Vector(static_cast<T>(places)));
   if (lanes == width) {
     simd::write<Arch>(y, best);
-    if (winner) simd::write_bytes<Arch>(winner, place_of_best);
+    if (argmax) simd::write_bytes<Arch>(argmax, place_of_best);
     return;
   }
   simd::write_part<Arch>(y, best, lanes);
-  if (!winner) return;
+  if (!argmax) return;
   std::array<std::uint8_t, width> bytes;
   simd::write_bytes<Arch>(bytes.data(), place_of_best);
-  std::copy_n(bytes.data(), lanes, winner);
+  std::copy_n(bytes.data(), lanes, argmax);
 }
 
 template <ConvPoolExtents E, class Arch, std::size_t Windows, std::size_t Vectors, class T>
 [[gnu::always_inline]] inline void conv_pool_tile(const T* image, std::size_t first,
                                                   std::size_t valid_windows, const T* kernel, const T* bias,
-                                                  T* y, std::uint8_t* winner, std::size_t valid_columns) {
+                                                  T* y, std::uint8_t* argmax, std::size_t valid_columns) {
   using Vector = simd::Vector<T, Arch>;
   constexpr std::size_t width = simd::width<T, Arch>;
   constexpr std::size_t places = E.window_size();
@@ -109,7 +109,7 @@ template <ConvPoolExtents E, class Arch, std::size_t Windows, std::size_t Vector
       for (std::size_t place = 0; place < places; ++place) window[place] = sums[w * places + place][v];
       const std::size_t at = w * E.conv.filters + v * width;
       if (w < valid_windows)
-        keep_largest<Arch>(window, bias ? bias + v * width : nullptr, y + at, winner ? winner + at : nullptr,
+        keep_largest<Arch>(window, bias ? bias + v * width : nullptr, y + at, argmax ? argmax + at : nullptr,
                            lanes);
     }
   }
@@ -117,7 +117,7 @@ template <ConvPoolExtents E, class Arch, std::size_t Windows, std::size_t Vector
 
 template <ConvPoolExtents E, class Arch, std::size_t Vectors, class T>
 [[gnu::noinline]] void conv_pool_columns(const T* image, const T* kernel, const T* bias, T* y,
-                                         std::uint8_t* winner, std::size_t column) {
+                                         std::uint8_t* argmax, std::size_t column) {
   constexpr std::size_t room = simd::registers<Arch> >= 32 ? 24 : 12;  // registers for sums
   constexpr std::size_t Windows = std::max<std::size_t>(1, room / Vectors / E.window_size());
   const std::size_t valid_columns = std::min(Vectors * simd::width<T, Arch>, E.conv.filters - column);
@@ -125,14 +125,14 @@ template <ConvPoolExtents E, class Arch, std::size_t Vectors, class T>
     const std::size_t at = first * E.conv.filters + column;
     conv_pool_tile<E, Arch, Windows, Vectors>(image, first, std::min(Windows, E.windows() - first),
                                               kernel + column, bias ? bias + column : nullptr, y + at,
-                                              winner ? winner + at : nullptr, valid_columns);
+                                              argmax ? argmax + at : nullptr, valid_columns);
   }
 }
 
 // The places that the functions below share scratch into.
 template <ConvPoolExtents E>
-constexpr std::size_t conv_pool_frame() {
-  return round_up(E.conv.frame().size(), alignment_elements);
+constexpr std::size_t conv_pool_border() {
+  return round_up(E.conv.border().size(), alignment_elements);
 }
 
 template <ConvPoolExtents E>
@@ -149,10 +149,10 @@ constexpr std::size_t conv_pool_list() {
 template <ConvPoolExtents E>
 inline constexpr std::size_t scratch_of_conv_pool = [] {
   const std::size_t gradients = conv_pool_kernel_gradients<E>() + 2 * conv_pool_list<E>();
-  const std::size_t frame = detail::conv_pool_frame<E>();
+  const std::size_t image = detail::conv_pool_border<E>();
   std::size_t winograd = 0;
   if constexpr (E.uses_winograd()) winograd = WinogradLayout<E.winograd()>::scratch;
-  return frame + std::max(frame + gradients, winograd);
+  return image + std::max(image + gradients, winograd);
 }();
 
 }  // namespace detail
@@ -163,37 +163,36 @@ constexpr std::size_t conv_pool_scratch() {
   return detail::scratch_of_conv_pool<E>;
 }
 
-/// Elements that conv_pool_prepare_forward makes of a kernel; 0: nothing is needed.
+/// Elements that conv_pool_pack_forward makes of a kernel; 0: nothing is needed.
 template <ConvPoolExtents E>
-constexpr std::size_t conv_pool_prepared_forward() {
+constexpr std::size_t conv_pool_packed_forward() {
   return E.uses_winograd() ? round_up(E.winograd().weights(), alignment_elements) : 0;
 }
 template <ConvPoolExtents E, class Arch = DefaultArch, class T>
-void conv_pool_prepare_forward(const T* kernel, T* prepared) {
-  if constexpr (E.uses_winograd())
-    winograd_weights<2, Arch>(E.conv.channels, E.conv.filters, kernel, prepared);
+void conv_pool_pack_forward(const T* kernel, T* packed) {
+  if constexpr (E.uses_winograd()) winograd_weights<2, Arch>(E.conv.channels, E.conv.filters, kernel, packed);
 }
 
 /// y = max over each window of relu(x * kernel + bias), for n samples. Assigns y (n, out_height, out_width,
-/// filters) and, unless it is null, for each of its elements `winner`: the place inside the window, or
-/// window_size where y is 0. bias may be null; `prepared` is what conv_pool_prepare_forward made of the
+/// filters) and, unless it is null, for each of its elements `argmax`: the place inside the window, or
+/// window_size where y is 0. bias may be null; `packed` is what conv_pool_pack_forward made of the
 /// kernel, or null.
 template <ConvPoolExtents E, class Arch = DefaultArch, class T>
-void conv_pool_forward(std::size_t samples, const T* x, const T* kernel, const T* bias, const T* prepared,
-                       T* y, std::uint8_t* winner, T* scratch) {
+void conv_pool_forward(std::size_t samples, const T* x, const T* kernel, const T* bias, const T* packed, T* y,
+                       std::uint8_t* argmax, T* scratch) {
   constexpr std::size_t width = simd::width<T, Arch>;
   constexpr std::size_t most = detail::tile_vectors<Arch> * width;
   constexpr std::size_t filters = E.conv.filters;
-  const FramedImages<E.conv.frame(), T> images(x, scratch);
+  const PaddedImages<E.conv.border(), T> images(x, scratch);
   if constexpr (E.uses_winograd()) {
-    if (prepared) {
+    if (packed) {
       winograd<E.winograd(), Arch>(
-          samples, images, prepared, scratch + detail::conv_pool_frame<E>(),
+          samples, images, packed, scratch + detail::conv_pool_border<E>(),
           [&](std::size_t sample, std::size_t tile, std::size_t filter, const simd::Vector<T, Arch>(&sums)[4])
               __attribute__((always_inline)) {
                 const std::size_t at = sample * E.output_size() + tile * filters + filter;
                 detail::keep_largest<Arch>(sums, bias ? bias + filter : nullptr, y + at,
-                                           winner ? winner + at : nullptr,
+                                           argmax ? argmax + at : nullptr,
                                            filters % width == 0 ? width : std::min(width, filters - filter));
               });
       return;
@@ -202,13 +201,13 @@ void conv_pool_forward(std::size_t samples, const T* x, const T* kernel, const T
   for (std::size_t i = 0; i < samples; ++i) {
     const T* const image = images(i);
     T* const out = y + i * E.output_size();
-    std::uint8_t* const winners = winner ? winner + i * E.output_size() : nullptr;
+    std::uint8_t* const argmaxes = argmax ? argmax + i * E.output_size() : nullptr;
     constexpr std::size_t whole = filters / most * most;
     for (std::size_t column = 0; column < whole; column += most)
-      detail::conv_pool_columns<E, Arch, most / width>(image, kernel, bias, out, winners, column);
+      detail::conv_pool_columns<E, Arch, most / width>(image, kernel, bias, out, argmaxes, column);
     if constexpr (whole < filters)
       detail::conv_pool_columns<E, Arch, (filters - whole + width - 1) / width>(image, kernel, bias, out,
-                                                                                winners, whole);
+                                                                                argmaxes, whole);
   }
 }
 

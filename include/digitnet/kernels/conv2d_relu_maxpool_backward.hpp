@@ -1,4 +1,4 @@
-// The backward pass of convolution, ReLU and max-pooling as one operation. Of each window only the winner has
+// The backward pass of convolution, ReLU and max-pooling as one operation. Of each window only the argmax has
 // a gradient, and only where ReLU let it through: for each filter it makes the short list of (place,
 // gradient) and runs over it, with one filter's kernel in registers.
 #pragma once
@@ -98,7 +98,7 @@ template <ConvPoolExtents E, class T, class Arch, class Visit>
 // With few inputs, the filters are the vectors: for each place of each window, the gradients that belong
 // there times the patch's numbers one by one, all of d_kernel in registers.
 template <ConvPoolExtents E, class Arch, std::size_t Vectors, class T>
-[[gnu::noinline]] void shallow_weights(const T* image, const T* dy, const std::uint8_t* winner, T* d_kernel,
+[[gnu::noinline]] void shallow_weights(const T* image, const T* dy, const std::uint8_t* argmax, T* d_kernel,
                                        T* d_bias, std::size_t valid_columns) {
   using Vector = simd::Vector<T, Arch>;
   constexpr std::size_t width = simd::width<T, Arch>;
@@ -120,11 +120,11 @@ template <ConvPoolExtents E, class Arch, std::size_t Vectors, class T>
       const std::size_t at = pooled * E.conv.filters + v * width;
       const std::size_t lanes = std::min(width, valid_columns - v * width);
       if (lanes == width) {
-        place_of[v] = simd::read_bytes<Arch, T>(winner + at);
+        place_of[v] = simd::read_bytes<Arch, T>(argmax + at);
       } else {
         std::array<std::uint8_t, width> bytes;
         bytes.fill(static_cast<std::uint8_t>(places));
-        std::copy_n(winner + at, lanes, bytes.data());
+        std::copy_n(argmax + at, lanes, bytes.data());
         place_of[v] = simd::read_bytes<Arch, T>(bytes.data());
       }
       gradient[v] = lanes == width ? simd::read<Arch>(dy + at) : simd::read_part<Arch>(dy + at, lanes);
@@ -164,34 +164,34 @@ template <ConvPoolExtents E, class Arch, std::size_t Vectors, class T>
 
 /// Filters first: what conv_pool_backward wants of the kernel to compute dx.
 template <ConvPoolExtents E>
-constexpr std::size_t conv_pool_prepared_backward() {
+constexpr std::size_t conv_pool_packed_backward() {
   return E.conv.kernel_rows() * E.conv.filters;
 }
 template <ConvPoolExtents E, class T>
-void conv_pool_prepare_backward(const T* kernel, T* filters_first) {
+void conv_pool_pack_backward(const T* kernel, T* filters_first) {
   transpose(E.conv.kernel_rows(), E.conv.filters, kernel, filters_first);
 }
 
 /// d_kernel and d_bias (unless null) += the gradients of n samples; assigns dx unless it is null.
 template <ConvPoolExtents E, class Arch = DefaultArch, class T>
-void conv_pool_backward(std::size_t samples, const T* x, const T* dy, const std::uint8_t* winner,
+void conv_pool_backward(std::size_t samples, const T* x, const T* dy, const std::uint8_t* argmax,
                         const T* filters_first, T* d_kernel, T* d_bias, T* dx, T* scratch) {
   constexpr std::size_t filters = E.conv.filters;
   constexpr std::size_t kernel_size = E.conv.kernel_rows();
-  constexpr Frame frame = E.conv.frame();
-  constexpr std::size_t frame_size = detail::conv_pool_frame<E>();
-  T* const framed_dx = scratch + frame_size;
-  T* const kernel_gradients = scratch + 2 * frame_size;  // filters first
+  constexpr Border border = E.conv.border();
+  constexpr std::size_t border_size = detail::conv_pool_border<E>();
+  T* const padded_dx = scratch + border_size;
+  T* const kernel_gradients = scratch + 2 * border_size;  // filters first
   if constexpr (!E.is_shallow()) std::fill_n(kernel_gradients, kernel_size * filters, T{0});
   T* const gradients = kernel_gradients + detail::conv_pool_kernel_gradients<E>();
   auto* const patches = reinterpret_cast<std::uint32_t*>(gradients + detail::conv_pool_list<E>());
-  const FramedImages<frame, T> images(x, scratch);
+  const PaddedImages<border, T> images(x, scratch);
   for (std::size_t i = 0; i < samples; ++i) {
     const T* const image = images(i);
     const T* const gradient = dy + i * E.output_size();
-    const std::uint8_t* const places = winner + i * E.output_size();
-    T* const dx_here = frame.is_empty() ? dx + (dx ? i * E.conv.input_size() : 0) : framed_dx;
-    if (dx) std::fill_n(dx_here, frame.is_empty() ? E.conv.input_size() : frame.size(), T{0});
+    const std::uint8_t* const places = argmax + i * E.output_size();
+    T* const dx_here = border.is_empty() ? dx + (dx ? i * E.conv.input_size() : 0) : padded_dx;
+    if (dx) std::fill_n(dx_here, border.is_empty() ? E.conv.input_size() : border.size(), T{0});
     if constexpr (E.is_shallow()) {
       constexpr std::size_t width = simd::width<T, Arch>;
       constexpr std::size_t room = simd::registers<Arch> >= 32 ? 24 : 12;
@@ -234,8 +234,8 @@ void conv_pool_backward(std::size_t samples, const T* x, const T* dy, const std:
                                                  filters_first + filter * kernel_size, dx_here);
         });
     }
-    if constexpr (!frame.is_empty())
-      if (dx) take_out_of_frame<frame>(static_cast<const T*>(framed_dx), dx + i * E.conv.input_size());
+    if constexpr (!border.is_empty())
+      if (dx) remove_padding<border>(static_cast<const T*>(padded_dx), dx + i * E.conv.input_size());
   }
   if constexpr (!E.is_shallow()) {
     // Back to Keras' order, a block at a time so that both sides stay in the first-level cache.

@@ -41,12 +41,12 @@ constexpr DenseProducts dense_products(std::size_t inputs, std::size_t outputs) 
 
 /// Elements of the transposed kernel that dense_backward_input reads.
 template <DenseProducts products>
-constexpr std::size_t dense_prepared(std::size_t inputs, std::size_t outputs) {
+constexpr std::size_t dense_packed(std::size_t inputs, std::size_t outputs) {
   return products == DenseProducts::blas ? 0 : outputs * inputs;
 }
 template <DenseProducts products, class T>
-void dense_prepare(std::size_t inputs, std::size_t outputs, const T* kernel, T* prepared) {
-  if constexpr (products == DenseProducts::own) transpose(inputs, outputs, kernel, prepared);
+void dense_pack(std::size_t inputs, std::size_t outputs, const T* kernel, T* packed) {
+  if constexpr (products == DenseProducts::own) transpose(inputs, outputs, kernel, packed);
 }
 
 // Below, numbers of inputs and outputs may be Fixed.
@@ -104,17 +104,17 @@ void dense_backward_weights(std::size_t samples, std::size_t inputs, Outputs out
   dense_backward_weights<products, Result::add, Arch>(samples, inputs, inputs, outputs, x, dy, d_kernel);
 }
 
-/// dx = dy kernel^T. Assigns dx (samples, inputs). `prepared` is what dense_prepare made of the kernel.
+/// dx = dy kernel^T. Assigns dx (samples, inputs). `packed` is what dense_pack made of the kernel.
 template <DenseProducts products, class Arch = DefaultArch, class T, class Inputs>
 void dense_backward_input(std::size_t samples, Inputs inputs, std::size_t outputs, const T* dy,
-                          const T* kernel, const T* prepared, T* dx) {
+                          const T* kernel, const T* packed, T* dx) {
   if constexpr (products == DenseProducts::blas) {
     blas::gemm(blas::Transpose::no, blas::Transpose::yes, samples, inputs, outputs, dy, outputs, kernel,
                outputs, T{0}, dx, inputs);
     return;
   }
   gather_gemm<Arch>(
-      samples, inputs, Walk{.length = outputs}, [=](std::size_t i) { return dy + i * outputs; }, prepared,
+      samples, inputs, Walk{.length = outputs}, [=](std::size_t i) { return dy + i * outputs; }, packed,
       inputs, static_cast<const T*>(nullptr), [=](std::size_t i) { return dx + i * inputs; });
 }
 

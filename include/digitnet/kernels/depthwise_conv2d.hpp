@@ -1,5 +1,5 @@
 // Depthwise convolution: every channel has a kernel of its own, so vectors run along the channels, and each
-// number is used only as often as the kernel has taps. What matters is memory: no frame of zeros is copied
+// number is used only as often as the kernel has taps. What matters is memory: no border of zeros is copied
 // (rows beyond the border are one row of zeros, columns at the border are computed apart), and a row's
 // numbers stay in the first-level cache until all that needs them is done.
 #pragma once
@@ -87,7 +87,7 @@ template <Slide S, std::size_t together, class Inner, class Border>
   constexpr std::size_t first = S.first_inner(), end = S.end_inner();
   constexpr std::size_t whole = first + (end - first) / together * together;
   const auto at_border = [&](std::size_t column) {
-    const std::size_t start = column * S.stride.width;  // in the image with its frame
+    const std::size_t start = column * S.stride.width;  // in the image with its padding
     const std::size_t begin_tap = start < S.before.width ? S.before.width - start : 0;
     border(column, begin_tap, std::min(S.kernel.width, S.image.width + S.before.width - start));
   };

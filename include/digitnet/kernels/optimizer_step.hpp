@@ -1,4 +1,4 @@
-// The sweep that ends a training step: sum the lanes' gradients, treat them, and step the parameters, in one
+// The sweep that ends a training step: sum the shards' gradients, treat them, and step the parameters, in one
 // pass.
 #pragma once
 #include <array>
@@ -9,7 +9,7 @@
 
 namespace digitnet::kernels {
 
-/// What happens to a gradient between the sum over the lanes and the formula.
+/// What happens to a gradient between the sum over the shards and the formula.
 struct SweepSettings {
   float l1 = 0;
   float l2 = 0;
@@ -27,10 +27,10 @@ struct SweepSums {
 namespace detail {
 
 template <class Vector>
-Vector summed(std::span<float* const> lanes, std::size_t i) {
+Vector summed(std::span<float* const> shards, std::size_t i) {
   using Arch = typename Vector::arch_type;
-  Vector sum = simd::read<Arch>(lanes[0] + i);
-  for (std::size_t lane = 1; lane < lanes.size(); ++lane) sum += simd::read<Arch>(lanes[lane] + i);
+  Vector sum = simd::read<Arch>(shards[0] + i);
+  for (std::size_t shard = 1; shard < shards.size(); ++shard) sum += simd::read<Arch>(shards[shard] + i);
   return sum;
 }
 
@@ -43,17 +43,17 @@ Vector with_penalty(Vector gradient, Vector weight, const SweepSettings& setting
 
 }  // namespace detail
 
-/// Sums the lanes into the first one, adds the penalties' gradients, and measures the norm. `size` is a
+/// Sums the shards into the first one, adds the penalties' gradients, and measures the norm. `size` is a
 /// multiple of 16.
 template <class Arch = DefaultArch>
-SweepSums reduce_gradients(std::size_t size, const float* weights, std::span<float* const> lanes,
+SweepSums reduce_gradients(std::size_t size, const float* weights, std::span<float* const> shards,
                            const SweepSettings& settings) {
   using Vector = simd::Vector<float, Arch>;
   const bool penalised = settings.l1 != 0 || settings.l2 != 0;
   SweepSums sums;
   Vector absolute(0.0f), square(0.0f), norm(0.0f);
   for (std::size_t i = 0; i < size; i += Vector::size) {
-    Vector gradient = detail::summed<Vector>(lanes, i);
+    Vector gradient = detail::summed<Vector>(shards, i);
     if (penalised) {
       const Vector weight = simd::read<Arch>(weights + i);
       absolute += simd::abs(weight);
@@ -61,8 +61,9 @@ SweepSums reduce_gradients(std::size_t size, const float* weights, std::span<flo
       gradient = detail::with_penalty(gradient, weight, settings);
     }
     norm = simd::fma(gradient, gradient, norm);
-    simd::write<Arch>(lanes[0] + i, gradient);
-    for (std::size_t lane = 1; lane < lanes.size(); ++lane) simd::write<Arch>(lanes[lane] + i, Vector(0.0f));
+    simd::write<Arch>(shards[0] + i, gradient);
+    for (std::size_t shard = 1; shard < shards.size(); ++shard)
+      simd::write<Arch>(shards[shard] + i, Vector(0.0f));
   }
   sums.penalty = double{settings.l1} * simd::add_lanes<Arch>(absolute) +
                  double{settings.l2} * simd::add_lanes<Arch>(square);
@@ -70,17 +71,17 @@ SweepSums reduce_gradients(std::size_t size, const float* weights, std::span<flo
   return sums;
 }
 
-/// Steps `size` (a multiple of 16) parameters by the sum of the lanes' gradients, which become zero for the
+/// Steps `size` (a multiple of 16) parameters by the sum of the shards' gradients, which become zero for the
 /// next step. Slot s of parameter i is slots[s * slot_stride + i].
 template <class Arch = DefaultArch, class Formula>
-SweepSums step_parameters(std::size_t size, float* weights, std::span<float* const> lanes, float* slots,
+SweepSums step_parameters(std::size_t size, float* weights, std::span<float* const> shards, float* slots,
                           std::size_t slot_stride, const Formula& formula, const SweepSettings& settings) {
   using Vector = simd::Vector<float, Arch>;
   const bool penalised = settings.l1 != 0 || settings.l2 != 0;
   SweepSums sums;
   Vector absolute(0.0f), square(0.0f);
   for (std::size_t i = 0; i < size; i += Vector::size) {
-    Vector gradient = detail::summed<Vector>(lanes, i);
+    Vector gradient = detail::summed<Vector>(shards, i);
     Vector weight = simd::read<Arch>(weights + i);
     if (penalised) {
       absolute += simd::abs(weight);
@@ -97,7 +98,8 @@ SweepSums step_parameters(std::size_t size, float* weights, std::span<float* con
     simd::write<Arch>(weights + i, formula(weight, gradient, state));
     for (std::size_t slot = 0; slot < Formula::slots; ++slot)
       simd::write<Arch>(slots + slot * slot_stride + i, state[slot]);
-    for (std::size_t lane = 0; lane < lanes.size(); ++lane) simd::write<Arch>(lanes[lane] + i, Vector(0.0f));
+    for (std::size_t shard = 0; shard < shards.size(); ++shard)
+      simd::write<Arch>(shards[shard] + i, Vector(0.0f));
   }
   sums.penalty = double{settings.l1} * simd::add_lanes<Arch>(absolute) +
                  double{settings.l2} * simd::add_lanes<Arch>(square);

@@ -57,14 +57,14 @@ void for_each_in_window(std::size_t row, std::size_t column, Visit visit) {
   }
 }
 
-/// y = the largest value of each window; `winner` gets the number of the first one inside the window.
+/// y = the largest value of each window; `argmax` gets the number of the first one inside the window.
 template <PoolingExtents E, class Arch = DefaultArch, class T>
-void max_pooling_forward(std::size_t samples, const T* x, T* y, std::uint8_t* winner) {
+void max_pooling_forward(std::size_t samples, const T* x, T* y, std::uint8_t* argmax) {
   using Vector = simd::Vector<T, Arch>;
   constexpr std::size_t width = simd::width<T, Arch>;
   for (std::size_t i = 0; i < samples; ++i, x += E.input_size())
     for (std::size_t row = 0; row < E.out_height; ++row)
-      for (std::size_t column = 0; column < E.out_width; ++column, y += E.channels, winner += E.channels)
+      for (std::size_t column = 0; column < E.out_width; ++column, y += E.channels, argmax += E.channels)
         for (std::size_t channel = 0; channel < E.channels; channel += width) {
           const std::size_t lanes = std::min(width, E.channels - channel);
           const auto values = [&](std::size_t offset) {
@@ -86,26 +86,26 @@ void max_pooling_forward(std::size_t samples, const T* x, T* y, std::uint8_t* wi
           if (lanes == width) {
             simd::write<Arch>(y + channel, best);
             for (std::size_t lane = 0; lane < width; ++lane)
-              winner[channel + lane] = static_cast<std::uint8_t>(numbers[lane]);
+              argmax[channel + lane] = static_cast<std::uint8_t>(numbers[lane]);
           } else {
             simd::write_part<Arch>(y + channel, best, lanes);
             for (std::size_t lane = 0; lane < lanes; ++lane)
-              winner[channel + lane] = static_cast<std::uint8_t>(numbers[lane]);
+              argmax[channel + lane] = static_cast<std::uint8_t>(numbers[lane]);
           }
         }
 }
 
-/// dx = dy at each window's winner, zero elsewhere.
+/// dx = dy at each window's argmax, zero elsewhere.
 template <PoolingExtents E, class T>
-void max_pooling_backward(std::size_t samples, const T* dy, const std::uint8_t* winner, T* dx) {
+void max_pooling_backward(std::size_t samples, const T* dy, const std::uint8_t* argmax, T* dx) {
   std::fill_n(dx, samples * E.input_size(), T{0});
   for (std::size_t i = 0; i < samples; ++i, dx += E.input_size())
     for (std::size_t row = 0; row < E.out_height; ++row)
-      for (std::size_t column = 0; column < E.out_width; ++column, dy += E.channels, winner += E.channels)
+      for (std::size_t column = 0; column < E.out_width; ++column, dy += E.channels, argmax += E.channels)
         for_each_in_window<E>(row, column, [&](std::size_t number, std::size_t offset) {
           T* const to = dx + offset;
           for (std::size_t channel = 0; channel < E.channels; ++channel)
-            to[channel] += winner[channel] == number ? dy[channel] : T{0};
+            to[channel] += argmax[channel] == number ? dy[channel] : T{0};
         });
 }
 

@@ -15,12 +15,12 @@ namespace digitnet::kernels {
 
 inline namespace DIGITNET_PROCESSOR {
 
-/// 3x3 convolutions with stride 1 of several images, cut into tiles of outputs. The images are framed so that
+/// 3x3 convolutions with stride 1 of several images, cut into tiles of outputs. The images are padded so that
 /// every tile's patch lies inside.
 struct WinogradExtents {
   std::size_t outputs;  ///< of a tile, down as across: 2 or 4
   std::size_t tile_rows, tile_columns, channels, filters;
-  std::size_t image_width;  ///< of the framed image, in positions
+  std::size_t image_width;  ///< of the padded image, in positions
 
   constexpr std::size_t side() const { return outputs + 2; }
   constexpr std::size_t points() const { return side() * side(); }
@@ -141,7 +141,7 @@ template <WinogradExtents E, class Arch, class T>
 }
 
 // The patches of `count` tiles from tile `first` of all images on. image_of(sample) is called when a sample's
-// first tile comes, and gives its framed image, which stays in `image` until the next one's.
+// first tile comes, and gives its padded image, which stays in `image` until the next one's.
 template <WinogradExtents E, class Arch, class T, class ImageOf>
 [[gnu::noinline]] void winograd_patches(std::size_t first, std::size_t count, const ImageOf& image_of,
                                         const T*& image, T* patches) {
@@ -156,7 +156,7 @@ template <WinogradExtents E, class Arch, class T, class ImageOf>
 
 /// Calls store(sample, tile, filter, outputs) for every tile of every sample and every vector of filters from
 /// `filter` on (lanes beyond the last filter hold anything), with the sums, without bias, of the tile's
-/// outputs, row by row. image_of(sample) gives a framed image, which must last until the next one is asked
+/// outputs, row by row. image_of(sample) gives a padded image, which must last until the next one is asked
 /// for; `weights` are transformed.
 template <WinogradExtents E, class Arch = DefaultArch, class T, class ImageOf, class Store>
 void winograd(std::size_t samples, const ImageOf& image_of, const T* weights, T* scratch,
@@ -205,7 +205,7 @@ constexpr std::size_t winograd_gradients_scratch() {
 }
 
 /// d_kernel += the gradient of a kernel (3, 3, channels, filters), of all samples: G^T of the sums over all
-/// tiles of (A dy A^T) * (B^T d B). image_of(sample) gives a framed image and gradient_of(sample) its
+/// tiles of (A dy A^T) * (B^T d B). image_of(sample) gives a padded image and gradient_of(sample) its
 /// output's gradient (tile_rows * outputs, tile_columns * outputs, filters), zero beyond the outputs; both
 /// must last until the next ones are asked for.
 template <WinogradExtents E, class Arch = DefaultArch, class T, class ImageOf, class GradientOf>

@@ -47,8 +47,8 @@ struct BasicBatchNormalization {
                            std::conditional_t<Center, ParameterList<Beta, MovingMean, MovingVariance>,
                                               ParameterList<MovingMean, MovingVariance>>>;
     static constexpr bool backward_reads_y = false;
-    static constexpr bool recomputes_y = true;
-    static constexpr std::size_t synchronizations = 1;
+    static constexpr bool rematerializes_y = true;
+    static constexpr std::size_t barriers = 1;
     static constexpr std::size_t statistics = 2 * channels;
 
     /// How a channel is normalized: y = factor * (x - mean) + offset. The mean is subtracted first, so that
@@ -81,10 +81,10 @@ struct BasicBatchNormalization {
 
     /// First each channel's mean and the sum of its squared differences from it; then y, through an
     /// activation if one is given.
-    template <std::size_t phase, class Activation = kernels::Identity, class Io>
-    static void forward_phase(const Io& io) {
+    template <std::size_t stage, class Activation = kernels::Identity, class Io>
+    static void forward_stage(const Io& io) {
       using T = typename Io::Real;
-      if constexpr (phase == 0) {
+      if constexpr (stage == 0) {
         if (io.mode == Mode::inference) return;
         kernels::channel_moments<channels>(io.samples() * positions, io.x.data, io.statistics.partial,
                                            io.statistics.partial + channels);
@@ -106,7 +106,7 @@ struct BasicBatchNormalization {
 
     /// The moments of more samples together: Chan, Golub, LeVeque, Updating Formulae and a Pairwise Algorithm
     /// for Computing Sample Variances (1979).
-    template <std::size_t phase>
+    template <std::size_t stage>
     static void merge_statistics(const MergedStatistics& merge) {
       if (merge.samples_before == 0) {
         std::copy_n(merge.partial, statistics, merge.total);
@@ -124,14 +124,14 @@ struct BasicBatchNormalization {
 
     /// First the sums of dy and dy * normalized x; then dx, which the mean and variance's dependence on x
     /// makes a mixture of dy, x and these sums. dy is that of the activation, if one is given.
-    template <std::size_t phase, class Activation = kernels::Identity, class Io>
-    static void backward_phase(const Io& io) {
+    template <std::size_t stage, class Activation = kernels::Identity, class Io>
+    static void backward_stage(const Io& io) {
       using T = typename Io::Real;
       const auto moments_of = [&](std::size_t c) {
         return Moments(io.forward_totals, io.statistics.batch, c);
       };
       const T* const dy = io.dy.data;
-      if constexpr (phase == 0) {
+      if constexpr (stage == 0) {
         double* const sums = io.statistics.partial;
         std::fill_n(sums, statistics, 0.0);
         kernels::add_channel_sums<channels>(
@@ -153,7 +153,7 @@ struct BasicBatchNormalization {
           sums[channels + c] = inverse * (sums[channels + c] - rest * sums[c]);
           if constexpr (Center) get<"beta">(io.gradients).data[c] += static_cast<T>(sums[c]);
           if constexpr (Scale) get<"gamma">(io.gradients).data[c] += static_cast<T>(sums[channels + c]);
-          if (!io.statistics.leads) continue;
+          if (!io.statistics.first_micro_batch) continue;
           const double share = 1 - double{io.layer.momentum};
           get<"moving_mean">(io.gradients).data[c] +=
               change(get<"moving_mean">(io.parameters).data[c], moments.mean, share);

@@ -52,16 +52,15 @@ struct Conv2D {
     }
 
     template <class T, Purpose purpose>
-    static constexpr std::size_t prepared_bytes() {
-      if (purpose == Purpose::forward) return kernels::conv2d_prepared_forward<extents>() * sizeof(T);
-      return purpose == Purpose::all_gradients ? kernels::conv2d_prepared_backward<extents>() * sizeof(T) : 0;
+    static constexpr std::size_t packed_bytes() {
+      if (purpose == Purpose::forward) return kernels::conv2d_packed_forward<extents>() * sizeof(T);
+      return purpose == Purpose::all_gradients ? kernels::conv2d_packed_backward<extents>() * sizeof(T) : 0;
     }
     template <class T, Purpose purpose>
-    static void prepare(const auto&, ParameterViews<const T, Parameters> parameters, T* prepared) {
+    static void pack(const auto&, ParameterViews<const T, Parameters> parameters, T* packed) {
       const T* const kernel = get<"kernel">(parameters).data;
-      if constexpr (purpose == Purpose::forward) kernels::conv2d_prepare_forward<extents>(kernel, prepared);
-      if constexpr (purpose == Purpose::all_gradients)
-        kernels::conv2d_prepare_backward<extents>(kernel, prepared);
+      if constexpr (purpose == Purpose::forward) kernels::conv2d_pack_forward<extents>(kernel, packed);
+      if constexpr (purpose == Purpose::all_gradients) kernels::conv2d_pack_backward<extents>(kernel, packed);
     }
 
     template <class Io, class Activation = kernels::Identity>
@@ -69,7 +68,7 @@ struct Conv2D {
       const typename Io::Real* bias = nullptr;
       if constexpr (UseBias) bias = get<"bias">(io.parameters).data;
       kernels::conv2d_forward<extents, Activation>(io.samples(), io.x.data, get<"kernel">(io.parameters).data,
-                                                   bias, io.prepared, io.y.data, io.scratch);
+                                                   bias, io.packed, io.y.data, io.scratch);
     }
     template <class Io>
     static void backward(const Io& io) {
@@ -78,8 +77,7 @@ struct Conv2D {
       kernels::conv2d_backward_weights<extents>(io.samples(), io.x.data, io.dy.data,
                                                 get<"kernel">(io.gradients).data, d_bias, io.scratch);
       if constexpr (Io::wants_dx)
-        kernels::conv2d_backward_input<extents>(io.samples(), io.dy.data, io.prepared, io.dx.data,
-                                                io.scratch);
+        kernels::conv2d_backward_input<extents>(io.samples(), io.dy.data, io.packed, io.dx.data, io.scratch);
     }
   };
 };

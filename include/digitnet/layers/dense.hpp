@@ -30,20 +30,20 @@ struct Dense {
     using Parameters = std::conditional_t<UseBias, ParameterList<Kernel, Bias>, ParameterList<Kernel>>;
     static constexpr bool backward_reads_y = false;
     static constexpr std::size_t multiply_adds = In::size * Units;
-    static constexpr std::size_t kept = In::size + Units;
+    static constexpr std::size_t deferred = In::size + Units;
     static constexpr kernels::Fixed<Units> units{};
     static constexpr kernels::DenseProducts products = kernels::dense_products(In::size, Units);
     static constexpr std::string_view method =
         products == kernels::DenseProducts::blas ? "OpenBLAS" : "register tiles";
 
-    /// Calls visit(GradientProduct) for the kernel.
+    /// Calls visit(DeferredWeightGradient) for the kernel.
     template <class Visit>
-    static constexpr void for_each_product(std::size_t kept_before, std::size_t parameters_before,
-                                           const Visit& visit) {
-      visit(GradientProduct{
+    static constexpr void for_each_deferred(std::size_t deferred_before, std::size_t parameters_before,
+                                            const Visit& visit) {
+      visit(DeferredWeightGradient{
           .inputs = In::size,
           .outputs = Units,
-          .kept = kept_before,
+          .deferred = deferred_before,
           .parameter = parameters_before,
           .pieces = products == kernels::DenseProducts::blas ? std::size_t{8} : 1,  // it packs dy for each
           .multiply = multiply});
@@ -54,15 +54,14 @@ struct Dense {
     }
 
     template <class T, Purpose purpose>
-    static constexpr std::size_t prepared_bytes() {
-      return purpose == Purpose::all_gradients
-                 ? kernels::dense_prepared<products>(In::size, Units) * sizeof(T)
-                 : 0;
+    static constexpr std::size_t packed_bytes() {
+      return purpose == Purpose::all_gradients ? kernels::dense_packed<products>(In::size, Units) * sizeof(T)
+                                               : 0;
     }
     template <class T, Purpose purpose>
-    static void prepare(const auto&, ParameterViews<const T, Parameters> parameters, T* prepared) {
+    static void pack(const auto&, ParameterViews<const T, Parameters> parameters, T* packed) {
       if constexpr (purpose == Purpose::all_gradients)
-        kernels::dense_prepare<products>(In::size, Units, get<"kernel">(parameters).data, prepared);
+        kernels::dense_pack<products>(In::size, Units, get<"kernel">(parameters).data, packed);
     }
 
     template <class Io, class Activation = kernels::Identity>
@@ -75,10 +74,11 @@ struct Dense {
     template <class Io>
     static void backward(const Io& io) {
       using T = typename Io::Real;
-      if (io.kept.memory) {
-        T* const x = io.kept.memory;
-        std::copy_n(io.x.data, io.x.size(), x + io.kept.first_sample * In::size);
-        std::copy_n(io.dy.data, io.dy.size(), x + io.kept.batch * In::size + io.kept.first_sample * Units);
+      if (io.deferred.memory) {
+        T* const x = io.deferred.memory;
+        std::copy_n(io.x.data, io.x.size(), x + io.deferred.first_sample * In::size);
+        std::copy_n(io.dy.data, io.dy.size(),
+                    x + io.deferred.batch * In::size + io.deferred.first_sample * Units);
       } else {
         kernels::dense_backward_weights<products>(io.samples(), In::size, units, io.x.data, io.dy.data,
                                                   get<"kernel">(io.gradients).data);
@@ -87,7 +87,7 @@ struct Dense {
         kernels::add_column_sums(io.samples(), Units, io.dy.data, get<"bias">(io.gradients).data);
       if constexpr (Io::wants_dx)
         kernels::dense_backward_input<products>(io.samples(), kernels::Fixed<In::size>{}, Units, io.dy.data,
-                                                get<"kernel">(io.parameters).data, io.prepared, io.dx.data);
+                                                get<"kernel">(io.parameters).data, io.packed, io.dx.data);
     }
   };
 };

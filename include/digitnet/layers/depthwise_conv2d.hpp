@@ -188,14 +188,14 @@ struct SeparableConv2D {
       return (wide + std::max(Base::scratch, kernels::conv2d_scratch<mixing>())) * sizeof(T);
     }
     template <class T, Purpose purpose>
-    static constexpr std::size_t prepared_bytes() {
+    static constexpr std::size_t packed_bytes() {
       return purpose == Purpose::forward || purpose == Purpose::inference
                  ? 0
-                 : kernels::conv2d_prepared_backward<mixing>() * sizeof(T);
+                 : kernels::conv2d_packed_backward<mixing>() * sizeof(T);
     }
     template <class T, Purpose purpose>
-    static void prepare(const auto&, ParameterViews<const T, Parameters> parameters, T* prepared) {
-      kernels::conv2d_prepare_backward<mixing>(get<"pointwise_kernel">(parameters).data, prepared);
+    static void pack(const auto&, ParameterViews<const T, Parameters> parameters, T* packed) {
+      kernels::conv2d_pack_backward<mixing>(get<"pointwise_kernel">(parameters).data, packed);
     }
 
     template <class Io, class Activation = kernels::Identity>
@@ -222,7 +222,7 @@ struct SeparableConv2D {
         const T* const dy = io.dy.sample(i);
         kernels::conv2d_backward_weights<mixing>(1, between, dy, get<"pointwise_kernel">(io.gradients).data,
                                                  d_bias, io.scratch + wide);
-        kernels::conv2d_backward_input<mixing>(1, dy, io.prepared, io.scratch, io.scratch + wide);
+        kernels::conv2d_backward_input<mixing>(1, dy, io.packed, io.scratch, io.scratch + wide);
         Base::weight_gradients(1, io.x.sample(i), static_cast<const T*>(io.scratch),
                                get<"depthwise_kernel">(io.gradients).data, static_cast<T*>(nullptr),
                                io.scratch + wide);

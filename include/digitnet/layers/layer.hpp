@@ -14,20 +14,21 @@
 /// - `Cache`: what backward needs besides x and y: `Buffer<Element, ElementsPerSample>`. Default: none.
 /// - `forward(io)`, `backward(io)`: static functions; io is a ForwardIo or a BackwardIo.
 /// - `scratch_bytes<T>(samples)`: bytes that forward and backward may overwrite freely. Default: 0.
-/// - `prepared_bytes<T, Purpose>()`, `prepare<T, Purpose>(layer, parameters, prepared)`: what forward or
+/// - `packed_bytes<T, Purpose>()`, `pack<T, Purpose>(layer, parameters, packed)`: what forward or
 ///   backward wants computed from the parameters once a step instead of once a micro-batch, such as a
 ///   transposed kernel; a part for each. Only a layer that `folds` is asked for `Purpose::inference`, and
 ///   then forward in inference gets that part; others get there what forward gets in training. Default:
 ///   nothing.
-/// - `kept`, `for_each_product`: if a parameter's gradient is a product x^T dy over all samples, backward
-///   may keep x and dy for the whole batch instead (`kept` elements a sample) and leave the product to
-///   the training; see GradientProduct and Dense. Default: none.
-/// - `synchronizations`, `statistics`: for layers that need sums over the whole batch
+/// - `deferred`, `for_each_deferred`: if a parameter's gradient is a product x^T dy over all samples,
+/// backward
+///   may keep x and dy for the whole batch instead (`deferred` elements a sample) and leave the product to
+///   the training; see DeferredWeightGradient and Dense. Default: none.
+/// - `barriers`, `statistics`: for layers that need sums over the whole batch
 ///   (BatchNormalization): how often forward and backward each must wait for the other samples, and how
-///   many sums a pass makes. Such a layer has `forward_phase<phase>(io)`, `backward_phase<phase>(io)` for
-///   phase 0 to `synchronizations` instead of forward and backward; see BatchStatistics, and phases.hpp
+///   many sums a pass makes. Such a layer has `forward_stage<stage>(io)`, `backward_stage<stage>(io)` for
+///   stage 0 to `barriers` instead of forward and backward; see BatchStatistics, and stages.hpp
 ///   for what calls them. Default: 0.
-/// - `merge_statistics<phase>(merge)`: how what forward's phase says of two parts of the batch becomes what
+/// - `merge_statistics<stage>(merge)`: how what forward's stage says of two parts of the batch becomes what
 ///   it says of both, where that is more than a sum; see MergedStatistics. Default: a sum.
 /// - `multiply_adds`, `method`: of forward for one sample, and how it is computed, for the plan. Default:
 ///   0, "".
@@ -36,17 +37,17 @@
 /// member must still compile, so that one mistake gives one error.
 ///
 /// **forward(io)** requires x, parameters; ensures that y is assigned, every element of it. In training
-/// it also assigns what it needs of cache; in inference cache may be null. `prepared` is what prepare
+/// it also assigns what it needs of cache; in inference cache may be null. `packed` is what pack
 /// made for forward of these parameters, or null, and then forward does without. It may read random keys;
 /// the same keys give the same values.
 ///
-/// **backward(io)** requires x, y, cache as forward left them, dy, prepared; ensures that dx is assigned,
+/// **backward(io)** requires x, y, cache as forward left them, dy, packed; ensures that dx is assigned,
 /// every element of it, if `wants_dx`, and that the gradients of the parameters are *added to* gradients.
 /// It may overwrite dy. It is called once for each forward in training, for the same samples.
 ///
 /// **Aliasing.** x, y, dx, dy do not overlap, except: a layer with `is_view` may find y.data == x.data
 /// and dx.data == dy.data (it then has nothing to do), and one with `in_place` may find the same and must
-/// then overwrite. A layer with `dx_over_dy` may find dx.data == dy.data: it assigns no dx before it has
+/// then overwrite. A layer with `dx_in_place` may find dx.data == dy.data: it assigns no dx before it has
 /// read all of dy. Cache and scratch overlap nothing.
 ///
 /// **What may be forgotten.** `backward_reads_x`, `backward_reads_y`: whether backward looks at x or y.
@@ -54,14 +55,14 @@
 ///
 /// **Reading on.** Every buffer is readable, but not meaningful, for 64 bytes beyond its end.
 ///
-/// **Phases.** Between phases of one micro-batch, x, y, cache, dy and dx stay; scratch does not. A layer
+/// **Stages.** Between stages of one micro-batch, x, y, cache, dy and dx stay; scratch does not. A layer
 /// that synchronizes may promise more. With `reads_x_once`, forward in training reads x in its first
-/// phase only and backward in its last, and x need not stay. With `recomputes_y`, forward's last phase
+/// stage only and backward in its last, and x need not stay. With `rematerializes_y`, forward's last stage
 /// computes y from x, cache and the batch's sums, and may be run again before a backward that needs y,
 /// which then need not stay either.
 ///
 /// **Not trainable.** The gradient of a parameter that is not trainable is what the step adds to it; one
-/// micro-batch of the batch (`statistics.leads`) says it.
+/// micro-batch of the batch (`statistics.first_micro_batch`) says it.
 ///
 /// **Padding.** The elements between the parameters of an arena are zero and must not be written.
 ///
@@ -82,10 +83,10 @@
 
 namespace digitnet {
 
-/// Whether a forward pass prepares a backward pass; Dropout and its like act in training only.
+/// Whether a forward pass is followed by a backward pass; Dropout and its like act in training only.
 enum class Mode { inference, training };
 
-/// What parameters are prepared for: forward (in training, and in inference unless a layer `folds`), a
+/// What parameters are packed for: forward (in training, and in inference unless a layer `folds`), a
 /// backward that computes no dx, one that computes everything, or inference.
 enum class Purpose { forward, weight_gradients, all_gradients, inference };
 
@@ -125,29 +126,29 @@ struct LayerDefaults {
   static constexpr bool backward_reads_y = true;
   static constexpr std::size_t multiply_adds = 0;
   static constexpr std::string_view method = "";
-  static constexpr std::size_t kept = 0;
-  static constexpr std::size_t synchronizations = 0;
+  static constexpr std::size_t deferred = 0;
+  static constexpr std::size_t barriers = 0;
   static constexpr std::size_t statistics = 0;
   static constexpr bool folds = false;
-  static constexpr bool recomputes_y = false;
+  static constexpr bool rematerializes_y = false;
   static constexpr bool reads_x_once = false;
-  static constexpr bool dx_over_dy = false;
+  static constexpr bool dx_in_place = false;
 
   template <class T>
   static constexpr std::size_t scratch_bytes(std::size_t) {
     return 0;
   }
   template <class T, Purpose>
-  static constexpr std::size_t prepared_bytes() {
+  static constexpr std::size_t packed_bytes() {
     return 0;
   }
 };
 
 /// A gradient left to the training: d_parameter (inputs, outputs) = x^T dy over the batch. For a batch of n,
 /// x (n, inputs) lies n * kept elements into the memory for what is kept, and dy (n, outputs) behind it.
-struct GradientProduct {
+struct DeferredWeightGradient {
   std::size_t inputs, outputs;
-  std::size_t kept;       ///< elements a sample before it
+  std::size_t deferred;   ///< elements a sample before it
   std::size_t parameter;  ///< elements of the arena before it
   std::size_t pieces;     ///< the gradient is computed in parts of so many times what fits the cache
   /// to (rows, outputs) = some rows of x^T dy, `x` pointing to the first row's input in the first sample.
@@ -156,24 +157,24 @@ struct GradientProduct {
 
 /// Where backward keeps what products need: null, and it computes the gradients itself.
 template <class T>
-struct KeptBatch {
+struct DeferredBatch {
   T* memory = nullptr;
   std::size_t first_sample = 0;  ///< number of the micro-batch's first sample in the batch
   std::size_t batch = 0;         ///< samples in the batch
 };
 
-/// Sums over the batch. In phase p a layer assigns the part of its micro-batch to those of `partial` that
-/// belong to p; in later phases `total` has their sums over all micro-batches, or what merge_statistics makes
+/// Sums over the batch. In stage p a layer assigns the part of its micro-batch to those of `partial` that
+/// belong to p; in later stages `total` has their sums over all micro-batches, or what merge_statistics makes
 /// of them.
 struct BatchStatistics {
   double* partial = nullptr;
   const double* total = nullptr;
-  std::size_t batch = 0;  ///< samples in the batch
-  bool leads = false;     ///< whether this is the batch's first micro-batch
+  std::size_t batch = 0;           ///< samples in the batch
+  bool first_micro_batch = false;  ///< whether this is the batch's first micro-batch
 
   /// Those of a layer in a chain.
   BatchStatistics from(std::size_t offset) const {
-    return {partial ? partial + offset : nullptr, total ? total + offset : nullptr, batch, leads};
+    return {partial ? partial + offset : nullptr, total ? total + offset : nullptr, batch, first_micro_batch};
   }
 };
 
@@ -200,7 +201,7 @@ struct ForwardIo {
   View<const T, In> x;
   View<T, typename On::Output> y;
   ParameterViews<const T, typename On::Parameters> parameters;
-  const T* prepared;
+  const T* packed;
   typename On::Cache::template Pointer<T> cache;
   T* scratch;
   Mode mode;
@@ -227,10 +228,10 @@ struct BackwardIo {
   View<T, typename On::Output> dy;
   ParameterViews<const T, typename On::Parameters> parameters;
   ParameterViews<T, typename On::Parameters> gradients;
-  const T* prepared;
+  const T* packed;
   typename On::Cache::template Pointer<T> cache;
   T* scratch;
-  KeptBatch<T> kept{};
+  DeferredBatch<T> deferred{};
   BatchStatistics statistics{};
   const double* forward_totals = nullptr;  ///< the sums that forward made
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "digitnet/core/error.hpp"
-#include "digitnet/kernels/warp.hpp"
+#include "digitnet/core/warp.hpp"
 #include "digitnet/layers/layer.hpp"
 
 namespace digitnet {

@@ -1,4 +1,4 @@
-// ZeroPadding2D: a frame of zeros around an image.
+// ZeroPadding2D: a border of zeros around an image.
 #pragma once
 #include <algorithm>
 
@@ -8,7 +8,7 @@ namespace digitnet {
 
 /// Keras' ZeroPadding2D: (height, width, channels) to (height + 2 rows, width + 2 columns, channels);
 /// `ZeroPadding2D<1>`, `ZeroPadding2D<Extent{2, 1}>`.
-template <Extent Frame = 1>
+template <Extent Border = 1>
 struct ZeroPadding2D {
   static constexpr std::string_view class_name = "ZeroPadding2D";
 
@@ -16,13 +16,13 @@ struct ZeroPadding2D {
   struct On : LayerDefaults {
     static constexpr bool is_image = In::rank == 3;
     static_assert(is_image, "ZeroPadding2D needs an image (height, width, channels): put Reshape before it");
-    using Framed = Shape<In::height + 2 * Frame.height, In::width + 2 * Frame.width, In::channels>;
-    using Output = std::conditional_t<is_image, Framed, In>;
+    using Padded = Shape<In::height + 2 * Border.height, In::width + 2 * Border.width, In::channels>;
+    using Output = std::conditional_t<is_image, Padded, In>;
     static constexpr bool backward_reads_x = false;
     static constexpr bool backward_reads_y = false;
     static constexpr std::size_t line = In::width * In::channels;
     static constexpr std::size_t offset(std::size_t row) {
-      return ((row + Frame.height) * Output::width + Frame.width) * In::channels;
+      return ((row + Border.height) * Output::width + Border.width) * In::channels;
     }
 
     template <class Io>

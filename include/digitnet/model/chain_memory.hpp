@@ -10,8 +10,9 @@
 namespace digitnet::detail {
 
 struct OperationTraits {
-  bool is_view, in_place, reads_x, reads_y, has_parameters, folds, recomputes_y, reads_x_once, dx_over_dy;
-  std::size_t output_size, multiply_adds, kept, synchronizations, statistics;
+  bool is_view, in_place, reads_x, reads_y, has_parameters, folds, rematerializes_y, reads_x_once,
+      dx_in_place;
+  std::size_t output_size, multiply_adds, deferred, barriers, statistics;
 };
 
 /// The sum of a number over the operations before `index`.
@@ -31,17 +32,17 @@ constexpr OperationTraits traits_of() {
           On::backward_reads_y,
           (On::Parameters::arena_size > 0),
           On::folds,
-          On::recomputes_y,
-          On::reads_x_once || On::synchronizations == 0,
-          On::dx_over_dy,
+          On::rematerializes_y,
+          On::reads_x_once || On::barriers == 0,
+          On::dx_in_place,
           On::Output::size,
           On::multiply_adds,
-          On::kept,
-          On::synchronizations,
+          On::deferred,
+          On::barriers,
           On::statistics};
 }
 
-/// What one of several layers is asked to prepare.
+/// What one of several layers is asked to pack.
 constexpr Purpose purpose_for(Purpose all, const OperationTraits& layer, bool gradient_goes_on) {
   if (all == Purpose::inference) return layer.folds ? all : Purpose::forward;
   if (all == Purpose::forward) return all;
@@ -78,7 +79,7 @@ constexpr std::array<bool, N> results_computed_again(const std::array<OperationT
                                                      const std::array<bool, N>& shares) {
   std::array<bool, N> result{};
   for (std::size_t i = 0; i + 1 < N; ++i)
-    result[i] = traits[i].recomputes_y && !shares[i] && !shares[i + 1] && traits[i + 1].reads_x_once;
+    result[i] = traits[i].rematerializes_y && !shares[i] && !shares[i + 1] && traits[i + 1].reads_x_once;
   return result;
 }
 
@@ -90,7 +91,7 @@ constexpr std::array<std::size_t, N> gradient_turns(const std::array<OperationTr
   std::array<std::size_t, N> result{};
   for (std::size_t i = N - 1; i > 0; --i) {
     const bool fits = result[i] > 0 || traits[i - 1].output_size <= traits[N - 1].output_size;
-    const bool stays = shares[i] || (traits[i].dx_over_dy && fits);
+    const bool stays = shares[i] || (traits[i].dx_in_place && fits);
     result[i - 1] = result[i] + (stays ? 0 : 1);
   }
   return result;
@@ -99,7 +100,7 @@ constexpr std::array<std::size_t, N> gradient_turns(const std::array<OperationTr
 /// Where everything of a chain lies, in bytes: results and the operations' own caches from the start of the
 /// chain's cache, but results that are computed again, in two places in turn, from the start of its scratch.
 /// The two buffers of gradients are in the cache if operations synchronize, and so find them again in the
-/// next phase; else in scratch, behind which is what the operations need.
+/// next stage; else in scratch, behind which is what the operations need.
 template <std::size_t N>
 struct ChainLayout {
   std::array<std::size_t, N> result{}, cache{};
@@ -115,7 +116,7 @@ struct ChainMemory {
   std::array<bool, N> at_output = results_at_output(shares);
   std::array<bool, N> again = results_computed_again(traits, shares);
   std::array<std::size_t, N> turn = gradient_turns(traits, shares);
-  bool synchronizes = sum_before(traits, N, &OperationTraits::synchronizations) > 0;
+  bool synchronizes = sum_before(traits, N, &OperationTraits::barriers) > 0;
 
   constexpr ChainLayout<N> layout(std::size_t sample_bytes, const std::array<std::size_t, N>& caches) const {
     ChainLayout<N> to;

@@ -25,7 +25,7 @@ auto normalization_forward_io(const Io& io, const Normalization& layer, const ty
                                         .x = {z, io.samples()},
                                         .y = {io.y.data, io.samples()},
                                         .parameters = {io.parameters.data + parameters_before},
-                                        .prepared = nullptr,
+                                        .packed = nullptr,
                                         .cache = nullptr,
                                         .scratch = nullptr,
                                         .mode = io.mode,
@@ -44,7 +44,7 @@ auto normalization_backward_io(const Io& io, const Normalization& layer, const t
                                                   .dy = {io.dy.data, io.samples()},
                                                   .parameters = {io.parameters.data + parameters_before},
                                                   .gradients = {io.gradients.data + parameters_before},
-                                                  .prepared = nullptr,
+                                                  .packed = nullptr,
                                                   .cache = nullptr,
                                                   .scratch = nullptr,
                                                   .statistics = io.statistics,
@@ -62,14 +62,14 @@ struct NormalizationWithActivation {
   struct On : Normalization::template On<In> {
     using Base = typename Normalization::template On<In>;
 
-    template <std::size_t phase, class Io>
-    static void forward_phase(const Io& io) {
-      Base::template forward_phase<phase, Activation>(
+    template <std::size_t stage, class Io>
+    static void forward_stage(const Io& io) {
+      Base::template forward_stage<stage, Activation>(
           normalization_forward_io<Normalization, In>(io, *io.layer.normalization, io.x.data, 0));
     }
-    template <std::size_t phase, class Io>
-    static void backward_phase(const Io& io) {
-      Base::template backward_phase<phase, Activation>(
+    template <std::size_t stage, class Io>
+    static void backward_stage(const Io& io) {
+      Base::template backward_stage<stage, Activation>(
           normalization_backward_io<Normalization, In, Io::wants_dx>(io, *io.layer.normalization, io.x.data,
                                                                      io.dx.data, 0));
     }
@@ -119,10 +119,10 @@ struct NormalizedProduct {
     static constexpr std::size_t channels = NormalizationOn::channels;
     static constexpr bool backward_reads_x = ProductOn::backward_reads_x;
     static constexpr bool backward_reads_y = false;
-    static constexpr bool recomputes_y = true;
+    static constexpr bool rematerializes_y = true;
     static constexpr bool reads_x_once = true;
-    static constexpr bool dx_over_dy = true;
-    static constexpr std::size_t synchronizations = NormalizationOn::synchronizations;
+    static constexpr bool dx_in_place = true;
+    static constexpr std::size_t barriers = NormalizationOn::barriers;
     static constexpr std::size_t statistics = NormalizationOn::statistics;
     static constexpr std::size_t multiply_adds = ProductOn::multiply_adds;
     static constexpr std::string_view method = ProductOn::method;
@@ -144,56 +144,56 @@ struct NormalizedProduct {
                       FoldedOn::template scratch_bytes<T>(samples));
     }
 
-    /// For inference: whether the convolution is folded, its folded parameters, and what it prepares.
+    /// For inference: whether the convolution is folded, its folded parameters, and what it packs.
     template <class T, Purpose purpose>
-    static constexpr std::size_t prepared_bytes() {
+    static constexpr std::size_t packed_bytes() {
       if constexpr (purpose == Purpose::inference)
-        return alignment_bytes + folded_bytes<T> + FoldedOn::template prepared_bytes<T, Purpose::forward>();
+        return alignment_bytes + folded_bytes<T> + FoldedOn::template packed_bytes<T, Purpose::forward>();
       else
-        return ProductOn::template prepared_bytes<T, purpose>();
+        return ProductOn::template packed_bytes<T, purpose>();
     }
     template <class T, Purpose purpose>
-    static void prepare(const NormalizedProduct& layer, ParameterViews<const T, Parameters> parameters,
-                        T* prepared) {
+    static void pack(const NormalizedProduct& layer, ParameterViews<const T, Parameters> parameters,
+                     T* packed) {
       if constexpr (purpose == Purpose::inference) {
-        T* const kernel = prepared + alignment_bytes / sizeof(T);
-        prepared[0] = fold<T>(layer, parameters.data, kernel) ? T{1} : T{0};
-        if constexpr (FoldedOn::template prepared_bytes<T, Purpose::forward>() > 0)
-          FoldedOn::template prepare<T, Purpose::forward>(folded, {kernel},
-                                                          kernel + folded_bytes<T> / sizeof(T));
-      } else if constexpr (ProductOn::template prepared_bytes<T, purpose>() > 0) {
-        ProductOn::template prepare<T, purpose>(product, {parameters.data}, prepared);
+        T* const kernel = packed + alignment_bytes / sizeof(T);
+        packed[0] = fold<T>(layer, parameters.data, kernel) ? T{1} : T{0};
+        if constexpr (FoldedOn::template packed_bytes<T, Purpose::forward>() > 0)
+          FoldedOn::template pack<T, Purpose::forward>(folded, {kernel},
+                                                       kernel + folded_bytes<T> / sizeof(T));
+      } else if constexpr (ProductOn::template packed_bytes<T, purpose>() > 0) {
+        ProductOn::template pack<T, purpose>(product, {parameters.data}, packed);
       }
     }
 
-    template <std::size_t phase, class Io>
-    static void forward_phase(const Io& io) {
+    template <std::size_t stage, class Io>
+    static void forward_stage(const Io& io) {
       using T = typename Io::Real;
       if (io.mode == Mode::inference) {
-        if constexpr (phase == 1) infer(io);
+        if constexpr (stage == 1) infer(io);
         return;
       }
       T* const z = reinterpret_cast<T*>(io.cache);
-      if constexpr (phase == 0)
+      if constexpr (stage == 0)
         ProductOn::forward(
-            product_io<ForwardIo<T, Product, In>>(io, product, io.parameters.data, io.prepared, z, io.cache));
-      NormalizationOn::template forward_phase<phase, Activation>(
+            product_io<ForwardIo<T, Product, In>>(io, product, io.parameters.data, io.packed, z, io.cache));
+      NormalizationOn::template forward_stage<stage, Activation>(
           normalization_forward_io<Normalization, Output>(io, *io.layer.normalization, z,
                                                           normalization_offset));
     }
-    template <std::size_t phase>
+    template <std::size_t stage>
     static void merge_statistics(const MergedStatistics& merge) {
-      NormalizationOn::template merge_statistics<phase>(merge);
+      NormalizationOn::template merge_statistics<stage>(merge);
     }
-    template <std::size_t phase, class Io>
-    static void backward_phase(const Io& io) {
+    template <std::size_t stage, class Io>
+    static void backward_stage(const Io& io) {
       using T = typename Io::Real;
       const T* const z = reinterpret_cast<const T*>(io.cache);
       T* const dz = io.scratch;
-      NormalizationOn::template backward_phase<phase, Activation>(
+      NormalizationOn::template backward_stage<stage, Activation>(
           normalization_backward_io<Normalization, Output, true>(io, *io.layer.normalization, z, dz,
                                                                  normalization_offset));
-      if constexpr (phase == 1)
+      if constexpr (stage == 1)
         ProductOn::backward(BackwardIo<T, Product, In, Io::wants_dx>{
             .layer = product,
             .x = io.x,
@@ -202,7 +202,7 @@ struct NormalizedProduct {
             .dy = {dz, io.samples()},
             .parameters = {io.parameters.data},
             .gradients = {io.gradients.data},
-            .prepared = io.prepared,
+            .packed = io.packed,
             .cache = cache_of<ProductOn, T>(io.cache, io.samples()),
             .scratch = dz + result_bytes<T>(io.samples()) / sizeof(T)});
     }
@@ -223,13 +223,13 @@ struct NormalizedProduct {
           cache ? cache + result_bytes<T>(samples) : nullptr);
     }
     template <class ProductIo, class Io, class Layer, class T>
-    static ProductIo product_io(const Io& io, const Layer& layer, const T* parameters, const T* prepared,
-                                T* to, std::byte* cache) {
+    static ProductIo product_io(const Io& io, const Layer& layer, const T* parameters, const T* packed, T* to,
+                                std::byte* cache) {
       return {.layer = layer,
               .x = io.x,
               .y = {to, io.samples()},
               .parameters = {parameters},
-              .prepared = prepared,
+              .packed = packed,
               .cache = cache_of<typename ProductIo::On, T>(cache, io.samples()),
               .scratch = io.scratch,
               .mode = io.mode,
@@ -240,15 +240,15 @@ struct NormalizedProduct {
     template <class Io>
     static void infer(const Io& io) {
       using T = typename Io::Real;
-      if (io.prepared && io.prepared[0] != 0) {
-        const T* const kernel = io.prepared + alignment_bytes / sizeof(T);
+      if (io.packed && io.packed[0] != 0) {
+        const T* const kernel = io.packed + alignment_bytes / sizeof(T);
         FoldedOn::template forward<ForwardIo<T, Folded, In>, Activation>(product_io<ForwardIo<T, Folded, In>>(
             io, folded, kernel, kernel + folded_bytes<T> / sizeof(T), io.y.data, nullptr));
         return;
       }
       ProductOn::forward(product_io<ForwardIo<T, Product, In>>(
           io, product, io.parameters.data, static_cast<const T*>(nullptr), io.y.data, nullptr));
-      NormalizationOn::template forward_phase<1, Activation>(normalization_forward_io<Normalization, Output>(
+      NormalizationOn::template forward_stage<1, Activation>(normalization_forward_io<Normalization, Output>(
           io, *io.layer.normalization, io.y.data, normalization_offset));
     }
 

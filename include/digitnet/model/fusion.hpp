@@ -42,19 +42,17 @@ struct Conv2DReluMaxPooling {
       return kernels::conv_pool_scratch<extents>() * sizeof(T);
     }
     template <class T, Purpose purpose>
-    static constexpr std::size_t prepared_bytes() {
-      if (purpose == Purpose::forward) return kernels::conv_pool_prepared_forward<extents>() * sizeof(T);
-      return purpose == Purpose::all_gradients ? kernels::conv_pool_prepared_backward<extents>() * sizeof(T)
+    static constexpr std::size_t packed_bytes() {
+      if (purpose == Purpose::forward) return kernels::conv_pool_packed_forward<extents>() * sizeof(T);
+      return purpose == Purpose::all_gradients ? kernels::conv_pool_packed_backward<extents>() * sizeof(T)
                                                : 0;
     }
     template <class T, Purpose purpose>
-    static void prepare(const Conv2DReluMaxPooling&, ParameterViews<const T, Parameters> parameters,
-                        T* prepared) {
+    static void pack(const Conv2DReluMaxPooling&, ParameterViews<const T, Parameters> parameters, T* packed) {
       const T* const kernel = get<"kernel">(parameters).data;
-      if constexpr (purpose == Purpose::forward)
-        kernels::conv_pool_prepare_forward<extents>(kernel, prepared);
+      if constexpr (purpose == Purpose::forward) kernels::conv_pool_pack_forward<extents>(kernel, packed);
       if constexpr (purpose == Purpose::all_gradients)
-        kernels::conv_pool_prepare_backward<extents>(kernel, prepared);
+        kernels::conv_pool_pack_backward<extents>(kernel, packed);
     }
 
     template <class Io>
@@ -62,7 +60,7 @@ struct Conv2DReluMaxPooling {
       const typename Io::Real* bias = nullptr;
       if constexpr (has_bias) bias = get<"bias">(io.parameters).data;
       kernels::conv_pool_forward<extents>(io.samples(), io.x.data, get<"kernel">(io.parameters).data, bias,
-                                          io.prepared, io.y.data,
+                                          io.packed, io.y.data,
                                           io.mode == Mode::training ? io.cache : nullptr, io.scratch);
     }
     template <class Io>
@@ -70,7 +68,7 @@ struct Conv2DReluMaxPooling {
       typename Io::Real* d_bias = nullptr;
       if constexpr (has_bias) d_bias = get<"bias">(io.gradients).data;
       kernels::conv_pool_backward<extents>(
-          io.samples(), io.x.data, static_cast<const typename Io::Real*>(io.dy.data), io.cache, io.prepared,
+          io.samples(), io.x.data, static_cast<const typename Io::Real*>(io.dy.data), io.cache, io.packed,
           get<"kernel">(io.gradients).data, d_bias, Io::wants_dx ? io.dx.data : nullptr, io.scratch);
     }
   };

@@ -5,10 +5,14 @@
 #include <tuple>
 #include <utility>
 
-#include "digitnet/fwd.hpp"
 #include "digitnet/layers/layer.hpp"
 
-namespace digitnet::detail {
+namespace digitnet {
+
+template <class... Layers>
+struct Sequential;
+
+namespace detail {
 
 /// What a layer's outputs are, and the class name of the layer that says so.
 struct OutputOrigin {
@@ -42,4 +46,6 @@ struct OutputOriginOf<Sequential<Layers...>> {
 template <class Body>
 inline constexpr float half_of = OutputOriginOf<Body>::value.kind == OutputKind::numbers ? 0.0f : 0.5f;
 
-}  // namespace digitnet::detail
+}  // namespace detail
+
+}  // namespace digitnet

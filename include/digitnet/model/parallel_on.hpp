@@ -13,7 +13,7 @@
 #include "digitnet/layers/identity.hpp"
 #include "digitnet/layers/layer.hpp"
 #include "digitnet/layers/merge.hpp"
-#include "digitnet/layers/phases.hpp"
+#include "digitnet/layers/stages.hpp"
 #include "digitnet/model/chain.hpp"
 #include "digitnet/model/chain_memory.hpp"
 
@@ -81,9 +81,9 @@ struct ParallelOn : LayerDefaults {
       detail::sum_before(traits, count, &detail::OperationTraits::multiply_adds);
   static constexpr std::size_t statistics =
       detail::sum_before(traits, count, &detail::OperationTraits::statistics);
-  static constexpr std::size_t synchronizations = [] {
+  static constexpr std::size_t barriers = [] {
     std::size_t most = 0;
-    for (const detail::OperationTraits& branch : traits) most = std::max(most, branch.synchronizations);
+    for (const detail::OperationTraits& branch : traits) most = std::max(most, branch.barriers);
     return most;
   }();
   static constexpr bool folds =
@@ -95,7 +95,7 @@ struct ParallelOn : LayerDefaults {
   }();
   static constexpr bool backward_reads_y = false;
 
-  /// The branches' results and caches, and, if they synchronize, what they leave for the next phase.
+  /// The branches' results and caches, and, if they synchronize, what they leave for the next stage.
   struct Cache {
     template <class T>
     using Pointer = std::byte*;
@@ -110,61 +110,61 @@ struct ParallelOn : LayerDefaults {
   }
 
   template <class T, Purpose purpose>
-  static constexpr std::size_t prepared_bytes() {
-    return prepared_offset<T, purpose>(count);
+  static constexpr std::size_t packed_bytes() {
+    return packed_offset<T, purpose>(count);
   }
   template <class T, Purpose purpose>
-  static void prepare(const auto& layer, ParameterViews<const T, Parameters> parameters, T* prepared) {
+  static void pack(const auto& layer, ParameterViews<const T, Parameters> parameters, T* packed) {
     for_each_index<count>([&]<std::size_t I>() {
       constexpr Purpose own = detail::purpose_for(purpose, traits[I], false);
-      if constexpr (BranchOn<I>::template prepared_bytes<T, own>() > 0)
-        BranchOn<I>::template prepare<T, own>(layer.template branch<I, In>(),
-                                              {parameters.data + Parameters::offsets[I]},
-                                              at(prepared, prepared_offset<T, purpose>(I)));
+      if constexpr (BranchOn<I>::template packed_bytes<T, own>() > 0)
+        BranchOn<I>::template pack<T, own>(layer.template branch<I, In>(),
+                                           {parameters.data + Parameters::offsets[I]},
+                                           at(packed, packed_offset<T, purpose>(I)));
     });
   }
 
-  template <std::size_t phase, class Io>
-  static void forward_phase(const Io& io) {
+  template <std::size_t stage, class Io>
+  static void forward_stage(const Io& io) {
     using T = typename Io::Real;
     const Places here = places<T>(io.samples());
     // Only the view's result is the input, and nobody writes it.
     const std::array<T*, count> results = results_of<T>(here, io.cache, const_cast<T*>(io.x.data), io.y.data);
     for_each_index<count>([&]<std::size_t I>() {
       using On = BranchOn<I>;
-      if constexpr (I != view && phase <= On::synchronizations) {
+      if constexpr (I != view && stage <= On::barriers) {
         const ForwardIo<T, typename Step<I>::Layer, In> branch{
             .layer = io.layer.template branch<I, In>(),
             .x = io.x,
             .y = {results[I], io.samples()},
             .parameters = {io.parameters.data + Parameters::offsets[I]},
-            .prepared = io.prepared ? at(io.prepared, io.mode == Mode::inference
-                                                          ? prepared_offset<T, Purpose::inference>(I)
-                                                          : prepared_offset<T, Purpose::forward>(I))
-                                    : nullptr,
+            .packed = io.packed
+                          ? at(io.packed, io.mode == Mode::inference ? packed_offset<T, Purpose::inference>(I)
+                                                                     : packed_offset<T, Purpose::forward>(I))
+                          : nullptr,
             .cache = reinterpret_cast<typename On::Cache::template Pointer<T>>(io.cache + here.cache[I]),
             .scratch = at(io.scratch, here.scratch[I]),
             .mode = io.mode,
             .random = io.random.child(I),
             .first_sample = io.first_sample,
             .statistics = io.statistics.from(statistics_before(I))};
-        run_forward_phase<On, phase>(branch);
+        run_forward_stage<On, stage>(branch);
       }
     });
-    if constexpr (phase == synchronizations) MergeOn::forward(io.samples(), io.y.data, constant<T>(results));
+    if constexpr (stage == barriers) MergeOn::forward(io.samples(), io.y.data, constant<T>(results));
   }
 
-  template <std::size_t phase>
+  template <std::size_t stage>
   static void merge_statistics(const MergedStatistics& merge) {
     for_each_index<count>([&]<std::size_t I>() {
       constexpr std::size_t offset = statistics_before(I);
-      if constexpr (phase < BranchOn<I>::synchronizations)
-        merge_phase_statistics<BranchOn<I>, phase>(merge.from(offset));
+      if constexpr (stage < BranchOn<I>::barriers)
+        merge_stage_statistics<BranchOn<I>, stage>(merge.from(offset));
     });
   }
 
-  template <std::size_t phase, class Io>
-  static void backward_phase(const Io& io) {
+  template <std::size_t stage, class Io>
+  static void backward_stage(const Io& io) {
     using T = typename Io::Real;
     const Places here = places<T>(io.samples());
     const std::array<T*, count> results =
@@ -174,12 +174,11 @@ struct ParallelOn : LayerDefaults {
       dy[i] = i == view             ? (Io::wants_dx ? io.dx.data : nullptr)
               : i == takes_gradient ? io.dy.data
                                     : gradient_at<T>(io, here.dy[i]);
-    if constexpr (phase == 0)
+    if constexpr (stage == 0)
       MergeOn::backward(io.samples(), static_cast<const T*>(io.dy.data), constant<T>(results), dy);
     for_each_index<count>([&]<std::size_t I>() {
       using On = BranchOn<I>;
-      if constexpr (I != view && (Io::wants_dx || traits[I].has_parameters) &&
-                    phase <= On::synchronizations) {
+      if constexpr (I != view && (Io::wants_dx || traits[I].has_parameters) && stage <= On::barriers) {
         T* const dx = I == first_dx ? io.dx.data : gradient_at<T>(io, here.dx[I]);
         const BackwardIo<T, typename Step<I>::Layer, In, Io::wants_dx> branch{
             .layer = io.layer.template branch<I, In>(),
@@ -189,17 +188,17 @@ struct ParallelOn : LayerDefaults {
             .dy = {dy[I], io.samples()},
             .parameters = {io.parameters.data + Parameters::offsets[I]},
             .gradients = {io.gradients.data + Parameters::offsets[I]},
-            .prepared = at(io.prepared, prepared_offset < T,
-                           Io::wants_dx ? Purpose::all_gradients : Purpose::weight_gradients > (I)),
+            .packed = at(io.packed, packed_offset < T,
+                         Io::wants_dx ? Purpose::all_gradients : Purpose::weight_gradients > (I)),
             .cache = reinterpret_cast<typename On::Cache::template Pointer<T>>(io.cache + here.cache[I]),
             .scratch = at(io.scratch, here.scratch[I]),
             .statistics = io.statistics.from(statistics_before(I)),
             .forward_totals = io.forward_totals ? io.forward_totals + statistics_before(I) : nullptr};
-        run_backward_phase<On, phase>(branch);
+        run_backward_stage<On, stage>(branch);
       }
     });
-    // The first one's dx is complete with the last phase, and the others' are added to it then.
-    if constexpr (Io::wants_dx && phase == synchronizations)
+    // The first one's dx is complete with the last stage, and the others' are added to it then.
+    if constexpr (Io::wants_dx && stage == barriers)
       for (std::size_t i = 0; i < count; ++i)
         if (i != first_dx)
           simd::transform(
@@ -262,7 +261,7 @@ struct ParallelOn : LayerDefaults {
       const std::size_t result_bytes = samples * traits[i].output_size * sizeof(T);
       p.result[i] = take(p.cache_bytes, i == view || i == at_output ? 0 : result_bytes);
       p.cache[i] = take(p.cache_bytes, caches[i]);
-      std::size_t& end = synchronizations > 0 ? p.cache_bytes : p.scratch_bytes;
+      std::size_t& end = barriers > 0 ? p.cache_bytes : p.scratch_bytes;
       p.dy[i] = take(end, i == view || i == takes_gradient ? 0 : result_bytes);
       p.dx[i] = take(end, i == first_dx ? 0 : samples * In::size * sizeof(T));
       p.scratch[i] = take(p.scratch_bytes, scratches[i]);
@@ -278,7 +277,7 @@ struct ParallelOn : LayerDefaults {
   }
   template <class T, class Io>
   static T* gradient_at(const Io& io, std::size_t bytes) {
-    if constexpr (synchronizations > 0) return reinterpret_cast<T*>(io.cache + bytes);
+    if constexpr (barriers > 0) return reinterpret_cast<T*>(io.cache + bytes);
     return at(io.scratch, bytes);
   }
   template <class T>
@@ -293,10 +292,10 @@ struct ParallelOn : LayerDefaults {
     return reinterpret_cast<T*>(reinterpret_cast<Byte*>(from) + bytes);
   }
   template <class T, Purpose purpose>
-  static constexpr std::size_t prepared_offset(std::size_t index) {
+  static constexpr std::size_t packed_offset(std::size_t index) {
     const auto bytes = []<std::size_t... I>(std::index_sequence<I...>) {
       return std::array<std::size_t, count>{
-          BranchOn<I>::template prepared_bytes<T, detail::purpose_for(purpose, traits[I], false)>()...};
+          BranchOn<I>::template packed_bytes<T, detail::purpose_for(purpose, traits[I], false)>()...};
     }
     (std::make_index_sequence<count>{});
     std::size_t result = 0;

@@ -15,17 +15,17 @@ namespace digitnet {
 template <class Model>
 class Predictor {
  public:
-  explicit Predictor(const Model& model) : model_(model), prepared_(Model::prepared_size) { refresh(); }
+  explicit Predictor(const Model& model) : model_(model), packed_(Model::packed_size) { refresh(); }
   template <std::same_as<Model> Temporary>
   explicit Predictor(Temporary&& model) : Predictor(std::as_const(model)) {
     static_assert(!std::same_as<Temporary, Model>,
                   "A Predictor refers to its model: give the model a name, so that it lives as long");
   }
-  // Moving copies, so that no Predictor is without what it prepared.
+  // Moving copies, so that no Predictor is without what it packed.
   Predictor(const Predictor&) = default;
   ~Predictor() = default;
 
-  void refresh() { model_.prepare(prepared_.data()); }
+  void refresh() { model_.pack(packed_.data()); }
 
   /// As the model's predict. Safe to call from several threads at once.
   Matrix predict(const Samples& samples) const {
@@ -34,12 +34,12 @@ class Predictor {
     return result;
   }
   void predict(const Samples& samples, float* result) const {
-    model_.predict_prepared(samples, prepared_.data(), result);
+    model_.predict_packed(samples, packed_.data(), result);
   }
 
  private:
   const Model& model_;
-  Arena<float> prepared_;
+  Arena<float> packed_;
 };
 
 }  // namespace digitnet

@@ -10,11 +10,9 @@
 #include "digitnet/core/samples.hpp"
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/layers/input.hpp"
-#include "digitnet/layers/phases.hpp"
+#include "digitnet/layers/stages.hpp"
 #include "digitnet/model/outputs.hpp"
-#include "digitnet/model/plan.hpp"
 #include "digitnet/model/sequential_on.hpp"
-#include "digitnet/model/summary.hpp"
 #include "digitnet/model/workspace.hpp"
 
 namespace digitnet {
@@ -140,33 +138,29 @@ class Sequential<Input<Extents...>, Layers...> {
     return detail::needs_name<Body>(), named_view(parameters_.data(), name);
   }
 
-  /// Keras 3's summary table.
-  [[gnu::cold]] std::string summary(const std::string& model_name = "sequential") const {
-    std::vector<LayerSummary> rows;
-    detail::LayerNames names;
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (rows.push_back(summary_of<typename On::template Step<I>>(names)), ...);
-    }
-    (std::make_index_sequence<layer_count>{});
-    return summary_table(model_name, rows, trainable_count, parameter_count - trainable_count);
+  /// Keras 3's summary table. Needs digitnet/inspect/summary.hpp, as do plan and operations their header.
+  template <class Self = Sequential>
+  std::string summary(const std::string& model_name = "sequential") const {
+    static_assert(
+        requires(const Self& self) { summary_of(self, model_name); },
+        "summary() needs #include <digitnet/inspect/summary.hpp>");
+    return summary_of(static_cast<const Self&>(*this), model_name);
   }
-
   /// How the model runs: operations (several layers may be one), methods, multiply-adds, and memory. In
   /// training, softmax or sigmoid at the end is computed with the cross-entropy.
-  [[gnu::cold]] std::string plan() const {
-    using Memory = TrainingWorkspace<On, InputShape>;
-    constexpr std::size_t lasting = Memory::lasting_bytes(Memory::micro_batch);
-    return plan_table(operations(), Memory::micro_batch, lasting,
-                      Memory::bytes(Memory::micro_batch) - lasting, On::synchronizations > 0,
-                      On::template prepared_bytes<float, Purpose::forward>() +
-                          On::template prepared_bytes<float, Purpose::weight_gradients>());
+  template <class Self = Sequential>
+  std::string plan() const {
+    static_assert(
+        requires(const Self& self) { plan_of(self); }, "plan() needs #include <digitnet/inspect/plan.hpp>");
+    return plan_of(static_cast<const Self&>(*this));
   }
-
   /// The operations of the plan.
-  [[gnu::cold]] std::vector<PlannedOperation> operations() const {
-    std::vector<PlannedOperation> operations;
-    detail::plan_chain<On>("", true, TrainingWorkspace<On, InputShape>::micro_batch, operations);
-    return operations;
+  template <class Self = Sequential>
+  auto operations() const {
+    static_assert(
+        requires(const Self& self) { operations_of(self); },
+        "operations() needs #include <digitnet/inspect/plan.hpp>");
+    return operations_of(static_cast<const Self&>(*this));
   }
 
   /// The model's answer to each sample: (n, outputs). Takes bytes (read as value / 255) or floats, (n,
@@ -178,24 +172,24 @@ class Sequential<Input<Extents...>, Layers...> {
   }
   /// The same, into memory of samples.count() * outputs floats.
   void predict(const Samples& samples, float* result) const {
-    if (samples.count() < prepared_from) {
-      predict_prepared(samples, nullptr, result);
+    if (samples.count() < packed_from) {
+      predict_packed(samples, nullptr, result);
       return;
     }
-    thread_local Arena<float> prepared(prepared_size);
-    prepare(prepared.data());
-    predict_prepared(samples, prepared.data(), result);
+    thread_local Arena<float> packed(packed_size);
+    pack(packed.data());
+    predict_packed(samples, packed.data(), result);
   }
 
-  /// Elements that `prepare` writes.
-  static constexpr std::size_t prepared_size =
-      On::template prepared_bytes<float, Purpose::inference>() / sizeof(float);
+  /// Elements that `pack` writes.
+  static constexpr std::size_t packed_size =
+      On::template packed_bytes<float, Purpose::inference>() / sizeof(float);
   /// Computes from the parameters what makes prediction faster, such as transformed kernels; see Predictor.
-  void prepare(float* prepared) const {
-    On::template prepare<float, Purpose::inference>(body_, {parameters_.data()}, prepared);
+  void pack(float* packed) const {
+    On::template pack<float, Purpose::inference>(body_, {parameters_.data()}, packed);
   }
-  /// `predict` with what `prepare` wrote, or with null.
-  void predict_prepared(const Samples& samples, const float* prepared, float* result) const {
+  /// `predict` with what `pack` wrote, or with null.
+  void predict_packed(const Samples& samples, const float* packed, float* result) const {
     samples.check_shape(InputShape::extents);
     const blas::SingleThread single;
     using Memory = Workspace<On, InputShape>;
@@ -215,7 +209,7 @@ class Sequential<Input<Extents...>, Layers...> {
                                                          .x = {x, count},
                                                          .y = {workspace.y(), count},
                                                          .parameters = {parameters_.data()},
-                                                         .prepared = prepared,
+                                                         .packed = packed,
                                                          .cache = workspace.cache(),
                                                          .scratch = workspace.scratch(),
                                                          .mode = Mode::inference,
@@ -242,16 +236,9 @@ class Sequential<Input<Extents...>, Layers...> {
   }
 
  private:
-  // From so many samples on, preparing costs less than it saves.
-  static constexpr std::size_t prepared_from = 16;
+  // From so many samples on, packing costs less than it saves.
+  static constexpr std::size_t packed_from = 16;
 
-  template <class Step>
-  static LayerSummary summary_of(detail::LayerNames& names) {
-    return {.name = names.next(Step::Layer::class_name),
-            .class_name = std::string(Step::Layer::class_name),
-            .output = {Step::Output::extents.begin(), Step::Output::extents.end()},
-            .parameters = Step::On::Parameters::parameter_count};
-  }
   template <class T>
   auto named_view(T* arena, const std::string& name) const {
     std::vector<std::size_t> extents;

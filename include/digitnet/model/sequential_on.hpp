@@ -11,7 +11,7 @@
 
 #include "digitnet/core/for_each_index.hpp"
 #include "digitnet/layers/layer.hpp"
-#include "digitnet/layers/phases.hpp"
+#include "digitnet/layers/stages.hpp"
 #include "digitnet/model/chain.hpp"
 #include "digitnet/model/chain_memory.hpp"
 #include "digitnet/model/fusion.hpp"
@@ -59,10 +59,10 @@ struct SequentialOn : LayerDefaults {
   static constexpr detail::ChainMemory<operation_count> memory{traits};
   static constexpr std::size_t multiply_adds =
       detail::sum_before(traits, operation_count, &detail::OperationTraits::multiply_adds);
-  static constexpr std::size_t kept =
-      detail::sum_before(traits, operation_count, &detail::OperationTraits::kept);
-  static constexpr std::size_t synchronizations =
-      detail::sum_before(traits, operation_count, &detail::OperationTraits::synchronizations);
+  static constexpr std::size_t deferred =
+      detail::sum_before(traits, operation_count, &detail::OperationTraits::deferred);
+  static constexpr std::size_t barriers =
+      detail::sum_before(traits, operation_count, &detail::OperationTraits::barriers);
   static constexpr std::size_t statistics =
       detail::sum_before(traits, operation_count, &detail::OperationTraits::statistics);
   static constexpr bool backward_reads_x = traits[0].reads_x;
@@ -74,15 +74,16 @@ struct SequentialOn : LayerDefaults {
   }();
   static constexpr bool folds =
       std::any_of(traits.begin(), traits.end(), [](const detail::OperationTraits& o) { return o.folds; });
-  /// Calls visit(GradientProduct) for every gradient that backward leaves to the training.
+  /// Calls visit(DeferredWeightGradient) for every gradient that backward leaves to the training.
   template <class Visit>
-  static constexpr void for_each_product(std::size_t kept_before, std::size_t parameters_before,
-                                         const Visit& visit) {
+  static constexpr void for_each_deferred(std::size_t deferred_before, std::size_t parameters_before,
+                                          const Visit& visit) {
     for_each_index<operation_count>([&]<std::size_t I>() {
       using On = typename Operation<I>::On;
-      if constexpr (On::kept > 0)
-        On::for_each_product(kept_before, parameters_before + parameter_offset<Operation<I>::first>, visit);
-      kept_before += On::kept;
+      if constexpr (On::deferred > 0)
+        On::for_each_deferred(deferred_before, parameters_before + parameter_offset<Operation<I>::first>,
+                              visit);
+      deferred_before += On::deferred;
     });
   }
 
@@ -106,74 +107,73 @@ struct SequentialOn : LayerDefaults {
   }
 
   template <class T, Purpose purpose>
-  static constexpr std::size_t prepared_bytes() {
-    return prepared_offset<T, purpose>(operation_count);
+  static constexpr std::size_t packed_bytes() {
+    return packed_offset<T, purpose>(operation_count);
   }
   template <class T, Purpose purpose>
-  static void prepare(const auto& chain, ParameterViews<const T, Parameters> parameters, T* prepared) {
+  static void pack(const auto& chain, ParameterViews<const T, Parameters> parameters, T* packed) {
     for (std::size_t i = 0; i < operation_count; ++i)
-      prepare_operation<T, purpose>(i, chain, parameters, prepared);
+      pack_operation<T, purpose>(i, chain, parameters, packed);
   }
-  /// The part of `prepare` that belongs to operation `index`; they may be prepared at the same time.
+  /// The part of `pack` that belongs to operation `index`; they may be packed at the same time.
   template <class T, Purpose purpose>
-  static void prepare_operation(std::size_t index, const auto& chain,
-                                ParameterViews<const T, Parameters> parameters, T* prepared) {
+  static void pack_operation(std::size_t index, const auto& chain,
+                             ParameterViews<const T, Parameters> parameters, T* packed) {
     for_each_index<operation_count>([&]<std::size_t I>() {
       using On = typename Operation<I>::On;
       constexpr Purpose own = operation_purpose(purpose, I);
-      if constexpr (On::template prepared_bytes<T, own>() > 0)
+      if constexpr (On::template packed_bytes<T, own>() > 0)
         if (I == index)
-          On::template prepare<T, own>(Operation<I>::layer(chain.layers),
-                                       {parameters.data + parameter_offset<Operation<I>::first>},
-                                       offset<T>(prepared, prepared_offset<T, purpose>(I)));
+          On::template pack<T, own>(Operation<I>::layer(chain.layers),
+                                    {parameters.data + parameter_offset<Operation<I>::first>},
+                                    offset<T>(packed, packed_offset<T, purpose>(I)));
     });
   }
 
-  /// The operations from the synchronization before `phase` (or the start) to the next one (or the end). An
-  /// operation that synchronizes itself is in several phases.
-  template <std::size_t phase, class Io>
-  static void forward_phase(const Io& io) {
+  /// The operations from the synchronization before `stage` (or the start) to the next one (or the end). An
+  /// operation that synchronizes itself is in several stages.
+  template <std::size_t stage, class Io>
+  static void forward_stage(const Io& io) {
     using T = typename Io::Real;
     const auto places = layout<T>(io.samples());
     const auto y = results<T>(places, io.cache, io.scratch, io.y.data);
     T* const scratch = offset<T>(io.scratch, places.scratch_bytes);
     for_each_index<operation_count>([&]<std::size_t I>() {
-      constexpr std::size_t first = synchronizations_before(I);
+      constexpr std::size_t first = barriers_before(I);
       using On = typename Operation<I>::On;
-      if constexpr (first <= phase && phase <= first + On::synchronizations) {
+      if constexpr (first <= stage && stage <= first + On::barriers) {
         const ForwardIo<T, typename Operation<I>::Layer, typename Operation<I>::Input> here{
             .layer = Operation<I>::layer(io.layer.layers),
             .x = {I == 0 ? io.x.data : y[I == 0 ? 0 : I - 1], io.samples()},
             .y = {y[I], io.samples()},
             .parameters = {io.parameters.data + parameter_offset<Operation<I>::first>},
-            .prepared = io.prepared
-                            ? offset<const T>(io.prepared, io.mode == Mode::inference
-                                                               ? prepared_offset<T, Purpose::inference>(I)
-                                                               : prepared_offset<T, Purpose::forward>(I))
-                            : nullptr,
+            .packed = io.packed ? offset<const T>(io.packed, io.mode == Mode::inference
+                                                                 ? packed_offset<T, Purpose::inference>(I)
+                                                                 : packed_offset<T, Purpose::forward>(I))
+                                : nullptr,
             .cache = place<typename On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
             .scratch = scratch,
             .mode = io.mode,
             .random = io.random.child(I),
             .first_sample = io.first_sample,
             .statistics = io.statistics.from(statistics_before(I))};
-        run_forward_phase<On, phase - first>(here);
+        run_forward_stage<On, stage - first>(here);
       }
     });
   }
 
-  template <std::size_t phase>
+  template <std::size_t stage>
   static void merge_statistics(const MergedStatistics& merge) {
     for_each_index<operation_count>([&]<std::size_t I>() {
-      constexpr std::size_t first = synchronizations_before(I), offset = statistics_before(I);
+      constexpr std::size_t first = barriers_before(I), offset = statistics_before(I);
       using On = typename Operation<I>::On;
-      if constexpr (first <= phase && phase < first + On::synchronizations)
-        merge_phase_statistics<On, phase - first>(merge.from(offset));
+      if constexpr (first <= stage && stage < first + On::barriers)
+        merge_stage_statistics<On, stage - first>(merge.from(offset));
     });
   }
 
-  template <std::size_t phase, class Io>
-  static void backward_phase(const Io& io) {
+  template <std::size_t stage, class Io>
+  static void backward_stage(const Io& io) {
     using T = typename Io::Real;
     const auto places = layout<T>(io.samples());
     // The results are read, except that a layer may overwrite what the contract lets it.
@@ -184,12 +184,11 @@ struct SequentialOn : LayerDefaults {
       constexpr std::size_t I = operation_count - 1 - from_end;
       constexpr Purpose chain = Io::wants_dx ? Purpose::all_gradients : Purpose::weight_gradients;
       constexpr bool wants_dx = operation_purpose(chain, I) == Purpose::all_gradients;
-      constexpr std::size_t first =
-          synchronizations - synchronizations_before(I) - Operation<I>::On::synchronizations;
+      constexpr std::size_t first = barriers - barriers_before(I) - Operation<I>::On::barriers;
       using On = typename Operation<I>::On;
-      if constexpr ((wants_dx || first_with_parameters == I) && first <= phase &&
-                    phase <= first + On::synchronizations) {
-        if constexpr (I > 0 && phase == first + On::synchronizations)
+      if constexpr ((wants_dx || first_with_parameters == I) && first <= stage &&
+                    stage <= first + On::barriers) {
+        if constexpr (I > 0 && stage == first + On::barriers)
           if constexpr (memory.again[I - 1] && traits[I].reads_x)
             compute_again<I - 1>(io, places, y, scratch);
         const BackwardIo<T, typename Operation<I>::Layer, typename Operation<I>::Input, wants_dx> here{
@@ -200,14 +199,15 @@ struct SequentialOn : LayerDefaults {
             .dy = {dy[I], io.samples()},
             .parameters = {io.parameters.data + parameter_offset<Operation<I>::first>},
             .gradients = {io.gradients.data + parameter_offset<Operation<I>::first>},
-            .prepared = offset<const T>(io.prepared, prepared_offset<T, chain>(I)),
+            .packed = offset<const T>(io.packed, packed_offset<T, chain>(I)),
             .cache = place<typename On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
             .scratch = scratch,
-            .kept = {io.kept.memory ? io.kept.memory + io.kept.batch * kept_before(I) : nullptr,
-                     io.kept.first_sample, io.kept.batch},
+            .deferred = {io.deferred.memory ? io.deferred.memory + io.deferred.batch * deferred_before(I)
+                                            : nullptr,
+                         io.deferred.first_sample, io.deferred.batch},
             .statistics = io.statistics.from(statistics_before(I)),
             .forward_totals = io.forward_totals ? io.forward_totals + statistics_before(I) : nullptr};
-        run_backward_phase<On, phase - first>(here);
+        run_backward_stage<On, stage - first>(here);
       }
     });
   }
@@ -225,11 +225,11 @@ struct SequentialOn : LayerDefaults {
   }
 
  private:
-  static constexpr std::size_t kept_before(std::size_t index) {
-    return detail::sum_before(traits, index, &detail::OperationTraits::kept);
+  static constexpr std::size_t deferred_before(std::size_t index) {
+    return detail::sum_before(traits, index, &detail::OperationTraits::deferred);
   }
-  static constexpr std::size_t synchronizations_before(std::size_t index) {
-    return detail::sum_before(traits, index, &detail::OperationTraits::synchronizations);
+  static constexpr std::size_t barriers_before(std::size_t index) {
+    return detail::sum_before(traits, index, &detail::OperationTraits::barriers);
   }
   static constexpr std::size_t statistics_before(std::size_t index) {
     return detail::sum_before(traits, index, &detail::OperationTraits::statistics);
@@ -247,10 +247,10 @@ struct SequentialOn : LayerDefaults {
   }
 
   template <class T, Purpose purpose>
-  static constexpr std::size_t prepared_offset(std::size_t index) {
+  static constexpr std::size_t packed_offset(std::size_t index) {
     const auto bytes = []<std::size_t... I>(std::index_sequence<I...>) {
       return std::array<std::size_t, operation_count>{
-          Operation<I>::On::template prepared_bytes<T, operation_purpose(purpose, I)>()...};
+          Operation<I>::On::template packed_bytes<T, operation_purpose(purpose, I)>()...};
     }
     (std::make_index_sequence<operation_count>{});
     std::size_t result = 0;
@@ -303,13 +303,13 @@ struct SequentialOn : LayerDefaults {
   static void compute_again(const Io& io, const Layout& places, const std::array<T*, operation_count>& y,
                             T* scratch) {
     using On = typename Operation<I>::On;
-    run_forward_phase<On, On::synchronizations>(
+    run_forward_stage<On, On::barriers>(
         ForwardIo<T, typename Operation<I>::Layer, typename Operation<I>::Input>{
             .layer = Operation<I>::layer(io.layer.layers),
             .x = {I == 0 ? io.x.data : y[I == 0 ? 0 : I - 1], io.samples()},
             .y = {y[I], io.samples()},
             .parameters = {io.parameters.data + parameter_offset<Operation<I>::first>},
-            .prepared = nullptr,
+            .packed = nullptr,
             .cache = place<typename On::Cache::template Pointer<T>>(io.cache, places.cache[I]),
             .scratch = scratch,
             .mode = Mode::training,

@@ -17,7 +17,7 @@ inline constexpr std::size_t largest_micro_batch = 64;
 template <class On, class Input, class T = float, std::size_t fewest = 1, bool HasScratch = true>
 class Workspace {
  public:
-  /// What stays of so many samples from one phase to the next.
+  /// What stays of so many samples from one stage to the next.
   static constexpr std::size_t lasting_bytes(std::size_t samples) {
     return vector_bytes(samples * Input::size) + 2 * vector_bytes(samples * On::Output::size) +
            On::Cache::template bytes<T>(samples);
@@ -73,12 +73,11 @@ class Workspace {
   Arena<std::byte> memory_;
 };
 
-/// The workspace of a training. Models that synchronize pass the whole batch through one phase after the
-/// other, so that only what a phase touches need stay in the cache, and some samples together share what
+/// The workspace of a training. Models that synchronize pass the whole batch through one stage after the
+/// other, so that only what a stage touches need stay in the cache, and some samples together share what
 /// layers do once a call: ResNet-20 trains 1.25 times as fast with eight as with one, and no faster with
 /// sixteen. Scratch is then a thread's, so that it stays in the cache from one micro-batch to the next.
 template <class On, class Input, class T = float>
-using TrainingWorkspace =
-    Workspace<On, Input, T, (On::synchronizations > 0 ? 8 : 1), On::synchronizations == 0>;
+using TrainingWorkspace = Workspace<On, Input, T, (On::barriers > 0 ? 8 : 1), On::barriers == 0>;
 
 }  // namespace digitnet

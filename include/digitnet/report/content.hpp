@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "digitnet/core/dataset.hpp"
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/tensor.hpp"
-#include "digitnet/data/dataset.hpp"
-#include "digitnet/model/describe.hpp"
-#include "digitnet/model/plan.hpp"
+#include "digitnet/inspect/describe.hpp"
+#include "digitnet/inspect/plan.hpp"
 #include "digitnet/report/calibration.hpp"
 #include "digitnet/train/history.hpp"
 #include "digitnet/train/metrics.hpp"

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "digitnet/model/description.hpp"
+#include "digitnet/inspect/description.hpp"
 #include "digitnet/report/image_grid.hpp"
 
 namespace digitnet {

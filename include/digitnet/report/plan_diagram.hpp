@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "digitnet/model/description.hpp"
-#include "digitnet/model/plan.hpp"
+#include "digitnet/inspect/description.hpp"
+#include "digitnet/inspect/plan.hpp"
 #include "digitnet/report/plots.hpp"
 
 namespace digitnet {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "digitnet/model/plan.hpp"
+#include "digitnet/inspect/plan.hpp"
 #include "digitnet/report/calibration.hpp"
 #include "digitnet/report/classification_report.hpp"
 #include "digitnet/report/gnuplot.hpp"

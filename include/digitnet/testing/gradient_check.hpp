@@ -14,7 +14,7 @@
 #include "digitnet/core/random.hpp"
 #include "digitnet/core/sanitizers.hpp"
 #include "digitnet/layers/layer.hpp"
-#include "digitnet/layers/phases.hpp"
+#include "digitnet/layers/stages.hpp"
 #include "digitnet/model/chain.hpp"
 
 namespace digitnet::testing {
@@ -90,37 +90,37 @@ struct Bench {
   Poisoned<T> parameters{Parameters::arena_size}, gradients{Parameters::arena_size};
   Poisoned<std::byte> cache{On::Cache::template bytes<T>(samples)};
   Poisoned<std::byte> scratch{On::template scratch_bytes<T>(samples)};
-  Poisoned<std::byte> prepared_forward{On::template prepared_bytes<T, Purpose::forward>()};
-  Poisoned<std::byte> prepared_backward{On::template prepared_bytes<T, Purpose::all_gradients>()};
+  Poisoned<std::byte> prepared_forward{On::template packed_bytes<T, Purpose::forward>()};
+  Poisoned<std::byte> prepared_backward{On::template packed_bytes<T, Purpose::all_gradients>()};
   static constexpr T poison = std::numeric_limits<T>::quiet_NaN();
   std::vector<double> forward_sums = std::vector<double>(On::statistics),
                       backward_sums = std::vector<double>(On::statistics);
 
   // The batch is one micro-batch, whose sums are the batch's.
   BatchStatistics statistics(std::vector<double>& sums) const {
-    return {.partial = sums.data(), .total = sums.data(), .batch = samples, .leads = true};
+    return {.partial = sums.data(), .total = sums.data(), .batch = samples, .first_micro_batch = true};
   }
 
   auto cache_pointer() { return reinterpret_cast<typename On::Cache::template Pointer<T>>(cache.data()); }
   T* scratch_pointer() { return reinterpret_cast<T*>(scratch.data()); }
 
   template <Purpose purpose>
-  const T* prepare(Poisoned<std::byte>& memory) {
-    T* const prepared = reinterpret_cast<T*>(memory.data());
-    if constexpr (On::template prepared_bytes<T, purpose>() > 0)
-      On::template prepare<T, purpose>(layer, {parameters.data()}, prepared);
-    return prepared;
+  const T* pack(Poisoned<std::byte>& memory) {
+    T* const packed = reinterpret_cast<T*>(memory.data());
+    if constexpr (On::template packed_bytes<T, purpose>() > 0)
+      On::template pack<T, purpose>(layer, {parameters.data()}, packed);
+    return packed;
   }
   void forward(RandomKey key) {
     y.refresh();
     cache.refresh();
     scratch.refresh();
-    const T* const prepared = prepare<Purpose::forward>(prepared_forward);
+    const T* const packed = pack<Purpose::forward>(prepared_forward);
     const ForwardIo<T, Layer, In> io{.layer = layer,
                                      .x = {x.data(), samples},
                                      .y = {y.data(), samples},
                                      .parameters = {parameters.data()},
-                                     .prepared = prepared,
+                                     .packed = packed,
                                      .cache = cache_pointer(),
                                      .scratch = scratch_pointer(),
                                      .mode = Mode::training,
@@ -128,14 +128,14 @@ struct Bench {
                                      .first_sample = 0,
                                      .statistics = statistics(forward_sums)};
     const std::vector<T> input(x.data(), x.data() + x.size());
-    for_each_index<On::synchronizations + 1>([&]<std::size_t phase>() {
+    for_each_index<On::barriers + 1>([&]<std::size_t stage>() {
       scratch.fill(std::byte{0xff});
-      if (On::reads_x_once && phase > 0) x.fill(poison);
-      run_forward_phase<On, phase>(io);
+      if (On::reads_x_once && stage > 0) x.fill(poison);
+      run_forward_stage<On, stage>(io);
     });
-    if constexpr (On::recomputes_y) {
+    if constexpr (On::rematerializes_y) {
       y.fill(poison);
-      run_forward_phase<On, On::synchronizations>(io);
+      run_forward_stage<On, On::barriers>(io);
     }
     std::copy(input.begin(), input.end(), x.data());
   }
@@ -144,7 +144,7 @@ struct Bench {
     if (!On::backward_reads_y) y.fill(poison);
     dx.refresh();
     scratch.refresh();
-    const T* const prepared = prepare<Purpose::all_gradients>(prepared_backward);
+    const T* const packed = pack<Purpose::all_gradients>(prepared_backward);
     const BackwardIo<T, Layer, In, true> io{.layer = layer,
                                             .x = {x.data(), samples},
                                             .y = {y.data(), samples},
@@ -152,19 +152,19 @@ struct Bench {
                                             .dy = {dy.data(), samples},
                                             .parameters = {parameters.data()},
                                             .gradients = {gradients.data()},
-                                            .prepared = prepared,
+                                            .packed = packed,
                                             .cache = cache_pointer(),
                                             .scratch = scratch_pointer(),
                                             .statistics = statistics(backward_sums),
                                             .forward_totals = forward_sums.data()};
     const std::vector<T> input(x.data(), x.data() + x.size());
-    for_each_index<On::synchronizations + 1>([&]<std::size_t phase>() {
+    for_each_index<On::barriers + 1>([&]<std::size_t stage>() {
       scratch.fill(std::byte{0xff});
-      if (On::reads_x_once && phase < On::synchronizations)
+      if (On::reads_x_once && stage < On::barriers)
         x.fill(poison);
       else
         std::copy(input.begin(), input.end(), x.data());
-      run_backward_phase<On, phase>(io);
+      run_backward_stage<On, stage>(io);
     });
   }
   void check_guards(const char* when) const {
@@ -176,8 +176,8 @@ struct Bench {
                                        {gradients.intact(), "gradients"},
                                        {cache.intact(), "cache"},
                                        {scratch.intact(), "scratch"},
-                                       {prepared_forward.intact(), "prepared"},
-                                       {prepared_backward.intact(), "prepared"}})
+                                       {prepared_forward.intact(), "packed"},
+                                       {prepared_backward.intact(), "packed"}})
       if (!intact)
         fail(std::string(Layer::class_name) + "'s " + when + " writes outside " + name +
              ": check its extents");

@@ -7,8 +7,8 @@
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/random.hpp"
+#include "digitnet/core/sample_transform.hpp"
 #include "digitnet/core/samples.hpp"
-#include "digitnet/train/sample_transform.hpp"
 
 namespace digitnet {
 

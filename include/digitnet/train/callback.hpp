@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "digitnet/core/class_name.hpp"
-#include "digitnet/model/description.hpp"
+#include "digitnet/inspect/description.hpp"
 #include "digitnet/train/history.hpp"
 #include "digitnet/train/training_state.hpp"
 

@@ -8,11 +8,11 @@
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/number_text.hpp"
 #include "digitnet/core/random.hpp"
+#include "digitnet/core/sample_transform.hpp"
 #include "digitnet/core/samples.hpp"
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/train/callback.hpp"
 #include "digitnet/train/progress.hpp"
-#include "digitnet/train/sample_transform.hpp"
 
 namespace digitnet {
 

@@ -16,7 +16,7 @@
 #include "digitnet/core/blas.hpp"
 #include "digitnet/core/number_text.hpp"
 #include "digitnet/core/random.hpp"
-#include "digitnet/model/describe.hpp"
+#include "digitnet/inspect/describe.hpp"
 #include "digitnet/train/batch.hpp"
 #include "digitnet/train/build_check.hpp"
 #include "digitnet/train/callback.hpp"

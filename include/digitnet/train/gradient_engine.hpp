@@ -1,4 +1,4 @@
-// Runs batches through a model: lanes of micro-batches, forward and backward, on a team of threads.
+// Runs batches through a model: shards of micro-batches, forward and backward, on a team of threads.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -14,7 +14,7 @@
 #include "digitnet/core/for_each_index.hpp"
 #include "digitnet/core/samples.hpp"
 #include "digitnet/core/thread_team.hpp"
-#include "digitnet/layers/phases.hpp"
+#include "digitnet/layers/stages.hpp"
 #include "digitnet/model/sequential.hpp"
 #include "digitnet/train/batch.hpp"
 #include "digitnet/train/gradients.hpp"
@@ -43,9 +43,9 @@ struct LastLayer<Sequential<Layers...>> {
 
 }  // namespace detail
 
-/// Computes gradients and losses of a model. A batch is cut into lanes, whose number depends on the model and
-/// the batch but not on the threads; each lane sums the gradients of its samples in order, and lanes are
-/// summed in order: so the result is the same, bit for bit, with any number of threads.
+/// Computes gradients and losses of a model. A batch is cut into shards, whose number depends on the model
+/// and the batch but not on the threads; each shard sums the gradients of its samples in order, and shards
+/// are summed in order: so the result is the same, bit for bit, with any number of threads.
 template <class Model, class Loss>
 class GradientEngine {
  public:
@@ -59,18 +59,18 @@ class GradientEngine {
   using Body = typename First::Type;
   using On = typename Body::template On<Input>;
   using Memory = Workspace<On, Input>;
-  using PhaseMemory = TrainingWorkspace<On, Input>;
+  using StageMemory = TrainingWorkspace<On, Input>;
   static constexpr std::size_t outputs = On::Output::size;
 
-  /// Lanes of a full batch: the more, the better threads share the work, but each one's gradients must be
-  /// summed. What is left to products is not in the lanes.
-  static constexpr std::size_t in_lanes = [] {
+  /// Shards of a full batch: the more, the better threads share the work, but each one's gradients must be
+  /// summed. What is left to products is not in the shards.
+  static constexpr std::size_t in_shards = [] {
     std::size_t size = Model::arena_size;
-    On::for_each_product(0, 0, [&](const GradientProduct& p) { size -= p.inputs * p.outputs; });
+    On::for_each_deferred(0, 0, [&](const DeferredWeightGradient& p) { size -= p.inputs * p.outputs; });
     return size;
   }();
-  static constexpr std::size_t most_lanes = in_lanes <= 32 * 1024 ? 8 : in_lanes <= 256 * 1024 ? 4 : 2;
-  static_assert(most_lanes <= 16);
+  static constexpr std::size_t most_shards = in_shards <= 32 * 1024 ? 8 : in_shards <= 256 * 1024 ? 4 : 2;
+  static_assert(most_shards <= 16);
 
   [[gnu::cold]] GradientEngine(const Model& model, const Loss& loss, ThreadTeam& team)
       : model_(model),
@@ -78,60 +78,60 @@ class GradientEngine {
         loss_(loss),
         team_(team),
         workspaces_(team.size()),
-        prepared_forward_(std::max(On::template prepared_bytes<float, Purpose::forward>(),
-                                   On::template prepared_bytes<float, Purpose::inference>()) /
-                          sizeof(float)),
-        prepared_backward_(On::template prepared_bytes<float, Purpose::weight_gradients>() / sizeof(float)),
+        packed_forward_(std::max(On::template packed_bytes<float, Purpose::forward>(),
+                                 On::template packed_bytes<float, Purpose::inference>()) /
+                        sizeof(float)),
+        packed_backward_(On::template packed_bytes<float, Purpose::weight_gradients>() / sizeof(float)),
         reader_(Input::size, team.size()) {
     if constexpr (last_with_loss) loss_.from_logits = true;
     if constexpr (requires { loss_.from_logits; }) half_ = loss_.from_logits ? 0.0f : 0.5f;
-    for (std::size_t lane = 0; lane < most_lanes; ++lane) {
+    for (std::size_t shard = 0; shard < most_shards; ++shard) {
       gradients_.emplace_back(Model::arena_size);
-      lanes_.push_back(gradients_.back().data());
+      shards_.push_back(gradients_.back().data());
     }
     for (Memory& workspace : workspaces_) workspace.reserve();
     for (std::size_t thread = 0; thread < team.size(); ++thread) other_gradients_.emplace_back(outputs);
-    if constexpr (On::synchronizations > 0)
+    if constexpr (On::barriers > 0)
       for (std::size_t thread = 0; thread < team.size(); ++thread)
-        phase_scratch_.emplace_back(On::template scratch_bytes<float>(PhaseMemory::micro_batch) /
+        stage_scratch_.emplace_back(On::template scratch_bytes<float>(StageMemory::micro_batch) /
                                     sizeof(float));
-    On::for_each_product(0, 0, [&](const GradientProduct& product) { products_.push_back(product); });
+    On::for_each_deferred(0, 0, [&](const DeferredWeightGradient& product) { products_.push_back(product); });
   }
 
-  /// Every lane streams all parameters past its samples, so a model that uses each parameter once a sample
-  /// wants many samples in a lane, and one that uses it at many positions does with few.
-  static std::size_t lane_count(std::size_t batch) {
+  /// Every shard streams all parameters past its samples, so a model that uses each parameter once a sample
+  /// wants many samples in a shard, and one that uses it at many positions does with few.
+  static std::size_t shard_count(std::size_t batch) {
     const std::size_t uses = 1 + On::multiply_adds / std::max<std::size_t>(1, Model::parameter_count);
-    return std::min(batch, std::clamp<std::size_t>(batch * uses / 64, 2, most_lanes));
+    return std::min(batch, std::clamp<std::size_t>(batch * uses / 64, 2, most_shards));
   }
 
-  /// Adds the gradients of the batch's mean loss to the lanes' arenas. `key` belongs to (seed, epoch, step).
+  /// Adds the gradients of the batch's mean loss to the shards' arenas. `key` belongs to (seed, epoch, step).
   /// If the batch is a part of a larger step, `step_samples` tells its number of samples, over which the mean
   /// is then taken, and every gradient is in the arenas.
   BatchResult accumulate(const Batch& batch, RandomKey key, std::size_t step_samples = 0) {
-    prepare<Purpose::forward, Purpose::weight_gradients>();
+    pack<Purpose::forward, Purpose::weight_gradients>();
     const std::size_t count = batch.indices.size();
-    const std::size_t lanes = lane_count(count);
+    const std::size_t shards = shard_count(count);
     batch_ = count;
     scale_ = 1.0f / static_cast<float>(std::max(count, step_samples));
-    keeps_ = On::kept > 0 && step_samples <= count;
-    if (keeps_ && kept_.size() < count * On::kept) kept_ = Arena<float>(count * On::kept);
-    std::fill_n(results_.begin(), lanes, BatchResult{});
-    if constexpr (On::synchronizations > 0)
-      accumulate_in_phases(batch, lanes, key);
+    defers_ = On::deferred > 0 && step_samples <= count;
+    if (defers_ && deferred_.size() < count * On::deferred) deferred_ = Arena<float>(count * On::deferred);
+    std::fill_n(results_.begin(), shards, BatchResult{});
+    if constexpr (On::barriers > 0)
+      accumulate_in_stages(batch, shards, key);
     else
-      team_.for_each(lanes, [&](std::size_t lane, std::size_t thread) {
-        const std::size_t end = (lane + 1) * count / lanes;
-        for (std::size_t first = lane * count / lanes; first < end; first += Memory::micro_batch) {
-          const MicroBatch here{lane, first, std::min(Memory::micro_batch, end - first)};
+      team_.for_each(shards, [&](std::size_t shard, std::size_t thread) {
+        const std::size_t end = (shard + 1) * count / shards;
+        for (std::size_t first = shard * count / shards; first < end; first += Memory::micro_batch) {
+          const MicroBatch here{shard, first, std::min(Memory::micro_batch, end - first)};
           Memory& memory = workspaces_[thread];
           gather(batch, first, here.count, memory, thread);
           run_forward<On>(forward_io(memory, memory.scratch(), here.count, Mode::training, key, first));
-          results_[lane] += measure(batch, here, memory, thread);
+          results_[shard] += measure(batch, here, memory, thread);
           run_backward<On>(backward_io(memory, memory.scratch(), here));
         }
       });
-    return total(lanes);
+    return total(shards);
   }
 
   /// The loss and the number of right answers, without training.
@@ -145,7 +145,7 @@ class GradientEngine {
     const std::size_t parts =
         std::min<std::size_t>((count + Memory::micro_batch - 1) / Memory::micro_batch, 256);
     std::vector<BatchResult> results(parts);
-    prepare<Purpose::inference>();
+    pack<Purpose::inference>();
     team_.for_each(parts, [&](std::size_t part, std::size_t thread) {
       const std::size_t end = (part + 1) * count / parts;
       for (std::size_t first = part * count / parts; first < end; first += Memory::micro_batch)
@@ -156,9 +156,12 @@ class GradientEngine {
     return sum;
   }
 
-  /// Gradients of the last batch: the lanes' arenas, to be summed, and the products that are not in them.
+  /// Gradients of the last batch: the shards' arenas, to be summed, and the products that are not in them.
   Gradients gradients() const {
-    return {.lanes = lanes_, .products = products_, .kept = keeps_ ? kept_.data() : nullptr, .batch = batch_};
+    return {.shards = shards_,
+            .products = products_,
+            .deferred = defers_ ? deferred_.data() : nullptr,
+            .batch = batch_};
   }
 
  private:
@@ -167,21 +170,21 @@ class GradientEngine {
   }
 
   template <Purpose... purposes>
-  void prepare() {
+  void pack() {
     team_.for_each(On::operation_count * sizeof...(purposes), [&](std::size_t index, std::size_t) {
       std::size_t turn = 0;
       ((index / On::operation_count == turn++
-            ? On::template prepare_operation<float, purposes>(
+            ? On::template pack_operation<float, purposes>(
                   index % On::operation_count, body_, parameters(),
-                  (purposes == Purpose::weight_gradients ? prepared_backward_ : prepared_forward_).data())
+                  (purposes == Purpose::weight_gradients ? packed_backward_ : packed_forward_).data())
             : void()),
        ...);
     });
   }
 
-  // Some samples of a lane that run together.
+  // Some samples of a shard that run together.
   struct MicroBatch {
-    std::size_t lane, first, count;
+    std::size_t shard, first, count;
   };
 
   auto forward_io(auto& memory, float* scratch, std::size_t count, Mode mode, RandomKey key,
@@ -190,7 +193,7 @@ class GradientEngine {
                                          .x = {memory.x(), count},
                                          .y = {memory.y(), count},
                                          .parameters = parameters(),
-                                         .prepared = prepared_forward_.data(),
+                                         .packed = packed_forward_.data(),
                                          .cache = memory.cache(),
                                          .scratch = scratch,
                                          .mode = mode,
@@ -206,64 +209,64 @@ class GradientEngine {
         .dx = {nullptr, here.count},
         .dy = {memory.dy(), here.count},
         .parameters = parameters(),
-        .gradients = {lanes_[here.lane]},
-        .prepared = prepared_backward_.data(),
+        .gradients = {shards_[here.shard]},
+        .packed = packed_backward_.data(),
         .cache = memory.cache(),
         .scratch = scratch,
-        .kept = {keeps_ ? kept_.data() : nullptr, here.first, batch_},
+        .deferred = {defers_ ? deferred_.data() : nullptr, here.first, batch_},
         .statistics = statistics,
         .forward_totals = forward_statistics_.total.data()};
   }
 
   // Where layers need sums over the batch, every micro-batch keeps its own workspace, and all of them finish
-  // a phase before any begins the next. Sums are added in the order of the micro-batches, so they do not
+  // a stage before any begins the next. Sums are added in the order of the micro-batches, so they do not
   // depend on the threads.
-  void accumulate_in_phases(const Batch& batch, std::size_t lanes, RandomKey key) {
+  void accumulate_in_stages(const Batch& batch, std::size_t shards, RandomKey key) {
     micro_batches_.clear();
-    std::array<std::size_t, most_lanes + 1> first_of_lane{};
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      const std::size_t end = (lane + 1) * batch_ / lanes;
-      for (std::size_t first = lane * batch_ / lanes; first < end; first += PhaseMemory::micro_batch)
-        micro_batches_.push_back({lane, first, std::min(PhaseMemory::micro_batch, end - first)});
-      first_of_lane[lane + 1] = micro_batches_.size();
+    std::array<std::size_t, most_shards + 1> first_of_shard{};
+    for (std::size_t shard = 0; shard < shards; ++shard) {
+      const std::size_t end = (shard + 1) * batch_ / shards;
+      for (std::size_t first = shard * batch_ / shards; first < end; first += StageMemory::micro_batch)
+        micro_batches_.push_back({shard, first, std::min(StageMemory::micro_batch, end - first)});
+      first_of_shard[shard + 1] = micro_batches_.size();
     }
-    while (phase_workspaces_.size() < micro_batches_.size()) phase_workspaces_.emplace_back().reserve();
+    while (stage_workspaces_.size() < micro_batches_.size()) stage_workspaces_.emplace_back().reserve();
     forward_statistics_.reserve(micro_batches_.size());
     backward_statistics_.reserve(micro_batches_.size());
     const auto each = [&](const auto& run) {
-      team_.for_each(lanes, [&](std::size_t lane, std::size_t thread) {
-        for (std::size_t i = first_of_lane[lane]; i < first_of_lane[lane + 1]; ++i)
-          run(micro_batches_[i], phase_workspaces_[i], i, thread);
+      team_.for_each(shards, [&](std::size_t shard, std::size_t thread) {
+        for (std::size_t i = first_of_shard[shard]; i < first_of_shard[shard + 1]; ++i)
+          run(micro_batches_[i], stage_workspaces_[i], i, thread);
       });
     };
-    for_each_index<On::synchronizations + 1>([&]<std::size_t phase>() {
+    for_each_index<On::barriers + 1>([&]<std::size_t stage>() {
       const auto each_in_turn = [&](const auto& run) {
-        // Nothing is summed before the last phase, so every micro-batch may go to any thread.
-        if (phase == On::synchronizations)
+        // Nothing is summed before the last stage, so every micro-batch may go to any thread.
+        if (stage == On::barriers)
           each(run);
         else
           team_.for_each(micro_batches_.size(), [&](std::size_t i, std::size_t thread) {
-            run(micro_batches_[i], phase_workspaces_[i], i, thread);
+            run(micro_batches_[i], stage_workspaces_[i], i, thread);
           });
       };
-      each_in_turn([&](const MicroBatch& here, PhaseMemory& memory, std::size_t i, std::size_t thread) {
-        if (phase == 0) gather(batch, here.first, here.count, memory, thread);
-        float* const scratch = phase_scratch_[thread].data();
-        run_forward_phase<On, phase>(forward_io(memory, scratch, here.count, Mode::training, key, here.first,
+      each_in_turn([&](const MicroBatch& here, StageMemory& memory, std::size_t i, std::size_t thread) {
+        if (stage == 0) gather(batch, here.first, here.count, memory, thread);
+        float* const scratch = stage_scratch_[thread].data();
+        run_forward_stage<On, stage>(forward_io(memory, scratch, here.count, Mode::training, key, here.first,
                                                 forward_statistics_.of(i, batch_)));
-        if constexpr (phase == On::synchronizations) {
-          results_[here.lane] += measure(batch, here, memory, thread);
-          run_backward_phase<On, 0>(backward_io(memory, scratch, here, backward_statistics_.of(i, batch_)));
+        if constexpr (stage == On::barriers) {
+          results_[here.shard] += measure(batch, here, memory, thread);
+          run_backward_stage<On, 0>(backward_io(memory, scratch, here, backward_statistics_.of(i, batch_)));
         }
       });
-      if constexpr (phase < On::synchronizations) forward_statistics_.template merge<phase>(micro_batches_);
+      if constexpr (stage < On::barriers) forward_statistics_.template merge<stage>(micro_batches_);
     });
-    for_each_index<On::synchronizations>([&]<std::size_t before>() {
-      constexpr std::size_t phase = before + 1;
+    for_each_index<On::barriers>([&]<std::size_t before>() {
+      constexpr std::size_t stage = before + 1;
       backward_statistics_.add_up(micro_batches_.size());
-      each([&](const MicroBatch& here, PhaseMemory& memory, std::size_t i, std::size_t thread) {
-        run_backward_phase<On, phase>(
-            backward_io(memory, phase_scratch_[thread].data(), here, backward_statistics_.of(i, batch_)));
+      each([&](const MicroBatch& here, StageMemory& memory, std::size_t i, std::size_t thread) {
+        run_backward_stage<On, stage>(
+            backward_io(memory, stage_scratch_[thread].data(), here, backward_statistics_.of(i, batch_)));
       });
     });
   }
@@ -324,9 +327,9 @@ class GradientEngine {
     result.correct += predicted_class(outputs, output, half_) == target.predicted_class(outputs);
   }
 
-  BatchResult total(std::size_t lanes) const {
+  BatchResult total(std::size_t shards) const {
     BatchResult sum;
-    for (std::size_t lane = 0; lane < lanes; ++lane) sum += results_[lane];
+    for (std::size_t shard = 0; shard < shards; ++shard) sum += results_[shard];
     return sum;
   }
 
@@ -337,11 +340,11 @@ class GradientEngine {
     BatchStatistics of(std::size_t micro_batch, std::size_t batch) {
       return {partial.data() + micro_batch * On::statistics, total.data(), batch, micro_batch == 0};
     }
-    template <std::size_t phase>
+    template <std::size_t stage>
     void merge(const std::vector<MicroBatch>& micro_batches) {
       std::size_t before = 0;
       for (std::size_t i = 0; i < micro_batches.size(); ++i) {
-        merge_phase_statistics<On, phase>(
+        merge_stage_statistics<On, stage>(
             {total.data(), partial.data() + i * On::statistics, before, micro_batches[i].count});
         before += micro_batches[i].count;
       }
@@ -359,21 +362,21 @@ class GradientEngine {
   ThreadTeam& team_;
   std::vector<Memory> workspaces_;             // one a thread
   std::vector<Arena<float>> other_gradients_;  // of a mixture's second target; one a thread
-  Arena<float> prepared_forward_;
-  Arena<float> prepared_backward_;
-  std::vector<Arena<float>> gradients_;  // one a lane
-  std::vector<float*> lanes_;
-  std::vector<GradientProduct> products_;
-  Arena<float> kept_;  // what the products need of the batch
+  Arena<float> packed_forward_;
+  Arena<float> packed_backward_;
+  std::vector<Arena<float>> gradients_;  // one a shard
+  std::vector<float*> shards_;
+  std::vector<DeferredWeightGradient> products_;
+  Arena<float> deferred_;  // what the products need of the batch
   std::size_t batch_ = 0;
-  float scale_ = 1;     // of the gradients: one over the samples of a step
-  float half_ = 0.5f;   // an output above says yes
-  bool keeps_ = false;  // whether products are left to the stepper
+  float scale_ = 1;      // of the gradients: one over the samples of a step
+  float half_ = 0.5f;    // an output above says yes
+  bool defers_ = false;  // whether products are left to the stepper
   BatchReader reader_;
-  std::array<BatchResult, most_lanes> results_;
-  std::vector<MicroBatch> micro_batches_;  // these are used where phases are
-  std::vector<PhaseMemory> phase_workspaces_;
-  std::vector<Arena<float>> phase_scratch_;  // one a thread
+  std::array<BatchResult, most_shards> results_;
+  std::vector<MicroBatch> micro_batches_;  // these are used where stages are
+  std::vector<StageMemory> stage_workspaces_;
+  std::vector<Arena<float>> stage_scratch_;  // one a thread
   Statistics forward_statistics_, backward_statistics_;
 };
 

@@ -7,11 +7,11 @@
 
 namespace digitnet {
 
-/// Arenas to be summed, and, where `kept` is not null, the products whose places in the arenas are empty.
+/// Arenas to be summed, and, where `deferred` is not null, the products whose places in the arenas are empty.
 struct Gradients {
-  std::span<float* const> lanes;
-  std::span<const GradientProduct> products{};
-  const float* kept = nullptr;
+  std::span<float* const> shards;
+  std::span<const DeferredWeightGradient> products{};
+  const float* deferred = nullptr;
   std::size_t batch = 0;
 };
 

@@ -16,8 +16,8 @@
 #include "digitnet/core/file_lock.hpp"
 #include "digitnet/core/number_text.hpp"
 #include "digitnet/core/open_file.hpp"
-#include "digitnet/io/checkpoint.hpp"
 #include "digitnet/train/callbacks.hpp"
+#include "digitnet/train/checkpoint.hpp"
 
 namespace digitnet {
 
@@ -87,8 +87,8 @@ struct FieldFormat {
 /// Saves after each epoch, under a name such as "cnn-{epoch:02d}-{val_accuracy:.4f}.safetensors". With
 /// save_weights_only the parameters (as save_safetensors does), else the whole training (for
 /// Trainer::resume); with save_best_only only when `monitor` has improved. `save` replaces what is written:
-/// with digitnet/io/keras.hpp, `.save = keras_files` writes Keras' files. As in Keras, the best value holds
-/// in a later `fit` too.
+/// with digitnet/keras/keras.hpp, `.save = keras_files` writes Keras' files. As in Keras, the best value
+/// holds in a later `fit` too.
 class ModelCheckpoint : public Callback {
  public:
   struct Options {

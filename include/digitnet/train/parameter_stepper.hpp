@@ -1,4 +1,4 @@
-// From the lanes' gradients to new parameters: which parts of the arena are swept how, shared out over the
+// From the shards' gradients to new parameters: which parts of the arena are swept how, shared out over the
 // team.
 #pragma once
 #include <algorithm>
@@ -20,12 +20,13 @@ namespace digitnet {
 inline namespace DIGITNET_PROCESSOR {
 
 /// Holds an optimizer's slots for an arena of parameters, and steps them. `products`, which must outlive it,
-/// are the gradients that are not in the lanes; `threads` is the size of the largest team that it is used
+/// are the gradients that are not in the shards; `threads` is the size of the largest team that it is used
 /// with.
 class ParameterStepper {
  public:
   template <class Model>
-  [[gnu::cold]] explicit ParameterStepper(const Model& model, std::span<const GradientProduct> products = {},
+  [[gnu::cold]] explicit ParameterStepper(const Model& model,
+                                          std::span<const DeferredWeightGradient> products = {},
                                           std::size_t threads = 1)
       : arena_size_(Model::arena_size) {
     std::size_t parameter = 0, largest = 0;
@@ -34,8 +35,9 @@ class ParameterStepper {
         moving_.push_back({info.offset, info.size()});
         return;
       }
-      const auto product = std::find_if(products.begin(), products.end(),
-                                        [&](const GradientProduct& p) { return p.parameter == info.offset; });
+      const auto product =
+          std::find_if(products.begin(), products.end(),
+                       [&](const DeferredWeightGradient& p) { return p.parameter == info.offset; });
       std::size_t length = piece;
       if (product != products.end()) {
         length = product_rows(*product) * product->outputs;
@@ -65,21 +67,21 @@ class ParameterStepper {
     tasks_.push_back(segments_.size());
   }
 
-  /// One step: the lanes of `gradients` are zero afterwards; `step` counts from 1. Returns the penalty of the
-  /// parameters before the step. The result does not depend on the number of threads.
+  /// One step: the shards of `gradients` are zero afterwards; `step` counts from 1. Returns the penalty of
+  /// the parameters before the step. The result does not depend on the number of threads.
   template <class Optimizer>
   double step(ThreadTeam& team, const Optimizer& optimizer, std::uint64_t step, float rate,
               std::span<float> parameters, const Gradients& gradients) {
-    const std::span<float* const> lanes = gradients.lanes;
+    const std::span<float* const> shards = gradients.shards;
     const GradientTreatment treatment = optimizer.treatment();
     const bool by_norm = treatment.clipnorm > 0 || treatment.global_clipnorm > 0;
     double penalty = 0;
     if (by_norm) {
       for_each_segment(team, [&](Segment& segment, std::size_t) {
-        const bool product = segment.product && gradients.kept;
-        if (product) multiply(gradients, segment, lanes[0] + segment.begin);
+        const bool product = segment.product && gradients.deferred;
+        if (product) multiply(gradients, segment, shards[0] + segment.begin);
         segment.sums = kernels::reduce_gradients(segment.size, parameters.data() + segment.begin,
-                                                 LanesAt(product ? lanes.first(1) : lanes, segment.begin),
+                                                 LanesAt(product ? shards.first(1) : shards, segment.begin),
                                                  settings_of(segment));
       });
       measure_norms();
@@ -92,11 +94,11 @@ class ParameterStepper {
         settings.clipvalue = treatment.clipvalue;
         settings.shrink = 1 - rate * treatment.weight_decay;
         if (by_norm) {
-          settings.l1 = settings.l2 = 0;  // already in the sum, which lies in the first lane
+          settings.l1 = settings.l2 = 0;  // already in the sum, which lies in the first shard
           settings.scale = norm_scale(treatment, segment.parameter);
         }
-        LanesAt here(by_norm ? lanes.first(1) : lanes, segment.begin);
-        if (segment.product && gradients.kept && !by_norm) {
+        LanesAt here(by_norm ? shards.first(1) : shards, segment.begin);
+        if (segment.product && gradients.deferred && !by_norm) {
           // A product goes from the cache into the parameters: no arena sees it.
           float* const product = product_memory_[thread].data();
           multiply(gradients, segment, product);
@@ -107,14 +109,14 @@ class ParameterStepper {
                                                 arena_size_, formula, settings);
       });
     });
-    move(parameters, lanes);
+    move(parameters, shards);
     return by_norm ? penalty : total_penalty();
   }
 
-  /// Moves only what is not trained; the lanes of `gradients` are zero afterwards.
+  /// Moves only what is not trained; the shards of `gradients` are zero afterwards.
   void move_statistics(std::span<float> parameters, const Gradients& gradients) const {
-    move(parameters, gradients.lanes);
-    for (float* const lane : gradients.lanes) std::fill_n(lane, arena_size_, 0.0f);
+    move(parameters, gradients.shards);
+    for (float* const shard : gradients.shards) std::fill_n(shard, arena_size_, 0.0f);
   }
 
   /// The slots, one arena after the other; none before the first step.
@@ -139,39 +141,39 @@ class ParameterStepper {
 
  private:
   static constexpr std::size_t piece = 8192;  // elements: 32 KiB, a first-level cache, of each array
-  static constexpr std::size_t most_lanes = 16;
+  static constexpr std::size_t most_shards = 16;
 
   struct Segment {
     std::size_t begin, size, parameter;
-    const GradientProduct* product;  // or null: the gradient is in the lanes
+    const DeferredWeightGradient* product;  // or null: the gradient is in the shards
     Regularizer regularizer;
     kernels::SweepSums sums;
   };
 
-  // Pointers to one place in each lane's arena.
+  // Pointers to one place in each shard's arena.
   class LanesAt {
    public:
-    LanesAt(std::span<float* const> lanes, std::size_t begin) : count_(lanes.size()) {
-      for (std::size_t lane = 0; lane < count_; ++lane) pointers_[lane] = lanes[lane] + begin;
+    LanesAt(std::span<float* const> shards, std::size_t begin) : count_(shards.size()) {
+      for (std::size_t shard = 0; shard < count_; ++shard) pointers_[shard] = shards[shard] + begin;
     }
     explicit LanesAt(float* only) : pointers_{only}, count_(1) {}
     operator std::span<float* const>() const { return {pointers_.data(), count_}; }
 
    private:
-    std::array<float*, most_lanes> pointers_;
+    std::array<float*, most_shards> pointers_;
     std::size_t count_;
   };
 
   // Rows of a product that one task computes; a multiple of 16 keeps pieces aligned.
-  static std::size_t product_rows(const GradientProduct& product) {
+  static std::size_t product_rows(const DeferredWeightGradient& product) {
     return round_up(std::max<std::size_t>(1, product.pieces * piece / product.outputs), alignment_elements);
   }
   // The part of the product that is the segment's gradient.
   static void multiply(const Gradients& gradients, const Segment& segment, float* to) {
-    const GradientProduct& product = *segment.product;
+    const DeferredWeightGradient& product = *segment.product;
     const std::size_t first = (segment.begin - product.parameter) / product.outputs;
     const std::size_t rows = std::min(segment.size / product.outputs, product.inputs - first);
-    const float* const x = gradients.kept + gradients.batch * product.kept;
+    const float* const x = gradients.deferred + gradients.batch * product.deferred;
     product.multiply(gradients.batch, rows, x + first, x + gradients.batch * product.inputs, to);
     std::fill(to + rows * product.outputs, to + segment.size, 0.0f);
   }
@@ -181,10 +183,10 @@ class ParameterStepper {
   }
 
   // Parameters that are not trained move by what layers have left as their gradients.
-  void move(std::span<float> parameters, std::span<float* const> lanes) const {
+  void move(std::span<float> parameters, std::span<float* const> shards) const {
     for (const auto& [begin, size] : moving_)
-      for (float* const lane : lanes)
-        for (std::size_t i = begin; i < begin + size; ++i) parameters[i] += std::exchange(lane[i], 0.0f);
+      for (float* const shard : shards)
+        for (std::size_t i = begin; i < begin + size; ++i) parameters[i] += std::exchange(shard[i], 0.0f);
   }
 
   template <class Sweep>

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "digitnet/core/crc32c.hpp"
-#include "digitnet/io/checkpoint.hpp"
 #include "digitnet/train/callbacks.hpp"
+#include "digitnet/train/checkpoint.hpp"
 #include "digitnet/train/fit_options.hpp"
 #include "digitnet/train/fit_session.hpp"
 #include "digitnet/train/gradient_engine.hpp"

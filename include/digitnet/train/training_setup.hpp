@@ -8,7 +8,7 @@
 #include "digitnet/core/class_name.hpp"
 #include "digitnet/core/crc32c.hpp"
 #include "digitnet/core/number_text.hpp"
-#include "digitnet/model/description.hpp"
+#include "digitnet/inspect/description.hpp"
 #include "digitnet/train/fit_options.hpp"
 #include "digitnet/train/optimizer_settings.hpp"
 #include "digitnet/train/training_state.hpp"

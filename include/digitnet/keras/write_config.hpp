@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "digitnet/core/error.hpp"
-#include "digitnet/io/keras_config.hpp"
+#include "digitnet/inspect/description_order.hpp"
+#include "digitnet/keras/config.hpp"
 #include "digitnet/layers/layer.hpp"
 #include "digitnet/model/chain.hpp"
-#include "digitnet/model/description_order.hpp"
 
 namespace digitnet::keras {
 

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "digitnet/io/keras_read_layer.hpp"
-#include "digitnet/io/keras_shapes.hpp"
+#include "digitnet/keras/read_layer.hpp"
+#include "digitnet/keras/shapes.hpp"
 
 namespace digitnet::keras::detail {
 

@@ -2,8 +2,8 @@
 #pragma once
 #include <string>
 
-#include "digitnet/io/keras_config.hpp"
-#include "digitnet/io/keras_write_config.hpp"
+#include "digitnet/keras/config.hpp"
+#include "digitnet/keras/write_config.hpp"
 #include "digitnet/train/losses.hpp"
 
 namespace digitnet::keras {

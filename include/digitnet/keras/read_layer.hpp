@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "digitnet/io/keras_settings.hpp"
+#include "digitnet/keras/settings.hpp"
 
 namespace digitnet::keras::detail {
 

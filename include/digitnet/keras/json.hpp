@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "digitnet/core/error.hpp"
-#include "digitnet/io/keras_config.hpp"
+#include "digitnet/keras/config.hpp"
 
 namespace digitnet::keras {
 

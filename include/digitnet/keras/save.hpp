@@ -9,12 +9,12 @@
 #include "digitnet/core/atomic_file.hpp"
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/number_text.hpp"
+#include "digitnet/inspect/describe.hpp"
 #include "digitnet/io/hdf5.hpp"
-#include "digitnet/io/keras_config.hpp"
-#include "digitnet/io/keras_optimizer.hpp"
-#include "digitnet/io/keras_write_config.hpp"
 #include "digitnet/io/zip.hpp"
-#include "digitnet/model/describe.hpp"
+#include "digitnet/keras/config.hpp"
+#include "digitnet/keras/optimizer.hpp"
+#include "digitnet/keras/write_config.hpp"
 
 namespace digitnet {
 

@@ -11,9 +11,9 @@
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/number_text.hpp"
 #include "digitnet/core/read_file.hpp"
-#include "digitnet/io/keras_load.hpp"
-#include "digitnet/io/keras_optimizer.hpp"
-#include "digitnet/io/keras_read_file.hpp"
+#include "digitnet/keras/load.hpp"
+#include "digitnet/keras/optimizer.hpp"
+#include "digitnet/keras/read_file.hpp"
 
 namespace digitnet {
 

@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "digitnet/inspect/describe.hpp"
 #include "digitnet/io/differences.hpp"
-#include "digitnet/io/keras_read_file.hpp"
-#include "digitnet/io/keras_write_config.hpp"
-#include "digitnet/model/describe.hpp"
+#include "digitnet/keras/read_file.hpp"
+#include "digitnet/keras/write_config.hpp"
 
 namespace digitnet {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "digitnet/io/keras_config.hpp"
+#include "digitnet/keras/config.hpp"
 
 namespace digitnet::keras::detail {
 

@@ -13,10 +13,10 @@
 #include "digitnet/core/number_text.hpp"
 #include "digitnet/core/read_file.hpp"
 #include "digitnet/io/hdf5_read.hpp"
-#include "digitnet/io/keras_arrays.hpp"
-#include "digitnet/io/keras_json.hpp"
-#include "digitnet/io/keras_read_config.hpp"
 #include "digitnet/io/zip_read.hpp"
+#include "digitnet/keras/arrays.hpp"
+#include "digitnet/keras/json.hpp"
+#include "digitnet/keras/read_config.hpp"
 
 namespace digitnet::keras {
 

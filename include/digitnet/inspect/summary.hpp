@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "digitnet/core/samples.hpp"
+#include "digitnet/core/for_each_index.hpp"
+#include "digitnet/model/sequential.hpp"
 
 namespace digitnet {
 
@@ -96,6 +97,23 @@ inline std::string counted(const char* what, std::size_t parameters) {
   return table + detail::counted("Total params", trainable + non_trainable) +
          detail::counted("Trainable params", trainable) +
          detail::counted("Non-trainable params", non_trainable);
+}
+
+/// The table of a model; see Sequential::summary.
+template <std::size_t... Extents, class... Layers>
+std::string summary_of(const Sequential<Input<Extents...>, Layers...>&, const std::string& model_name) {
+  using Model = Sequential<Input<Extents...>, Layers...>;
+  std::vector<LayerSummary> rows;
+  detail::LayerNames names;
+  for_each_index<Model::layer_count>([&]<std::size_t I>() {
+    using Step = typename Model::On::template Step<I>;
+    rows.push_back({.name = names.next(Step::Layer::class_name),
+                    .class_name = std::string(Step::Layer::class_name),
+                    .output = {Step::Output::extents.begin(), Step::Output::extents.end()},
+                    .parameters = Step::On::Parameters::parameter_count});
+  });
+  return summary_table(model_name, rows, Model::trainable_count,
+                       Model::parameter_count - Model::trainable_count);
 }
 
 }  // namespace digitnet

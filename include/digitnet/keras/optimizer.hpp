@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "digitnet/core/error.hpp"
-#include "digitnet/io/keras_config.hpp"
-#include "digitnet/io/keras_loss.hpp"
+#include "digitnet/keras/config.hpp"
+#include "digitnet/keras/loss.hpp"
 #include "digitnet/layers/layer.hpp"
 #include "digitnet/train/optimizers.hpp"
 #include "digitnet/train/training_state.hpp"

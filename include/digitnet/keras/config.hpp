@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "digitnet/core/number_text.hpp"
-#include "digitnet/model/description.hpp"
+#include "digitnet/inspect/description.hpp"
 
 namespace digitnet::keras {
 

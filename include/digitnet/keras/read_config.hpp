@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "digitnet/core/error.hpp"
-#include "digitnet/io/keras_build_model.hpp"
-#include "digitnet/io/keras_read_call.hpp"
-#include "digitnet/io/keras_read_operation.hpp"
+#include "digitnet/keras/build_model.hpp"
+#include "digitnet/keras/read_call.hpp"
+#include "digitnet/keras/read_operation.hpp"
 #include "digitnet/model/chain.hpp"
 
 namespace digitnet::keras {

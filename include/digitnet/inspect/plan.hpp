@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "digitnet/core/for_each_index.hpp"
-#include "digitnet/model/chain.hpp"
-#include "digitnet/model/summary.hpp"
+#include "digitnet/inspect/summary.hpp"
+#include "digitnet/model/sequential.hpp"
 
 namespace digitnet {
 
@@ -90,7 +90,7 @@ void plan_chain(const std::string& prefix, bool outermost, std::size_t micro_bat
 [[gnu::cold]] inline std::string plan_table(const std::vector<PlannedOperation>& operations,
                                             std::size_t micro_batch, std::size_t lasting_bytes,
                                             std::size_t scratch_bytes, bool for_the_batch,
-                                            std::size_t prepared_bytes) {
+                                            std::size_t packed_bytes) {
   std::size_t widths[4] = {9, 6, 6, 9}, multiply_adds = 0;
   std::vector<std::string> shapes;
   for (const PlannedOperation& operation : operations) {
@@ -118,7 +118,30 @@ void plan_chain(const std::string& prefix, bool outermost, std::size_t micro_bat
          detail::memory_text(lasting_bytes) + " of activations and gradients" +
          (for_the_batch ? ", which stay for the whole batch," : "") + " and " +
          detail::memory_text(scratch_bytes) + " of scratch a thread\n" +
-         "Prepared from the parameters: " + detail::memory_text(prepared_bytes) + "\n";
+         "Prepared from the parameters: " + detail::memory_text(packed_bytes) + "\n";
+}
+
+/// The operations of a model's plan, in order; see Sequential::operations.
+template <std::size_t... Extents, class... Layers>
+std::vector<PlannedOperation> operations_of(const Sequential<Input<Extents...>, Layers...>&) {
+  using Model = Sequential<Input<Extents...>, Layers...>;
+  using Memory = TrainingWorkspace<typename Model::On, typename Model::InputShape>;
+  std::vector<PlannedOperation> operations;
+  detail::plan_chain<typename Model::On>("", true, Memory::micro_batch, operations);
+  return operations;
+}
+
+/// The plan as text; see Sequential::plan.
+template <std::size_t... Extents, class... Layers>
+std::string plan_of(const Sequential<Input<Extents...>, Layers...>& model) {
+  using Model = Sequential<Input<Extents...>, Layers...>;
+  using On = typename Model::On;
+  using Memory = TrainingWorkspace<On, typename Model::InputShape>;
+  constexpr std::size_t lasting = Memory::lasting_bytes(Memory::micro_batch);
+  return plan_table(operations_of(model), Memory::micro_batch, lasting,
+                    Memory::bytes(Memory::micro_batch) - lasting, On::barriers > 0,
+                    On::template packed_bytes<float, Purpose::forward>() +
+                        On::template packed_bytes<float, Purpose::weight_gradients>());
 }
 
 }  // namespace digitnet

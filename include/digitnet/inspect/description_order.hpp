@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "digitnet/model/description.hpp"
+#include "digitnet/inspect/description.hpp"
 
 namespace digitnet {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "digitnet/io/keras_config.hpp"
-#include "digitnet/io/keras_problems.hpp"
+#include "digitnet/keras/config.hpp"
+#include "digitnet/keras/problems.hpp"
 
 namespace digitnet::keras::detail {
 

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "digitnet/io/keras_read_call.hpp"
-#include "digitnet/io/keras_read_layer.hpp"
+#include "digitnet/keras/read_call.hpp"
+#include "digitnet/keras/read_layer.hpp"
 
 namespace digitnet::keras::detail {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "digitnet/core/shape.hpp"
-#include "digitnet/io/keras_problems.hpp"
-#include "digitnet/model/description.hpp"
+#include "digitnet/inspect/description.hpp"
+#include "digitnet/keras/problems.hpp"
 
 namespace digitnet::keras::detail {
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <span>
 
+#include "digitnet/inspect/description.hpp"
 #include "digitnet/layers/activations.hpp"
 #include "digitnet/layers/batch_normalization.hpp"
 #include "digitnet/layers/conv2d.hpp"
@@ -16,7 +17,6 @@
 #include "digitnet/layers/rescaling.hpp"
 #include "digitnet/layers/reshape.hpp"
 #include "digitnet/layers/zero_padding.hpp"
-#include "digitnet/model/description.hpp"
 
 namespace digitnet {
 

@@ -1,4 +1,4 @@
-// Images with frames of zeros, so that a window at the border needs no exceptions.
+// Images with borders of zeros, so that a window at the border needs no exceptions.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -8,7 +8,7 @@
 namespace digitnet::kernels {
 
 /// An image and the zeros around it.
-struct Frame {
+struct Border {
   Extent inner;
   std::size_t channels;
   Extent before;  ///< zero rows above and zero columns left
@@ -24,8 +24,8 @@ struct Frame {
 };
 
 /// Zeroes what lies around the image in scratch, once for many images.
-template <Frame F, class T>
-void clear_frame(T* scratch) {
+template <Border F, class T>
+void clear_padding(T* scratch) {
   if constexpr (F.is_empty()) return;
   T* from = scratch;
   for (std::size_t i = 0; i < F.inner.height; ++i) {
@@ -35,22 +35,25 @@ void clear_frame(T* scratch) {
   std::fill(from, scratch + F.size(), T{0});
 }
 
-/// The image in its frame: a copy in scratch, whose frame is clear, or the image itself where there is none.
-template <Frame F, class T>
-const T* put_in_frame(const T* image, T* scratch) {
+/// The padded image: a copy in scratch, whose border is clear, or the image itself where there is
+/// none.
+template <Border F, class T>
+const T* add_padding(const T* image, T* scratch) {
   if constexpr (F.is_empty()) return image;
   constexpr std::size_t row = F.inner.width * F.channels;
   for (std::size_t i = 0; i < F.inner.height; ++i) std::copy_n(image + i * row, row, scratch + F.row(i));
   return scratch;
 }
 
-/// Images that are framed in scratch one at a time: what is asked for lasts until the next one is.
-template <Frame F, class T>
-class FramedImages {
+/// Images that are padded in scratch one at a time: what is asked for lasts until the next one is.
+template <Border F, class T>
+class PaddedImages {
  public:
-  FramedImages(const T* images, T* scratch) : images_(images), scratch_(scratch) { clear_frame<F>(scratch); }
+  PaddedImages(const T* images, T* scratch) : images_(images), scratch_(scratch) {
+    clear_padding<F>(scratch);
+  }
   const T* operator()(std::size_t sample) const {
-    return put_in_frame<F>(images_ + sample * F.inner.height * F.inner.width * F.channels, scratch_);
+    return add_padding<F>(images_ + sample * F.inner.height * F.inner.width * F.channels, scratch_);
   }
 
  private:
@@ -58,11 +61,11 @@ class FramedImages {
   T* scratch_;
 };
 
-/// The inner image, copied out of its frame.
-template <Frame F, class T>
-void take_out_of_frame(const T* framed, T* image) {
+/// The inner image, without its border.
+template <Border F, class T>
+void remove_padding(const T* padded, T* image) {
   constexpr std::size_t row = F.inner.width * F.channels;
-  for (std::size_t i = 0; i < F.inner.height; ++i) std::copy_n(framed + F.row(i), row, image + i * row);
+  for (std::size_t i = 0; i < F.inner.height; ++i) std::copy_n(padded + F.row(i), row, image + i * row);
 }
 
 }  // namespace digitnet::kernels
