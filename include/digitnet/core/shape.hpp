@@ -55,6 +55,7 @@ struct Extent {
 enum class Padding { valid, same };
 inline constexpr Padding valid = Padding::valid;
 inline constexpr Padding same = Padding::same;
+constexpr const char* setting_word(Padding padding) { return padding == same ? "same" : "valid"; }
 
 /// Where a sliding window goes: output extents and zero rows/columns before the first input row/column.
 /// Source: the formulas of TensorFlow's `SAME` and `VALID` padding, which Keras uses.

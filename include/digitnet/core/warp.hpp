@@ -13,6 +13,10 @@ namespace digitnet {
 /// What lies beyond an image's border, in Keras' words: zeros; the nearest pixel; the image mirrored, its
 /// border twice (d c b a | a b c d | d c b a); the image again.
 enum class FillMode { constant, nearest, reflect, wrap };
+constexpr const char* setting_word(FillMode mode) {
+  constexpr const char* words[] = {"constant", "nearest", "reflect", "wrap"};
+  return words[static_cast<std::size_t>(mode)];
+}
 
 }  // namespace digitnet
 

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "digitnet/core/error.hpp"
 #include "digitnet/core/language.hpp"
 #include "digitnet/layers/regularizers.hpp"
 
@@ -73,6 +74,8 @@ struct LayerDescription {
   std::vector<WeightDescription> weights;
   /// Whose results it gets: 0 is the model's input, i the i-th layer's. None: the one before it.
   std::vector<std::size_t> sources{};
+  /// Whether the attributes are all that decides its mathematics; a layer of a user's own may not say them.
+  bool says_settings = true;
 
   /// The attribute of that name as a T, or a default.
   template <class T>
@@ -114,6 +117,16 @@ struct ModelDescription {
     return true;
   }
 };
+
+/// Throws an Error for the first layer whose settings are not known: where they are written, none may be
+/// missing.
+[[gnu::cold]] inline void check_settings_are_said(const ModelDescription& model) {
+  for (const LayerDescription& layer : model.layers)
+    if (!layer.says_settings)
+      fail("The layer \"" + layer.name + "\" cannot be written: " + layer.class_name +
+           " does not say its settings: give it `static constexpr auto settings = std::tuple{...}` "
+           "(digitnet/layers/setting.hpp), which may be empty");
+}
 
 /// "(3, 3, 1, 32)"
 inline std::string shape_text(const std::vector<std::size_t>& shape) {

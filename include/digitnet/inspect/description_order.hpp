@@ -4,12 +4,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <numeric>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "digitnet/inspect/description.hpp"
+#include "digitnet/layers/merge.hpp"
 
 namespace digitnet {
 
@@ -39,6 +42,9 @@ namespace digitnet {
 
 namespace detail {
 
+// Merges whose sources may change places.
+inline constexpr std::string_view symmetric_merges[] = {Add::class_name, Multiply::class_name};
+
 /// A text for each result that is the same for results which the same kinds of layers make. Sources that may
 /// change places, as those of Add and Multiply, are put into an order that does not depend on how they were
 /// given.
@@ -47,7 +53,8 @@ namespace detail {
   std::vector<std::string> texts{""};
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const LayerDescription& layer = model.layers[i];
-    if (layer.class_name == "Add" || layer.class_name == "Multiply")
+    if (std::find(std::begin(symmetric_merges), std::end(symmetric_merges), layer.class_name) !=
+        std::end(symmetric_merges))
       std::stable_sort(sources[i].begin(), sources[i].end(),
                        [&](std::size_t a, std::size_t b) { return texts[a] < texts[b]; });
     // A hash stands for what led here, so that texts stay short.

@@ -29,6 +29,7 @@ struct LeakyReLU {
   static constexpr std::string_view class_name = "LeakyReLU";
   static constexpr OutputKind output_kind = OutputKind::numbers;
   float negative_slope = 0.3f;
+  static constexpr auto settings = std::tuple{setting<"negative_slope">(&LeakyReLU::negative_slope)};
 
   template <class In>
   struct On : detail::ElementwiseOfArgument<In> {};
@@ -48,6 +49,7 @@ struct ELU {
   static constexpr std::string_view class_name = "ELU";
   static constexpr OutputKind output_kind = OutputKind::numbers;
   float alpha = 1.0f;
+  static constexpr auto settings = std::tuple{setting<"alpha">(&ELU::alpha)};
 
   template <class In>
   struct On : detail::ElementwiseOfArgument<In> {};
@@ -122,6 +124,7 @@ struct GELU {
   static constexpr std::string_view class_name = "GELU";
   static constexpr OutputKind output_kind = OutputKind::numbers;
   bool approximate = false;
+  static constexpr auto settings = std::tuple{setting<"approximate">(&GELU::approximate)};
 
   template <class In>
   struct On : detail::ElementwiseOfArgument<In> {};

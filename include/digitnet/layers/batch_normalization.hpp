@@ -22,6 +22,9 @@ struct BasicBatchNormalization {
 
   float momentum = 0.99f;
   float epsilon = 1e-3f;
+  static constexpr auto settings = std::tuple{setting<"center">(Center), setting<"scale">(Scale),
+                                              setting<"epsilon">(&BasicBatchNormalization::epsilon),
+                                              setting<"momentum">(&BasicBatchNormalization::momentum)};
   Initializer beta_initializer = Zeros{};
   Initializer gamma_initializer = Ones{};
   Initializer moving_mean_initializer = Zeros{};

@@ -19,6 +19,9 @@ struct Conv2D {
   Initializer bias_initializer = Zeros{};
   Regularizer kernel_regularizer{};
   Regularizer bias_regularizer{};
+  static constexpr auto settings =
+      std::tuple{setting<"filters">(Filters), setting<"kernel_size">(KernelSize), setting<"strides">(Strides),
+                 setting<"padding">(Border), setting<"use_bias">(UseBias)};
 
   template <class In>
   struct On : LayerDefaults {

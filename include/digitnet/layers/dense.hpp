@@ -18,6 +18,7 @@ struct Dense {
   Initializer bias_initializer = Zeros{};
   Regularizer kernel_regularizer{};
   Regularizer bias_regularizer{};
+  static constexpr auto settings = std::tuple{setting<"units">(Units), setting<"use_bias">(UseBias)};
 
   template <class In>
   struct On : LayerDefaults {

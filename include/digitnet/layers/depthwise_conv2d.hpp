@@ -96,6 +96,9 @@ template <Extent KernelSize, Extent Strides = 1, Padding Border = valid, std::si
 struct DepthwiseConv2D {
   static constexpr std::string_view class_name = "DepthwiseConv2D";
   static constexpr OutputKind output_kind = OutputKind::numbers;
+  static constexpr auto settings =
+      std::tuple{setting<"kernel_size">(KernelSize), setting<"strides">(Strides), setting<"padding">(Border),
+                 setting<"depth_multiplier">(DepthMultiplier), setting<"use_bias">(UseBias)};
 
   Initializer depthwise_initializer = GlorotUniform{};
   Initializer bias_initializer = Zeros{};
@@ -150,6 +153,12 @@ template <std::size_t Filters, Extent KernelSize, Extent Strides = 1, Padding Bo
 struct SeparableConv2D {
   static constexpr std::string_view class_name = "SeparableConv2D";
   static constexpr OutputKind output_kind = OutputKind::numbers;
+  static constexpr auto settings = std::tuple{setting<"filters">(Filters),
+                                              setting<"kernel_size">(KernelSize),
+                                              setting<"strides">(Strides),
+                                              setting<"padding">(Border),
+                                              setting<"depth_multiplier">(DepthMultiplier),
+                                              setting<"use_bias">(UseBias)};
 
   Initializer depthwise_initializer = GlorotUniform{};
   Initializer pointwise_initializer = GlorotUniform{};

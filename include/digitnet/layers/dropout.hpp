@@ -26,6 +26,7 @@ struct Dropout {
   static constexpr std::string_view class_name = "Dropout";
   static constexpr OutputKind output_kind = OutputKind::of_input;
   float rate = 0.5f;
+  static constexpr auto settings = std::tuple{setting<"rate">(&Dropout::rate)};
 
   constexpr Dropout() = default;
   constexpr explicit Dropout(float part) : rate(detail::checked_rate("Dropout", part)) {}
@@ -80,6 +81,7 @@ struct SpatialDropout2D {
   static constexpr std::string_view class_name = "SpatialDropout2D";
   static constexpr OutputKind output_kind = OutputKind::of_input;
   float rate = 0.5f;
+  static constexpr auto settings = std::tuple{setting<"rate">(&SpatialDropout2D::rate)};
 
   constexpr SpatialDropout2D() = default;
   constexpr explicit SpatialDropout2D(float part) : rate(detail::checked_rate("SpatialDropout2D", part)) {}
@@ -131,6 +133,7 @@ struct SpatialDropout2D {
 struct GaussianNoise {
   static constexpr std::string_view class_name = "GaussianNoise";
   float stddev = 0.1f;
+  static constexpr auto settings = std::tuple{setting<"stddev">(&GaussianNoise::stddev)};
 
   constexpr GaussianNoise() = default;
   constexpr explicit GaussianNoise(float deviation) : stddev(deviation) {

@@ -2,8 +2,9 @@
 /// @page layer_contract What a layer is
 ///
 /// A layer is a small value: what decides a shape is a template parameter, what does not is a plain
-/// member with a default. It has no memory of its own. Everything that depends on the shape of its input
-/// sits in a nested template
+/// member with a default; both are listed in `settings` (see setting.hpp), by which descriptions and files
+/// know them. It has no memory of its own. Everything that depends on the shape of its input sits in a nested
+/// template
 ///
 ///     template <class In> struct On : LayerDefaults { ... };   // In is a Shape, such as Shape<28, 28, 1>
 ///
@@ -74,12 +75,14 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 #include "digitnet/core/random.hpp"
 #include "digitnet/core/tensor.hpp"
 #include "digitnet/layers/initializers.hpp"
 #include "digitnet/layers/parameter.hpp"
 #include "digitnet/layers/regularizers.hpp"
+#include "digitnet/layers/setting.hpp"
 
 namespace digitnet {
 

@@ -17,6 +17,8 @@ struct BasicLayerNormalization {
   static constexpr OutputKind output_kind = OutputKind::numbers;
 
   float epsilon = 1e-3f;
+  static constexpr auto settings = std::tuple{setting<"center">(Center), setting<"scale">(Scale),
+                                              setting<"epsilon">(&BasicLayerNormalization::epsilon)};
   Initializer beta_initializer = Zeros{};
   Initializer gamma_initializer = Ones{};
   Regularizer beta_regularizer{};

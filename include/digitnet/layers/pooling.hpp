@@ -41,6 +41,8 @@ struct PoolingOn : LayerDefaults {
 template <Extent PoolSize = 2, Extent Strides = PoolSize, Padding Border = valid>
 struct MaxPooling2D {
   static constexpr std::string_view class_name = "MaxPooling2D";
+  static constexpr auto settings =
+      std::tuple{setting<"pool_size">(PoolSize), setting<"strides">(Strides), setting<"padding">(Border)};
   static_assert(PoolSize.height * PoolSize.width <= 256, "MaxPooling2D's window has at most 256 positions");
 
   template <class In>
@@ -65,6 +67,8 @@ struct MaxPooling2D {
 template <Extent PoolSize = 2, Extent Strides = PoolSize, Padding Border = valid>
 struct AveragePooling2D {
   static constexpr std::string_view class_name = "AveragePooling2D";
+  static constexpr auto settings =
+      std::tuple{setting<"pool_size">(PoolSize), setting<"strides">(Strides), setting<"padding">(Border)};
 
   template <class In>
   struct On : detail::PoolingOn<In, PoolSize, Strides, Border> {

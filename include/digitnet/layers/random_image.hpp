@@ -79,11 +79,16 @@ inline void check_factor(const char* layer, const char* name, float value, float
 
 /// Which way a RandomFlip mirrors.
 enum class FlipMode { horizontal, vertical, horizontal_and_vertical };
+constexpr const char* setting_word(FlipMode mode) {
+  constexpr const char* words[] = {"horizontal", "vertical", "horizontal_and_vertical"};
+  return words[static_cast<std::size_t>(mode)];
+}
 
 /// Keras' RandomFlip: each way that `mode` names, with probability one half.
 struct RandomFlip {
   static constexpr std::string_view class_name = "RandomFlip";
   FlipMode mode = FlipMode::horizontal_and_vertical;
+  static constexpr auto settings = std::tuple{setting<"mode">(&RandomFlip::mode)};
   static constexpr FillMode fill_mode = FillMode::nearest;
 
   template <class In>
@@ -109,6 +114,8 @@ struct RandomRotation {
   static constexpr std::string_view class_name = "RandomRotation";
   float factor = 0.1f;
   FillMode fill_mode = FillMode::reflect;
+  static constexpr auto settings = std::tuple{setting<"factor">(&RandomRotation::factor),
+                                              setting<"fill_mode">(&RandomRotation::fill_mode)};
 
   RandomRotation() = default;
   explicit RandomRotation(float part_of_turn, FillMode fill = FillMode::reflect)
@@ -135,6 +142,9 @@ struct RandomTranslation {
   float height_factor = 0.1f;
   float width_factor = 0.1f;
   FillMode fill_mode = FillMode::reflect;
+  static constexpr auto settings = std::tuple{setting<"height_factor">(&RandomTranslation::height_factor),
+                                              setting<"width_factor">(&RandomTranslation::width_factor),
+                                              setting<"fill_mode">(&RandomTranslation::fill_mode)};
 
   RandomTranslation() = default;
   explicit RandomTranslation(float height, float width, FillMode fill = FillMode::reflect)
@@ -163,6 +173,8 @@ struct RandomZoom {
   static constexpr std::string_view class_name = "RandomZoom";
   float height_factor = 0.1f;
   FillMode fill_mode = FillMode::reflect;
+  static constexpr auto settings = std::tuple{setting<"height_factor">(&RandomZoom::height_factor),
+                                              setting<"fill_mode">(&RandomZoom::fill_mode)};
 
   RandomZoom() = default;
   explicit RandomZoom(float part, FillMode fill = FillMode::reflect) : height_factor(part), fill_mode(fill) {

@@ -9,6 +9,8 @@ struct Rescaling {
   static constexpr std::string_view class_name = "Rescaling";
   float scale = 1;
   float offset = 0;
+  static constexpr auto settings =
+      std::tuple{setting<"scale">(&Rescaling::scale), setting<"offset">(&Rescaling::offset)};
 
   template <class In>
   struct On : detail::ElementwiseOfResult<In> {

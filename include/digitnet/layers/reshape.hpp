@@ -1,6 +1,7 @@
 // Flatten and Reshape: the same numbers under another shape, at no cost inside a model.
 #pragma once
 #include <algorithm>
+#include <array>
 
 #include "digitnet/layers/layer.hpp"
 
@@ -41,6 +42,8 @@ struct Flatten {
 template <std::size_t... Extents>
 struct Reshape {
   static constexpr std::string_view class_name = "Reshape";
+  static constexpr auto settings =
+      std::tuple{setting<"target_shape">(std::array<std::size_t, sizeof...(Extents)>{Extents...})};
   static constexpr OutputKind output_kind = OutputKind::of_input;
 
   template <class In>

@@ -11,6 +11,7 @@ namespace digitnet {
 template <Extent Border = 1>
 struct ZeroPadding2D {
   static constexpr std::string_view class_name = "ZeroPadding2D";
+  static constexpr auto settings = std::tuple{setting<"padding">(Border)};
 
   template <class In>
   struct On : LayerDefaults {

@@ -52,6 +52,7 @@ namespace digitnet::detail {
 
 [[gnu::cold]] inline void describe_model(const ModelDescription& model, std::span<const float> parameters,
                                          TrainingSetup& setup) {
+  check_settings_are_said(model);
   for (const LayerDescription& layer : model.layers) setup["layer " + layer.name] = layer.text();
   setup["initial parameters"] = "checksum " + Crc32c().add(parameters).text();
 }
