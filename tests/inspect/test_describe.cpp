@@ -169,3 +169,27 @@ TEST_CASE("a layer that has something to say and does not is refused by name whe
   CHECK_ERROR("SilentOfTemplate does not say its settings",
               detail::describe_model(describe(Sequential{Input<2>{}, SilentOfTemplate<1>{}}), {}, setup));
 }
+
+namespace {
+
+struct OfAFormat {
+  int number;
+};
+struct InFiles {
+  static constexpr std::string_view class_name = "InFiles";
+  template <class In>
+  struct On : Passing {
+    using Output = In;
+  };
+};
+inline std::vector<std::any> file_entries(const InFiles&) { return {OfAFormat{7}}; }
+
+}  // namespace
+
+TEST_CASE("what formats know of a user's layer goes with its description") {
+  const LayerDescription layer = described(InFiles{});
+  REQUIRE(layer.file_entry<OfAFormat>());
+  CHECK(layer.file_entry<OfAFormat>()->number == 7);
+  CHECK_FALSE(layer.file_entry<std::string>());
+  CHECK_FALSE(described(Shift{}).file_entry<OfAFormat>());
+}

@@ -1,4 +1,5 @@
-// describe(model): a typed model as data, by the settings that its layers declare.
+// describe(model): a typed model as data, by the settings that its layers declare, and what formats know of
+// layers of a user's own.
 #pragma once
 #include <array>
 #include <concepts>
@@ -142,6 +143,8 @@ void detail::DescribingVisitor::operator()(std::type_identity<Step>, const auto&
   describer.add_layer(Step::Layer::class_name, name,
                       settings_of_layer(layer, typename Step::On::Parameters{}), Step::Input::extents,
                       Step::Output::extents);
+  if constexpr (requires { file_entries(layer); })
+    describer.result.layers.back().file_entries = file_entries(layer);
   Step::On::Parameters::for_each([&]<class P>(std::size_t offset) {
     describer.add_weight(P::name.view(), P::Shape::extents, P::trainable, first + offset,
                          regularizer_of<P>(layer));

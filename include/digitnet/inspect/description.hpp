@@ -1,6 +1,7 @@
 // A model as data: its layers with what decides their mathematics, under Keras' names, and where their
 // parameters lie. Everything that writes, reads or compares models works on this, not on types.
 #pragma once
+#include <any>
 #include <charconv>
 #include <cstdint>
 #include <string>
@@ -76,6 +77,17 @@ struct LayerDescription {
   std::vector<std::size_t> sources{};
   /// Whether the attributes are all that decides its mathematics; a layer of a user's own may not say them.
   bool says_settings = true;
+  /// What formats know of a layer of a user's own, such as a keras::LayerEntry: what an overload
+  /// `file_entries(layer)` in its namespace returns.
+  std::vector<std::any> file_entries{};
+
+  /// What the layer's user says for one format, or null.
+  template <class Entry>
+  const Entry* file_entry() const {
+    for (const std::any& one : file_entries)
+      if (const Entry* const entry = std::any_cast<Entry>(&one)) return entry;
+    return nullptr;
+  }
 
   /// The attribute of that name as a T, or a default.
   template <class T>
