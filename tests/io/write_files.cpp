@@ -4,9 +4,6 @@
 #ifdef DIGITNET_WITH_KERAS
 #include <digitnet/keras/keras.hpp>
 #endif
-#ifdef DIGITNET_WITH_ONNX
-#include <digitnet/onnx/onnx.hpp>
-#endif
 #include <iostream>
 
 #include "io/every_layer.hpp"
@@ -31,9 +28,6 @@ void write_all(const Model& model, const std::string& path) {
   save_keras(model, path + ".h5");
   save_keras(model, path + ".keras");
   save_keras(model, path + ".weights.h5");
-#endif
-#ifdef DIGITNET_WITH_ONNX
-  save_onnx(model, path + ".onnx");
 #endif
 }
 

@@ -1,6 +1,6 @@
-// Runs the ONNX files of write_files in onnxruntime and compares the outputs.
+// Runs every NAME.onnx of a folder in onnxruntime on NAME.input and compares with NAME.output.
 //   node check_onnx.mjs FOLDER PACKAGES
-import {readFileSync} from 'node:fs';
+import {readdirSync, readFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {resolve} from 'node:path';
 
@@ -10,10 +10,14 @@ const floats = (path) => {
   const bytes = readFileSync(path);
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 };
-const shapes = {every_layer: [9, 8, 2], pooled: [7, 6, 3], branches: [9, 8, 2], ann: [20], cnn: [12, 12, 1]};
-for (const [model, shape] of Object.entries(shapes)) {
+const models = readdirSync(folder).filter((name) => name.endsWith('.onnx')).map((name) => name.slice(0, -5));
+if (models.length === 0) throw new Error(`${folder} has no .onnx files`);
+for (const model of models) {
   const session = await ort.InferenceSession.create(`${folder}/${model}.onnx`);
-  const input = new ort.Tensor('float32', floats(`${folder}/${model}.input`), [50, ...shape]);
+  const shape = session.inputMetadata[0].shape.slice(1);
+  const values = floats(`${folder}/${model}.input`);
+  const samples = values.length / shape.reduce((product, extent) => product * extent, 1);
+  const input = new ort.Tensor('float32', values, [samples, ...shape]);
   const output = (await session.run({input})).output;
   const wanted = floats(`${folder}/${model}.output`);
   if (output.data.length !== wanted.length) throw new Error(`${model}: ${output.data.length} outputs, not ${wanted.length}`);

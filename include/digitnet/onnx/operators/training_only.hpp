@@ -1,0 +1,11 @@
+// Layers that act in training only, or never: ONNX gets nothing.
+#pragma once
+#include "digitnet/onnx/operator.hpp"
+
+namespace digitnet::onnx_operators {
+
+inline const Entry training_only({"Dropout", "SpatialDropout2D", "GaussianNoise", "RandomFlip",
+                                  "RandomRotation", "RandomTranslation", "RandomZoom", "Identity"},
+                                 [](OnnxGraph&, const LayerDescription&) {});
+
+}  // namespace digitnet::onnx_operators
