@@ -1,5 +1,6 @@
 // The settings of an optimizer as data: what is checked before a training, and compared with a checkpoint's.
 #pragma once
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,23 @@ namespace detail {
                                    {"global_clipnorm", treatment.global_clipnorm, not_negative},
                                    {"clipvalue", treatment.clipvalue, not_negative}});
   return settings;
+}
+
+/// Those of an optimizer; of a user's own without settings(), the treatment's alone.
+template <class Optimizer>
+std::vector<OptimizerSetting> settings_of(const Optimizer& optimizer) {
+  if constexpr (requires { optimizer.settings(); })
+    return optimizer.settings();
+  else
+    return with_treatment(optimizer.treatment(), {});
+}
+
+/// How many numbers an optimizer, as it is set, keeps beside each parameter.
+template <class Optimizer>
+std::size_t slots_of(const Optimizer& optimizer) {
+  std::size_t slots = 0;
+  optimizer.with_formula(1, 0.0f, [&](const auto& formula) { slots = formula.slots; });
+  return slots;
 }
 
 /// Throws an Error that names the first setting that makes no sense.

@@ -25,15 +25,18 @@ inline namespace DIGITNET_PROCESSOR {
 class ParameterStepper {
  public:
   template <class Model>
-  [[gnu::cold]] explicit ParameterStepper(const Model& model,
-                                          std::span<const DeferredWeightGradient> products = {},
-                                          std::size_t threads = 1)
-      : arena_size_(Model::arena_size) {
+  explicit ParameterStepper(const Model& model, std::span<const DeferredWeightGradient> products = {},
+                            std::size_t threads = 1)
+      : ParameterStepper(Model::arena_size, parameters_of(model), products, threads) {}
+
+  ParameterStepper(std::size_t arena_size, const std::vector<ParameterInfo>& parameters,
+                   std::span<const DeferredWeightGradient> products, std::size_t threads)
+      : arena_size_(arena_size) {
     std::size_t parameter = 0, largest = 0;
-    model.for_each_parameter([&](const ParameterInfo& info) {
+    for (const ParameterInfo& info : parameters) {
       if (!info.trainable) {
         moving_.push_back({info.offset, info.size()});
-        return;
+        continue;
       }
       const auto product =
           std::find_if(products.begin(), products.end(),
@@ -52,7 +55,7 @@ class ParameterStepper {
                              .regularizer = info.regularizer,
                              .sums = {}});
       ++parameter;
-    });
+    }
     norms_.resize(parameter);
     for (std::size_t thread = 0; thread < threads; ++thread)
       product_memory_.emplace_back(round_up(largest, alignment_elements));
@@ -163,6 +166,13 @@ class ParameterStepper {
     std::array<float*, most_shards> pointers_;
     std::size_t count_;
   };
+
+  template <class Model>
+  static std::vector<ParameterInfo> parameters_of(const Model& model) {
+    std::vector<ParameterInfo> parameters;
+    model.for_each_parameter([&](const ParameterInfo& info) { parameters.push_back(info); });
+    return parameters;
+  }
 
   // Rows of a product that one task computes; a multiple of 16 keeps pieces aligned.
   static std::size_t product_rows(const DeferredWeightGradient& product) {

@@ -3,13 +3,12 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <typeinfo>
 
-#include "digitnet/core/class_name.hpp"
 #include "digitnet/core/crc32c.hpp"
 #include "digitnet/core/number_text.hpp"
 #include "digitnet/inspect/description.hpp"
 #include "digitnet/train/fit_options.hpp"
+#include "digitnet/train/loss_settings.hpp"
 #include "digitnet/train/optimizer_settings.hpp"
 #include "digitnet/train/training_state.hpp"
 
@@ -57,25 +56,14 @@ namespace digitnet::detail {
   setup["initial parameters"] = "checksum " + Crc32c().add(parameters).text();
 }
 
-/// A user's own loss is told by its class alone.
-template <class Loss>
-[[gnu::cold]] void describe_loss(const Loss& loss, TrainingSetup& setup) {
-  setup["loss"] = class_name(typeid(Loss));
-  if constexpr (requires { loss.from_logits; })
-    setup["loss from_logits"] = loss.from_logits ? "true" : "false";
-  if constexpr (requires { loss.label_smoothing; })
-    setup["loss label_smoothing"] = to_text(loss.label_smoothing);
-  if constexpr (requires { loss.delta; }) setup["loss delta"] = to_text(loss.delta);
+/// Of a loss without the usual settings only the class is known.
+inline void describe_loss(const LossSettings& loss, TrainingSetup& setup) {
+  setup["loss"] = loss.class_name;
+  if (loss.from_logits) setup["loss from_logits"] = *loss.from_logits ? "true" : "false";
+  if (loss.label_smoothing) setup["loss label_smoothing"] = to_text(*loss.label_smoothing);
+  if (loss.delta) setup["loss delta"] = to_text(*loss.delta);
 }
 
-/// So is a user's own optimizer without settings().
-template <class Optimizer>
-[[gnu::cold]] std::vector<OptimizerSetting> settings_of(const Optimizer& optimizer) {
-  if constexpr (requires { optimizer.settings(); })
-    return optimizer.settings();
-  else
-    return with_treatment(optimizer.treatment(), {});
-}
 [[gnu::cold]] inline void describe_optimizer(const std::string& name,
                                              const std::vector<OptimizerSetting>& settings,
                                              TrainingSetup& setup) {

@@ -1,4 +1,5 @@
-// The epochs of a training: batches and steps, validation, callbacks, and what is left for a checkpoint.
+// The loop of a training: epochs and their steps, validation, callbacks, and what is left for a checkpoint.
+// Nothing in it depends on a model's type: a program has it once, however many models it trains.
 #pragma once
 #include <algorithm>
 #include <chrono>
@@ -12,37 +13,36 @@
 #include <utility>
 #include <vector>
 
-#include "digitnet/core/arena.hpp"
 #include "digitnet/core/blas.hpp"
+#include "digitnet/core/labels.hpp"
 #include "digitnet/core/number_text.hpp"
 #include "digitnet/core/random.hpp"
-#include "digitnet/inspect/describe.hpp"
-#include "digitnet/train/batch.hpp"
 #include "digitnet/train/build_check.hpp"
 #include "digitnet/train/callback.hpp"
 #include "digitnet/train/fit_options.hpp"
 #include "digitnet/train/history.hpp"
 #include "digitnet/train/interrupt.hpp"
-#include "digitnet/train/losses.hpp"
 #include "digitnet/train/progress.hpp"
+#include "digitnet/train/training.hpp"
 #include "digitnet/train/training_setup.hpp"
 
 namespace digitnet::detail {
 
-/// One run of `fit`, of a Trainer whose parts it uses.
-template <class Trainer>
-class FitSession : public TrainingControl {
+/// One run of `fit`, and what callbacks see of it.
+class FitLoop final : public TrainingControl {
  public:
-  FitSession(Trainer& trainer, const DataView& data, FitOptions options)
-      : trainer_(trainer),
+  /// Throws an Error, before anything changed, when data or options are unusable.
+  FitLoop(Training& training, const DataView& data, FitOptions options)
+      : training_(training),
+        model_(training.model),
         data_(data),
         options_(std::move(options)),
         progress_(options_.verbose, options_.epochs) {
-    check_options(options_, data_, Trainer::outputs, Trainer::classifies(data_));
-    Trainer::check(data_, "train");
-    if (options_.validation.count() > 0) Trainer::check(options_.validation, "validate");
-    if (options_.augmentation.get())
-      options_.augmentation.get()->begin(Trainer::ModelType::InputShape::extents, trainer_.options_.threads);
+    check_options(options_, data_, model_.facts().outputs, training_.classifies(data_));
+    training_.check(data_, "train");
+    if (options_.validation.count() > 0) training_.check(options_.validation, "validate");
+    if (SampleTransform* const transform = options_.augmentation.get())
+      transform->begin(model_.facts().input, training_.threads);
     split();
     weigh();
     for (const CallbackHandle& callback : options_.callbacks) callback->check(*this);
@@ -68,32 +68,32 @@ class FitSession : public TrainingControl {
     return std::move(history_);
   }
 
-  float learning_rate() const override { return trainer_.optimizer_.learning_rate(trainer_.step_); }
+  float learning_rate() const override { return model_.learning_rate()(training_.steps); }
   void set_learning_rate(float rate) override {
     if (has_schedule())
       fail(
           "The learning rate follows a schedule, so a callback cannot set it: give the optimizer a "
           "constant rate");
-    trainer_.optimizer_.learning_rate.set_constant(rate);
+    model_.learning_rate().set_constant(rate);
   }
-  bool has_schedule() const override { return !trainer_.optimizer_.learning_rate.is_constant(); }
-  std::span<float> parameters() override { return trainer_.model_.parameters(); }
+  bool has_schedule() const override { return !model_.learning_rate().is_constant(); }
+  std::span<float> parameters() override { return model_.parameters(); }
   std::size_t epochs() const override { return options_.epochs; }
   void stop(std::string reason) override {
     if (!stopped_) reason_ = std::move(reason);
     stopped_ = true;
   }
   void print(const std::string& line) const override { progress_.note(line); }
-  ModelDescription description() const override { return describe(trainer_.model_); }
+  ModelDescription description() const override { return model_.description(); }
   EpochLogs measures() const override {
     EpochLogs logs;
-    logs.has_accuracy = Trainer::classifies(data_);
+    logs.has_accuracy = training_.classifies(data_);
     logs.has_validation = options_.validation.count() > 0 || !held_out_.empty();
     return logs;
   }
-  std::uint64_t steps() const override { return trainer_.step_; }
+  std::uint64_t steps() const override { return training_.steps; }
   TrainingState state() const override {
-    TrainingState state = trainer_.state();
+    TrainingState state = training_.state();
     state.fit_epochs = epochs_done_;
     state.stopped = reason_;
     state.callbacks = states_of(options_.callbacks);
@@ -107,35 +107,30 @@ class FitSession : public TrainingControl {
            " were asked for: ask for more, or begin anew without its file");
     options_.initial_epoch = epochs_done_ = static_cast<std::size_t>(state.fit_epochs);
     if (!state.stopped.empty()) stop(state.stopped);
-    trainer_.restore(std::move(state));
+    training_.restore(std::move(state));
   }
   TrainingSetup setup() override {
     if (setup_.empty()) {
       describe_fit(options_, data_, setup_);
       describe_model(description(), parameters(), setup_);
-      describe_loss(trainer_.loss_, setup_);
-      describe_optimizer(std::string(Trainer::OptimizerType::class_name), settings_of(trainer_.optimizer_),
-                         setup_);
-      setup_["learning rate"] = trainer_.first_rate_;
-      setup_["seed"] = to_text(trainer_.options_.seed.value);
-      setup_["steps before it"] = to_text(trainer_.step_);
+      describe_loss(model_.facts().loss, setup_);
+      describe_optimizer(model_.facts().optimizer, model_.facts().optimizer_settings, setup_);
+      setup_["learning rate"] = training_.first_rate;
+      setup_["seed"] = to_text(training_.seed.value);
+      setup_["steps before it"] = to_text(training_.steps);
     }
     return setup_;
   }
-  std::size_t slots() const override { return trainer_.slots(); }
+  std::size_t slots() const override { return model_.facts().slots; }
   void update_statistics() override {
-    if constexpr (Trainer::ModelType::trainable_count < Trainer::ModelType::parameter_count) {
-      const RandomKey key = RandomKey(trainer_.options_.seed).child(statistics);
-      std::vector<std::uint32_t> order(data_.count() - held_out_.size());
-      std::iota(order.begin(), order.end(), std::uint32_t{0});
-      digitnet::shuffle(order.begin(), order.end(), key.child(shuffling));
-      for (std::size_t first = 0; first < order.size(); first += options_.batch_size) {
-        const std::size_t count = std::min(options_.batch_size, order.size() - first);
-        const Batch batch{data_, std::span<const std::uint32_t>(order).subspan(first, count), weights_,
-                          options_.augmentation.get(), key.child(augmenting)};
-        trainer_.engine_.accumulate(batch, key.child(first));
-        trainer_.stepper_.move_statistics(trainer_.model_.parameters(), trainer_.engine_.gradients());
-      }
+    if (!model_.facts().has_statistics) return;
+    const RandomKey key = RandomKey(training_.seed).child(statistics);
+    std::vector<std::uint32_t> order(order_.size());
+    std::iota(order.begin(), order.end(), std::uint32_t{0});
+    digitnet::shuffle(order.begin(), order.end(), key.child(shuffling));
+    for (std::size_t first = 0; first < order.size(); first += options_.batch_size) {
+      model_.accumulate(batch_of(order, first, options_.batch_size, key), key.child(first), 0);
+      model_.move_statistics();
     }
   }
 
@@ -147,14 +142,14 @@ class FitSession : public TrainingControl {
   static constexpr std::uint64_t augmenting = shuffling - 1;
   static constexpr std::uint64_t statistics = shuffling - 2;
 
-  [[gnu::cold]] void begin() {
+  void begin() {
     for (const CallbackHandle& callback : options_.callbacks) callback->before_training(*this);
-    if (trainer_.left_ && trainer_.left_->resumed) check_unfinished(trainer_.left_->unfinished);
-    const std::optional<typename Trainer::Left> left = std::exchange(trainer_.left_, std::nullopt);
+    if (training_.left && training_.left->resumed) check_unfinished(training_.left->unfinished);
+    const std::optional<Training::Left> left = std::exchange(training_.left, std::nullopt);
     const bool resumed = left && left->resumed;
     if (resumed) unfinished_ = left->unfinished;
     // Unless somebody has given the model other parameters since.
-    if (resumed && left->trained_parameters.size() > 0 && trainer_.sum_of_parameters() == left->sum)
+    if (resumed && left->trained_parameters.size() > 0 && training_.checksum() == left->checksum)
       std::ranges::copy(left->trained_parameters.span(), parameters().begin());
     for (const CallbackHandle& callback : options_.callbacks) callback->on_train_begin(*this);
     if (!resumed) return;
@@ -163,7 +158,7 @@ class FitSession : public TrainingControl {
       std::fprintf(stderr, "digitnet: the resumed training has other callbacks: %s\n", said.c_str());
   }
 
-  [[gnu::cold]] void check_unfinished(const std::optional<UnfinishedEpoch>& epoch) const {
+  void check_unfinished(const std::optional<UnfinishedEpoch>& epoch) const {
     if (epoch && (epoch->step_samples != step_samples() || epoch->epoch_samples != order_.size()))
       fail("The training that is to go on is in the middle of an epoch of " +
            std::to_string(epoch->epoch_samples) + " samples in steps of " +
@@ -171,25 +166,26 @@ class FitSession : public TrainingControl {
            " samples in steps of " + std::to_string(step_samples()));
   }
 
-  [[gnu::cold]] void end() {
-    typename Trainer::Left left;
+  void end() {
+    Training::Left left;
     left.unfinished = unfinished_;
     if (options_.callbacks.empty()) {
-      trainer_.left_ = std::move(left);
+      training_.left = std::move(left);
       return;
     }
     left.callbacks = states_of(options_.callbacks);
     left.trained_parameters = Arena<float>(parameters().size());
     std::ranges::copy(parameters(), left.trained_parameters.data());
-    const std::uint32_t trained = trainer_.sum_of_parameters();
+    const std::uint32_t trained = training_.checksum();
     for (const CallbackHandle& callback : options_.callbacks) callback->on_train_end(*this, history_);
-    left.sum = trainer_.sum_of_parameters();
-    if (left.sum == trained) left.trained_parameters = {};
-    trainer_.left_ = std::move(left);
+    left.checksum = training_.checksum();
+    if (left.checksum == trained) left.trained_parameters = {};
+    training_.left = std::move(left);
     for (const CallbackHandle& callback : options_.callbacks) callback->after_training(*this, history_);
   }
 
-  [[gnu::cold]] void split() {
+  // The last samples are held out for validation.
+  void split() {
     const std::size_t count = data_.count();
     held_out_.resize(held_out(options_, count));
     order_.resize(count - held_out_.size());
@@ -199,19 +195,30 @@ class FitSession : public TrainingControl {
   }
   std::size_t step_samples() const { return options_.batch_size * options_.gradient_accumulation; }
 
-  [[gnu::cold]] void weigh() {
+  void weigh() {
     weights_ = options_.sample_weights;
     if (options_.class_weights.empty()) return;
     if (weights_.empty()) weights_.assign(data_.count(), 1.0f);
+    const Targets& targets = data_.targets;
     for (std::size_t i = 0; i < weights_.size(); ++i)
-      weights_[i] *= options_.class_weights[Target(data_.targets, i).predicted_class(Trainer::outputs)];
+      weights_[i] *=
+          options_
+              .class_weights[targets.are_labels() ? targets.label(i)
+                                                  : predicted_class(model_.facts().outputs, targets.row(i))];
+  }
+
+  // At most `count` samples from `first` on, in an order.
+  Batch batch_of(std::span<const std::uint32_t> order, std::size_t first, std::size_t count,
+                 RandomKey key) const {
+    return {data_, order.subspan(first, std::min(count, order.size() - first)), weights_,
+            options_.augmentation.get(), key.child(augmenting)};
   }
 
   void run_epoch(std::size_t epoch, const InterruptGuard& interrupt) {
     const std::optional<UnfinishedEpoch> begun = std::exchange(unfinished_, std::nullopt);
     if (!begun)
       for (const CallbackHandle& callback : options_.callbacks) callback->on_epoch_begin(*this, epoch);
-    const RandomKey key = RandomKey(trainer_.options_.seed).child(trainer_.epoch_++);
+    const RandomKey key = RandomKey(training_.seed).child(training_.epochs++);
     if (options_.shuffle) {
       std::iota(order_.begin(), order_.end(), std::uint32_t{0});
       digitnet::shuffle(order_.begin(), order_.end(), key.child(shuffling));
@@ -231,19 +238,14 @@ class FitSession : public TrainingControl {
       step = static_cast<std::size_t>(begun->steps);
       if (step > 0) {
         measure(logs, sum, penalties / static_cast<double>(step));
-        logs.learning_rate = trainer_.optimizer_.learning_rate(trainer_.step_ - 1);
+        logs.learning_rate = model_.learning_rate()(training_.steps - 1);
       }
     }
     const std::size_t measured_before = sum.samples;
     while (step < steps && !stopped_ && !interrupt.interrupted()) {
-      const std::size_t first = step * step_samples();
-      const Batch batch{data_,
-                        std::span<const std::uint32_t>(order_).subspan(
-                            first, std::min(step_samples(), order_.size() - first)),
-                        weights_, options_.augmentation.get(), key.child(augmenting)};
       logs.learning_rate = learning_rate();
-      const BatchResult result = trainer_.train_step(batch, options_.batch_size, key.child(step), penalties);
-      sum += result;
+      sum += training_.step(batch_of(order_, step * step_samples(), step_samples(), key), options_.batch_size,
+                            key.child(step), penalties);
       ++step;
       measure(logs, sum, penalties / static_cast<double>(step));
       for (const CallbackHandle& callback : options_.callbacks) callback->on_batch_end(*this, step, logs);
@@ -253,7 +255,8 @@ class FitSession : public TrainingControl {
     logs.images_per_second =
         static_cast<double>(sum.samples - measured_before) / std::max(logs.seconds, 1e-9);
     if (logs.has_validation && !interrupt.interrupted()) {
-      const Evaluation validation = validate();
+      const Evaluation validation = held_out_.empty() ? training_.evaluate(options_.validation)
+                                                      : training_.evaluate(Batch{data_, held_out_, {}});
       logs.val_loss = validation.loss;
       logs.val_accuracy = validation.accuracy;
     }
@@ -283,7 +286,7 @@ class FitSession : public TrainingControl {
   }
 
   // Once: the training goes on, as in Keras.
-  [[gnu::cold]] void warn_of_divergence(const std::string& what) {
+  void warn_of_divergence(const std::string& what) {
     if (!std::exchange(history_.diverged, true))
       std::fprintf(
           stderr,
@@ -292,19 +295,15 @@ class FitSession : public TrainingControl {
           what.c_str());
   }
 
-  Evaluation validate() {
-    const bool own = held_out_.empty();
-    return trainer_.mean(own ? trainer_.engine_.evaluate(options_.validation)
-                             : trainer_.engine_.evaluate(Batch{data_, held_out_, {}}),
-                         Trainer::classifies(own ? options_.validation : data_));
-  }
-
-  Trainer& trainer_;
+  Training& training_;
+  TrainableModel& model_;
   DataView data_;
   FitOptions options_;
   ProgressLine progress_;
-  std::vector<std::uint32_t> order_;     // of the samples that are trained on
-  std::vector<std::uint32_t> held_out_;  // the validation split
+  // Of the samples that are trained on.
+  std::vector<std::uint32_t> order_;
+  // The validation split.
+  std::vector<std::uint32_t> held_out_;
   std::vector<float> weights_;
   History history_;
   bool stopped_ = false;
