@@ -1,35 +1,81 @@
-// Trains a network of dense layers on MNIST.
+// Trains a network of dense layers on MNIST: data, model, trainer, fit and report, from top to bottom. Only
+// the flags and the files that they name come from support/.
 #include <digitnet/digitnet.hpp>
+#include <iostream>
 
-#include "support/program.hpp"
+#include "support/parameter_files.hpp"
+#include "support/results.hpp"
 
 using namespace digitnet;
 
-// Ten weighted sums of pixels; and the same with a hidden layer. Their sigmoids are made probabilities by the
-// loss.
+// Ten weighted sums of pixels; and the same with a hidden layer. The loss makes probabilities of their
+// sigmoids.
 using Linear = Sequential<Input<784>, Dense<10>, Sigmoid>;
 using SeedAnn = Sequential<Input<784>, Dense<100>, ReLU, Dense<10>, Sigmoid>;
 
+// Two hidden layers, with dropout against overfitting.
+auto ann(Seed seed) {
+  return Sequential{seed,         Input<784>{}, Dense<512>{},  ReLU{},      Dropout{0.3f},
+                    Dense<256>{}, ReLU{},       Dropout{0.3f}, Dense<10>{}, Softmax{}};
+}
+
+template <class Model, class MakeOptimizer>
+int train(const program::Flags& flags, Model model, const MakeOptimizer& make_optimizer) {
+  // Data: MNIST, or what --dataset says.
+  const program::Data data = program::load_data(flags);
+  const std::size_t steps_per_epoch = data.train.size() / flags.batch_size + 1;
+
+  // Model: its parameters are drawn by the seed, or come from a file.
+  if (!flags.load_path.empty())
+    program::load_parameters(describe(model), model.parameters(), flags.load_path);
+  if (!flags.quiet) std::cout << model.summary(flags.model);
+
+  // Trainer
+  Trainer trainer{model, make_optimizer(flags.epochs * steps_per_epoch), CategoricalCrossentropy{},
+                  TrainerOptions{.threads = flags.threads, .seed = Seed{flags.seed}}};
+
+  // fit
+  const std::vector<CallbackHandle> callbacks = program::callbacks(flags);
+  History history;
+  if (flags.trains)
+    history = trainer.fit(data.train, {.epochs = flags.epochs,
+                                       .batch_size = flags.batch_size,
+                                       .validation_split = flags.validation_split,
+                                       .callbacks = callbacks,
+                                       .verbose = flags.verbose()});
+  if (history.diverged) fail("The training has diverged: nothing is saved or reported");
+  if (!flags.save_path.empty())
+    program::save_parameters(describe(model), model.parameters(), flags.save_path);
+
+  // Report
+  const Evaluation test = trainer.evaluate(data.test);
+  const Matrix scores = model.predict(data.test.images);
+  const Labels answers = classes_of(scores);
+  const ConfusionMatrix counts = confusion_matrix(data.test.labels, answers, 10);
+  std::cout << "\nTest: loss " << test.loss << ", accuracy "
+            << percent_with_error(test.accuracy, answers.size()) << " (" << data.name << ", "
+            << answers.size() << " images)\n\n"
+            << classification_report(data.test.labels, answers, data.class_names) << "\n"
+            << (flags.color ? terminal_confusion_matrix(counts, data.class_names) : confusion_table(counts))
+            << std::flush;
+  return program::write_results(flags, data, model, history, test, scores);
+}
+
 int main(int argc, char** argv) {
   return program::run(
-      argc, argv, "Trains an ANN on images of digits.", {"ann", "seed", "linear"},
-      [](const program::Settings& settings) {
-        if (settings.model == "linear")
-          return program::train(settings, Linear{Seed{settings.seed}},
-                                {.epochs = 5, .batch_size = 32, .learning_rate = 1e-3f},
-                                [](float rate, std::size_t) { return Adam{.learning_rate = rate}; });
-        if (settings.model == "seed")
-          return program::train(settings, SeedAnn{Seed{settings.seed}},
-                                {.epochs = 5, .batch_size = 32, .learning_rate = 1e-2f},
-                                [](float rate, std::size_t) { return SGD{.learning_rate = rate}; });
-
-        // Two hidden layers, dropout against overfitting, and a rate that rises and falls.
-        auto ann = Sequential{Seed{settings.seed}, Input<784>{}, Dense<512>{},  ReLU{},      Dropout{0.3f},
-                              Dense<256>{},        ReLU{},       Dropout{0.3f}, Dense<10>{}, Softmax{}};
-        return program::train(settings, std::move(ann),
-                              {.epochs = 15, .batch_size = 64, .learning_rate = 2e-3f},
-                              [](float rate, std::size_t steps) {
-                                return Adam{.learning_rate = OneCycle{.peak = rate, .total_steps = steps}};
-                              });
+      argc, argv, "Trains an ANN on images of digits.",
+      {{.model = "ann", .epochs = 15, .batch_size = 64, .learning_rate = 2e-3f},
+       {.model = "seed", .epochs = 5, .batch_size = 32, .learning_rate = 1e-2f},
+       {.model = "linear", .epochs = 5, .batch_size = 32, .learning_rate = 1e-3f}},
+      [](const program::Flags& flags) {
+        const float rate = flags.learning_rate;
+        if (flags.model == "linear")
+          return train(flags, Linear{Seed{flags.seed}}, [&](auto) { return Adam{.learning_rate = rate}; });
+        if (flags.model == "seed")
+          return train(flags, SeedAnn{Seed{flags.seed}}, [&](auto) { return SGD{.learning_rate = rate}; });
+        // The rate rises and falls once.
+        return train(flags, ann(Seed{flags.seed}), [&](std::size_t steps) {
+          return Adam{.learning_rate = OneCycle{.peak = rate, .total_steps = steps}};
+        });
       });
 }

@@ -9,7 +9,7 @@
 #include <cstring>
 #include <digitnet/digitnet.hpp>
 
-#include "support/program.hpp"
+#include "support/results.hpp"
 
 using namespace digitnet;
 
@@ -21,19 +21,14 @@ namespace {
 // Of the first seed.
 void write_report(const std::string& folder, const Cnn& model, const TrainTest& data, const History& history,
                   const Evaluation& evaluation) {
-  program::report(
-      {.model = "cnn", .seed = 1, .report_folder = folder, .command = "mnist_speedrun --report " + folder},
-      {.dataset = "mnist",
-       .epochs = 1,
-       .batch_size = 32,
-       .learning_rate = 5e-3f,
-       .model = describe(model),
-       .plan = model.operations(),
-       .parameters = model.parameters(),
-       .history = history,
-       .test = evaluation,
-       .scores = model.predict(data.test.images)},
-      data);
+  program::write_results({.model = "cnn",
+                          .epochs = 1,
+                          .batch_size = 32,
+                          .learning_rate = 5e-3f,
+                          .seed = 1,
+                          .report_folder = folder,
+                          .command = "mnist_speedrun --report " + folder},
+                         {data, "mnist"}, model, history, evaluation, model.predict(data.test.images));
 }
 
 }  // namespace

@@ -51,3 +51,4 @@
 #include "digitnet/train/schedules.hpp"
 #include "digitnet/train/trainer.hpp"
 #include "digitnet/train/weight_averaging.hpp"
+#include "digitnet/version.hpp"

@@ -59,7 +59,8 @@ template <class T>
 struct RowMajor {
   std::vector<std::size_t> extents{};
   const T* data = nullptr;
-  std::shared_ptr<const void> owner{};  ///< null: the array, which must outlive this
+  /// Owner of the numbers; null: the array, which must outlive this
+  std::shared_ptr<const void> owner{};
 };
 
 /// An array that outlives the result is referred to if it lies in row-major order. A temporary is kept, and

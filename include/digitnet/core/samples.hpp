@@ -137,7 +137,8 @@ class Samples {
   std::vector<std::size_t> extents_;
   const std::uint8_t* bytes_ = nullptr;
   const float* floats_ = nullptr;
-  std::shared_ptr<const void> owner_{};  // null: somebody else's memory
+  // Null where the memory is somebody else's.
+  std::shared_ptr<const void> owner_{};
 };
 
 /// What a model should answer: a class for each sample (labels of any integer type), or a row of floats
@@ -200,7 +201,8 @@ class Targets {
   const float* rows_ = nullptr;
   std::size_t count_ = 0;
   std::size_t size_ = 0;
-  std::shared_ptr<const void> owner_{};  // of rows, as in Samples
+  // Of the rows, as in Samples.
+  std::shared_ptr<const void> owner_{};
 };
 
 /// Samples with their targets, owned by somebody else, or, if they were temporaries, kept.

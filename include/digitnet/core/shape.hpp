@@ -60,9 +60,12 @@ constexpr const char* setting_word(Padding padding) { return padding == same ? "
 /// Where a sliding window goes: output extents and zero rows/columns before the first input row/column.
 /// Source: the formulas of TensorFlow's `SAME` and `VALID` padding, which Keras uses.
 struct Sliding {
-  std::size_t output;  ///< positions along this axis; 0 if the window does not fit
-  std::size_t before;  ///< zeros before the input
-  std::size_t padded;  ///< extent of the input that windows touch, padding included
+  /// Positions along this axis; 0 if the window does not fit
+  std::size_t output;
+  /// Zeros before the input
+  std::size_t before;
+  /// Extent of the input that windows touch, padding included
+  std::size_t padded;
 
   constexpr Sliding(std::size_t input, std::size_t window, std::size_t stride, Padding padding)
       : output(0), before(0), padded(input) {

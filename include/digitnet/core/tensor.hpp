@@ -19,9 +19,12 @@
 namespace digitnet {
 
 /// What the library hands out and takes in: n samples along the first axis, row-major, channels last.
-using Images = xt::xtensor<std::uint8_t, 4>;   ///< (n, height, width, channels), one byte a pixel
-using Matrix = xt::xtensor<float, 2>;          ///< (n, features)
-using Labels = xt::xtensor<std::uint32_t, 1>;  ///< (n), the class of each sample
+/// (n, height, width, channels), one byte a pixel
+using Images = xt::xtensor<std::uint8_t, 4>;
+/// (n, features)
+using Matrix = xt::xtensor<float, 2>;
+/// (n), the class of each sample
+using Labels = xt::xtensor<std::uint32_t, 1>;
 
 static_assert(XTENSOR_DEFAULT_LAYOUT == xt::layout_type::row_major,
               "digitnet's arrays are row-major: leave XTENSOR_DEFAULT_LAYOUT as it is, and give single "

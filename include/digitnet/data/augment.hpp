@@ -30,16 +30,21 @@ inline namespace DIGITNET_PROCESSOR {
 /// with zeros beyond the border. What happens to an image depends on (seed, epoch, number of the sample) and
 /// nothing else. `trainer.fit(train, {.augmentation = Augmentation{.rotation = 10, .shift = 2}})`
 struct Augmentation {
-  float rotation = 0;  ///< uniform in [-rotation, rotation], degrees
-  float shift = 0;     ///< along each axis uniform in [-shift, shift], pixels
-  float scale = 0;     ///< along each axis by a factor uniform in [1 - scale, 1 + scale]
-  float shear = 0;     ///< of the vertical against the horizontal, uniform in [-shear, shear], degrees
+  /// Degrees, uniform in [-rotation, rotation]
+  float rotation = 0;
+  /// Pixels along each axis, uniform in [-shift, shift]
+  float shift = 0;
+  /// A factor for each axis, uniform in [1 - scale, 1 + scale]
+  float scale = 0;
+  /// Degrees of the vertical against the horizontal, uniform in [-shear, shear]
+  float shear = 0;
   /// Elastic distortion: displacements uniform in [-1, 1], smoothed by a Gaussian of elastic_sigma pixels,
   /// times elastic_alpha, in pixels. For MNIST alpha 34, sigma 4. Simard, Steinkraus, Platt: Best Practices
   /// for Convolutional Neural Networks (2003).
   float elastic_alpha = 0;
   float elastic_sigma = 4;
-  bool horizontal_flip = false;  ///< half of the images are mirrored
+  /// Half of the images are mirrored
+  bool horizontal_flip = false;
   /// The part of the images in which a rectangle becomes noise, uniform in [0, 1): of 2 % to `erasing_area`
   /// of the area, with sides of up to 1 to 3.3. Zhong and others: Random Erasing Data Augmentation (2017).
   float erasing = 0;
@@ -220,7 +225,7 @@ class ImageAugmenter : public SampleTransform {
         const std::size_t count = std::min(together, rows - row);
         for (std::size_t k = 0; k < depth; ++k) {
           const Vector here = simd::read<DefaultArch>(b + k * columns_ + column);
-          // Where rows are fewer, the last one is computed again.
+          // Where rows are fewer, the last one is computed twice.
           for (std::size_t i = 0; i < together; ++i)
             sums[i] = simd::fma(Vector(a[(row + std::min(i, count - 1)) * a_stride + k]), here, sums[i]);
         }
@@ -267,9 +272,11 @@ class ImageAugmenter : public SampleTransform {
 
   Augmentation settings_;
   kernels::WarpFrame frame_{};
-  std::size_t columns_ = 0;  // of the matrices, with padding
+  // Of the matrices, with padding.
+  std::size_t columns_ = 0;
   Arena<float> vertical_, horizontal_;
-  std::vector<Memory> places_;  // one a thread
+  // One a thread.
+  std::vector<Memory> places_;
 };
 
 inline std::shared_ptr<SampleTransform> Augmentation::transform() const {

@@ -33,24 +33,31 @@ namespace digitnet::datasets {
 
 /// Where to look for a dataset.
 struct Source {
-  std::string directory{};             ///< look here and nowhere else; empty: in the usual places
-  std::vector<std::string> mirrors{};  ///< instead of the dataset's own; URLs of folders, ending with "/"
-  std::string cache{};                 ///< instead of the user's cache folder
+  /// The only folder to look into; empty: the usual places
+  std::string directory{};
+  /// URLs of folders, ending with "/", to use instead of the dataset's own
+  std::vector<std::string> mirrors{};
+  /// A folder to use instead of the user's cache
+  std::string cache{};
   bool allow_download = true;
-  std::chrono::milliseconds download_time = most_download_time;  ///< for all files together
+  /// Time limit for all files together
+  std::chrono::milliseconds download_time = most_download_time;
 };
 
 namespace detail {
 
 struct File {
-  const char* name;    ///< without ".gz"
-  const char* sha256;  ///< of its content, unpacked
+  /// The file's name, without ".gz"
+  const char* name;
+  /// Checksum of the unpacked content
+  const char* sha256;
 };
 
 /// A dataset in MNIST's four files.
 struct Description {
   const char* name;
-  File files[4];  ///< training images and labels, test images and labels
+  /// Training images and labels, test images and labels
+  File files[4];
   std::vector<std::string> mirrors;
   std::vector<std::string> system_folders;
 };

@@ -16,7 +16,8 @@ namespace detail {
 struct InkPiece {
   InkBox box{};
   double mass = 0;
-  std::vector<std::size_t> pixels{};  // row * width + column
+  // Row * width + column.
+  std::vector<std::size_t> pixels{};
 };
 
 // All pieces, in the order of their first pixels.

@@ -237,13 +237,15 @@ class SheetLines {
   }
 
   const InkImage& image_;
-  std::size_t strip_, strips_;  // columns a strip, strips
-  int edges_ = 2;               // at which a line must have ink
+  // Columns of a strip, and how many strips there are.
+  std::size_t strip_, strips_;
+  int edges_ = 2;  // at which a line must have ink
   int drop_ = 0;
-  double least_ = 0.7;               // a line may have gaps
-  std::vector<std::uint8_t> inked_;  // (height, strips)
-  std::vector<bool> left_, right_;   // rows with ink at the edges
-  std::vector<double> middles_;      // the rows in which lines begin
+  double least_ = 0.7;  // a line may have gaps
+  // Shape (height, strips).
+  std::vector<std::uint8_t> inked_;
+  std::vector<bool> left_, right_;  // rows with ink at the edges
+  std::vector<double> middles_;     // the rows in which lines begin
 };
 
 // Takes what lies around other ink and only along the edges of its own box: a frame.

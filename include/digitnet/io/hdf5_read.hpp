@@ -20,14 +20,16 @@ namespace digitnet::hdf5 {
 /// What an array is: its extents, and what its numbers are.
 struct ArrayInfo {
   std::vector<std::size_t> shape;
-  std::string type;  ///< "float32", "float64", "int64", ...
+  /// Such as "float32" or "int64"
+  std::string type;
 };
 
 namespace detail {
 
 // What the elements of an array or an attribute are.
 struct Type {
-  std::string name;  ///< as ArrayInfo's
+  /// The array's name, as in ArrayInfo
+  std::string name;
   std::uint64_t size;
   bool is_text, is_in_heap, is_big_endian;
 };

@@ -32,10 +32,14 @@ namespace digitnet {
 
 /// What a child process may use, beyond what its parent has when it begins.
 struct ChildLimits {
-  std::size_t memory = std::size_t{64} << 20;  ///< bytes
-  double seconds = 60;                         ///< of processor time, and of time on the clock
-  int files = 8;                               ///< that are open at once; none can be written
-  std::size_t result = std::size_t{1} << 32;   ///< bytes that it may hand back
+  /// Bytes of memory
+  std::size_t memory = std::size_t{64} << 20;
+  /// Seconds of processor time, and of time on the clock
+  double seconds = 60;
+  /// Files that are open at once; none can be written
+  int files = 8;
+  /// Bytes that the child may hand back
+  std::size_t result = std::size_t{1} << 32;
 };
 
 /// Limits for reading a model's file: 64 MiB and four times the file's size, beside `result_size` bytes that

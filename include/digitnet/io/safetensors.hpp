@@ -32,7 +32,8 @@ struct NamedTensor {
 /// An array of another type than float32, of which the numbers are not read.
 struct OtherTensor {
   std::string name;
-  std::string type;  ///< "I64", "F16", ...
+  /// Such as "I64" or "F16"
+  std::string type;
   std::vector<std::size_t> shape;
 
   /// Whether it holds whole numbers, as others' counts of what they have seen (num_batches_tracked).

@@ -58,7 +58,7 @@ inline FileModel expected_model(const ModelDescription& model) {
 }  // namespace keras
 
 /// Fills a model's parameters from a file of Keras: a whole model (.h5, .keras) or weights (.h5,
-/// .weights.h5). In two phases: first everything is read and compared - layers, shapes, activations, types -
+/// .weights.h5). In two steps: first everything is read and compared - layers, shapes, activations, types -
 /// and if anything differs an Error lists all differences with both sides, and nothing has changed. What only
 /// matters for training (a Dropout's rate, a momentum) may differ.
 [[gnu::cold]] inline void load_keras(const ModelDescription& model, std::span<float> parameters,

@@ -35,10 +35,13 @@ struct ChannelBlock {
   static constexpr std::size_t together =
       block == channels && channels < width && width % channels == 0 ? width / channels : 1;
   static constexpr std::size_t columns = block * together;
-  static constexpr std::size_t stride = channels * together;  ///< elements from row to row
+  /// Elements from row to row
+  static constexpr std::size_t stride = channels * together;
 
-  std::size_t first;  ///< channel
-  std::size_t size;   ///< elements from the first one of the first row to the end of all positions
+  /// The first channel
+  std::size_t first;
+  /// Elements from the first one of the first row to the end of all positions
+  std::size_t size;
 
   ChannelBlock(std::size_t first_channel, std::size_t positions)
       : first(first_channel), size(positions * channels - first_channel) {}

@@ -16,8 +16,10 @@ struct Conv2DExtents {
   std::size_t height, width, channels, filters;
   Extent kernel, stride;
   std::size_t out_height, out_width;
-  Extent before;  ///< zero rows above and zero columns left of the image
-  Extent padded;  ///< extents of the image with its zeros
+  /// Zero rows above and zero columns left of the image
+  Extent before;
+  /// Extents of the image with its zeros
+  Extent padded;
 
   constexpr Conv2DExtents(std::size_t image_height, std::size_t image_width, std::size_t image_channels,
                           std::size_t filter_count, Extent kernel_extent, Extent strides, Padding padding)

@@ -25,8 +25,10 @@ namespace digitnet::kernels {
 struct Walk {
   std::size_t segments = 1;
   std::size_t length = 0;
-  std::size_t segment_stride = 0;  ///< elements from the start of one segment to that of the next
-  std::size_t step = 1;            ///< elements from one index to the next inside a segment
+  /// Elements from the start of one segment to that of the next
+  std::size_t segment_stride = 0;
+  /// Elements from one index to the next inside a segment
+  std::size_t step = 1;
 };
 
 /// A Walk that the compiler knows, so that it can unroll it.

@@ -13,15 +13,20 @@ namespace digitnet::kernels {
 struct SweepSettings {
   float l1 = 0;
   float l2 = 0;
-  float clipvalue = 0;  ///< 0: no bound
-  float scale = 1;      ///< from clipping by norm
-  float shrink = 1;     ///< factor on the parameter before the formula: 1 - rate * weight decay
+  /// Bound of each element of the gradient; 0: none
+  float clipvalue = 0;
+  /// Factor from clipping by norm
+  float scale = 1;
+  /// Factor on the parameter before the formula: 1 - rate * weight decay
+  float shrink = 1;
 };
 
 /// What a sweep found.
 struct SweepSums {
-  double penalty = 0;      ///< l1 sum |w| + l2 sum w^2, before the step
-  double square_norm = 0;  ///< of the gradient
+  /// l1 sum |w| + l2 sum w^2, before the step
+  double penalty = 0;
+  /// Square of the gradient's norm
+  double square_norm = 0;
 };
 
 namespace detail {

@@ -11,8 +11,10 @@ namespace digitnet::kernels {
 struct Border {
   Extent inner;
   std::size_t channels;
-  Extent before;  ///< zero rows above and zero columns left
-  Extent outer;   ///< extents of the whole
+  /// Zero rows above and zero columns left
+  Extent before;
+  /// Extents of the image with its zeros
+  Extent outer;
 
   constexpr bool is_empty() const { return inner == outer; }
   /// Elements of scratch that framing needs.

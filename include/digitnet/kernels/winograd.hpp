@@ -18,9 +18,11 @@ inline namespace DIGITNET_PROCESSOR {
 /// 3x3 convolutions with stride 1 of several images, cut into tiles of outputs. The images are padded so that
 /// every tile's patch lies inside.
 struct WinogradExtents {
-  std::size_t outputs;  ///< of a tile, down as across: 2 or 4
+  /// Outputs of a tile along each axis: 2 or 4
+  std::size_t outputs;
   std::size_t tile_rows, tile_columns, channels, filters;
-  std::size_t image_width;  ///< of the padded image, in positions
+  /// Positions in a row of the padded image
+  std::size_t image_width;
 
   constexpr std::size_t side() const { return outputs + 2; }
   constexpr std::size_t points() const { return side() * side(); }

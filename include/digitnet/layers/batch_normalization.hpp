@@ -202,7 +202,7 @@ struct BasicBatchNormalization {
     static V normalized(V x, V mean, V factor, V offset) {
       return simd::fma(factor, x - mean, offset);
     }
-    // The gradient before the activation: its result is computed again, as forward did.
+    // The gradient before the activation: its result is rematerialized, as forward computed it.
     template <class Activation, class V>
     static V before(V gradient, V x, V mean, V factor, V offset) {
       if constexpr (std::is_same_v<Activation, kernels::Identity>)

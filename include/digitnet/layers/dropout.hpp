@@ -34,7 +34,8 @@ struct Dropout {
   template <class In>
   struct On : LayerDefaults {
     using Output = In;
-    using Cache = Buffer<std::uint8_t, In::size>;  // 1 where a number stays
+    // 1 where a number stays.
+    using Cache = Buffer<std::uint8_t, In::size>;
     static constexpr bool in_place = true;
     static constexpr bool backward_reads_x = false;
     static constexpr bool backward_reads_y = false;
@@ -92,7 +93,8 @@ struct SpatialDropout2D {
     static_assert(is_image,
                   "SpatialDropout2D needs an image (height, width, channels): use Dropout for flat inputs");
     using Output = In;
-    using Cache = Buffer<Scalar, In::last>;  // the factor of each channel
+    // The factor of each channel.
+    using Cache = Buffer<Scalar, In::last>;
     static constexpr bool in_place = true;
     static constexpr bool backward_reads_x = false;
     static constexpr bool backward_reads_y = false;

@@ -23,7 +23,8 @@ struct RandomImageOn : LayerDefaults {
   static_assert(is_image,
                 "A random transform needs an image (height, width, channels): put Reshape before it");
   using Output = In;
-  using Cache = Buffer<Scalar, 6>;  // the map
+  // The map from the varied image to the original one.
+  using Cache = Buffer<Scalar, 6>;
   static constexpr bool backward_reads_x = false;
   static constexpr bool backward_reads_y = false;
 

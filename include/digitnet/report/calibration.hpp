@@ -11,10 +11,13 @@ namespace digitnet {
 
 /// Answers whose confidence (the probability of the class that was answered) lies in one interval.
 struct ConfidenceBin {
-  double low = 0, high = 0;  ///< the interval (low, high]; the first one contains 0
+  /// The interval (low, high]; the first one contains 0
+  double low = 0, high = 0;
   std::size_t count = 0;
-  double confidence = 0;  ///< their mean confidence; 0 where there are none
-  double accuracy = 0;    ///< the part of them that are right; 0 where there are none
+  /// Their mean confidence; 0 where there are none
+  double confidence = 0;
+  /// The part of them that are right; 0 where there are none
+  double accuracy = 0;
 };
 
 /// The answers of a classifier sorted into bins of equal width by their confidence. `scores` are

@@ -25,10 +25,14 @@ namespace digitnet::report {
 /// out of the report. Nothing that is pointed to is copied.
 struct Content {
   std::string title = "Training report";
-  std::string dataset{};                                        ///< its name
-  std::string command{};                                        ///< that made this report
-  std::vector<std::pair<std::string, std::string>> settings{};  ///< names and values, in order
-  std::vector<std::string> class_names{};                       ///< empty: 0, 1, ...
+  /// The dataset's name
+  std::string dataset{};
+  /// The command that made this report
+  std::string command{};
+  /// Names and values, in the order in which they are shown
+  std::vector<std::pair<std::string, std::string>> settings{};
+  /// Empty: the classes are numbers
+  std::vector<std::string> class_names{};
   ModelDescription model{};
   std::vector<PlannedOperation> plan{};
   std::span<const float> parameters{};
@@ -36,7 +40,8 @@ struct Content {
   Evaluation evaluation{};
   const Dataset* train = nullptr;
   const Dataset* test = nullptr;
-  Matrix scores{};  ///< the model's answers to the test images, (n, classes)
+  /// The model's answers to the test images, (n, classes)
+  Matrix scores{};
 };
 
 /// The part of a report's content that the model and the test set decide.
@@ -65,11 +70,14 @@ requires(!std::is_lvalue_reference_v<Model>) Content content_of(Model&& model, c
 
 /// What follows from the model's answers.
 struct Answers {
-  Labels classes{};                  ///< (n)
-  std::vector<float> confidences{};  ///< probability of the answer, (n)
+  /// Shape (n)
+  Labels classes{};
+  /// Each answer's probability, (n)
+  std::vector<float> confidences{};
   ConfusionMatrix counts{};
   std::vector<ConfidenceBin> bins{};
-  std::vector<std::size_t> mistakes{};  ///< samples, the most confident mistake first
+  /// Numbers of the samples that were answered wrongly, the most confident mistake first
+  std::vector<std::size_t> mistakes{};
 };
 
 /// Throws an Error where labels and answers do not fit together, or an answer is NaN.

@@ -12,17 +12,22 @@ namespace digitnet {
 /// One picture of a grid.
 struct GridCell {
   Picture picture;
-  std::vector<std::string> caption{};  ///< lines below it
-  Color color = colors::text;          ///< of the frame, if there is one, and of the caption
+  /// Lines of text below the picture
+  std::vector<std::string> caption{};
+  /// Color of the caption, and of the frame where there is one
+  Color color = colors::text;
   bool framed = false;
 };
 
 /// How a grid is laid out; lengths in pixels.
 struct GridLayout {
   std::size_t columns = 6;
-  std::size_t scale = 5;       ///< pixels a pixel of the cells' pictures
-  std::size_t text_scale = 3;  ///< pixels a pixel of the letters, where the captions fit; else less
-  std::size_t gap = 10;        ///< between cells, and around them
+  /// How many pixels wide and high a pixel of the cells' pictures is drawn
+  std::size_t scale = 5;
+  /// The same for the letters' pixels; less where captions would not fit
+  std::size_t text_scale = 3;
+  /// Pixels between cells, and around them
+  std::size_t gap = 10;
   std::size_t frame = 4;
 
   /// The upper left corner of a cell's picture, inside its frame, in a grid of these cells.

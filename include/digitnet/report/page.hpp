@@ -122,7 +122,8 @@ struct PagePictures {
   std::vector<GridCell> samples{}, predictions{}, mistakes{};
   std::optional<Picture> filters{}, feature_maps{};
   std::string feature_map_layers{};
-  std::map<std::string, DrawnPlot> plots{};  ///< curves, confusion, reliability, plan
+  /// Curves, confusion, reliability, plan
+  std::map<std::string, DrawnPlot> plots{};
 };
 
 /// The page.

@@ -14,11 +14,13 @@ namespace digitnet {
 
 /// An operation of a plan with what the model's description says of its layers.
 struct DiagramBox {
-  std::vector<std::string> layers;  ///< more than one: they were fused
+  /// More than one where layers were fused
+  std::vector<std::string> layers;
   std::string method;
   std::vector<std::size_t> output;
   std::size_t parameters = 0;
-  std::vector<std::size_t> sources{};  ///< boxes whose results it gets; the first box is the input
+  /// Boxes whose results this one gets; the first box is the input
+  std::vector<std::size_t> sources{};
 };
 
 /// The boxes of a model, the input first.
@@ -99,7 +101,8 @@ inline std::size_t diagram_height(const std::vector<DiagramBox>& boxes) {
                 (head ? " filled size 8,20" : " nohead") + " lw 1.5 lc rgb '" + theme.text + "'\n";
   };
   std::size_t object = 0;
-  std::vector<std::size_t> taken;  // the box at which the last line of each lane ended
+  // The box at which the last line of each track ended.
+  std::vector<std::size_t> taken;
   for (std::size_t i = 0; i < boxes.size(); ++i) {
     const DiagramBox& box = boxes[i];
     const bool fused = box.layers.size() > 1;
@@ -119,12 +122,12 @@ inline std::size_t diagram_height(const std::vector<DiagramBox>& boxes) {
       if (source + 1 == i) {
         line((left + right) / 2, top(source) + diagram_box, (left + right) / 2, top(i), true);
       } else if (source < i) {
-        // The first lane in which nothing else goes by there.
-        std::size_t lane = 0;
-        while (lane < taken.size() && taken[lane] > source) ++lane;
-        if (lane == taken.size()) taken.push_back(0);
-        taken[lane] = i;
-        const std::size_t x = right + 14 + 12 * lane, from = top(source) + diagram_box / 2 + 6,
+        // The first track in which nothing else goes by there.
+        std::size_t track = 0;
+        while (track < taken.size() && taken[track] > source) ++track;
+        if (track == taken.size()) taken.push_back(0);
+        taken[track] = i;
+        const std::size_t x = right + 14 + 12 * track, from = top(source) + diagram_box / 2 + 6,
                           to = top(i) + diagram_box / 2 - 6;
         line(right, from, x, from, false);
         line(x, from, x, to, false);

@@ -20,8 +20,10 @@ namespace digitnet::report {
 
 /// What `write` left in its folder.
 struct Written {
-  std::vector<std::string> files{};    ///< their names
-  std::vector<std::string> missing{};  ///< what could not be drawn, and the cure, as sentences
+  /// Names of the files that were written
+  std::vector<std::string> files{};
+  /// What could not be drawn, and the cure, as sentences
+  std::vector<std::string> missing{};
 };
 
 /// Makes a folder, if it is not there.

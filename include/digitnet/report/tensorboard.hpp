@@ -26,9 +26,12 @@ class TensorBoard : public Callback {
  public:
   struct Options {
     std::string log_dir = "logs";
-    std::size_t histogram_freq = 0;  ///< epochs between histograms of the weights; 0: none
-    bool write_images = false;       ///< with each histogram, filters of convolutions and of the first layer
-    std::size_t update_freq = 0;     ///< steps between batch_loss and batch_accuracy; 0: only epochs
+    /// Epochs between histograms of the weights; 0: none
+    std::size_t histogram_freq = 0;
+    /// With each histogram, filters of convolutions and of the first layer
+    bool write_images = false;
+    /// Steps between batch_loss and batch_accuracy; 0: only epochs
+    std::size_t update_freq = 0;
   };
   explicit TensorBoard(Options options) : options_(std::move(options)) {
     options_.log_dir = absolute_path(options_.log_dir);

@@ -293,7 +293,7 @@ struct Nadam {
     const auto momentum_at = [&](std::uint64_t t) {
       return beta_1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(t) * momentum_decay));
     };
-    // Recomputed, so that the formula depends on nothing but the step; soon too small to matter.
+    // Computed at each step, so that the formula depends on nothing but the step; soon too small to matter.
     double product = 1;
     for (std::uint64_t t = 1; t <= step && product > 1e-12; ++t) product *= momentum_at(t);
     const double now = momentum_at(step), next = momentum_at(step + 1);
