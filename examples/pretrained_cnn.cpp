@@ -27,17 +27,17 @@ Dataset prepared(Dataset data) {
 }  // namespace
 
 int train(const program::Flags& flags) {
-  // Data: MNIST, or what --dataset says, in many hands.
-  program::Data data = program::load_data(flags);
-  if (flags.trains) data.train = prepared(std::move(data.train));
-  const std::size_t steps_per_epoch = data.train.size() / flags.batch_size + 1;
-
   // Model: with so much variety, little dropout; its parameters are drawn by the seed, or come from a file.
   auto model = program::cnn_with_dropout(Seed{flags.seed}, 0.15f, 0.1f);
   static_assert(decltype(model)::parameter_count == 121'930);
   if (!flags.load_path.empty())
     program::load_parameters(describe(model), model.parameters(), flags.load_path);
   if (!flags.quiet) std::cout << model.summary(flags.model);
+
+  // Data: MNIST, or what --dataset says, in many hands.
+  program::Data data = program::load_data(flags);
+  if (flags.trains) data.train = prepared(std::move(data.train));
+  const std::size_t steps_per_epoch = data.train.size() / flags.batch_size + 1;
 
   // Trainer
   const OneCycle rate{.peak = flags.learning_rate, .total_steps = flags.epochs * steps_per_epoch};
