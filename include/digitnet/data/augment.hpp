@@ -1,4 +1,4 @@
-// Augmentation: training images that are a little different each time they are seen.
+// Augmentation: training images that are changed a little each time they are seen.
 #pragma once
 #include <algorithm>
 #include <array>

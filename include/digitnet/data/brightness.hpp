@@ -1,4 +1,4 @@
-// How bright each pixel of a picture is, also where the picture is transparent.
+// The brightness of each pixel of a picture; transparent pixels count too.
 #pragma once
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-// MNIST and Fashion-MNIST: found on this machine, or fetched and verified.
+// MNIST and Fashion-MNIST: read from this machine, or downloaded and verified.
 #pragma once
 #include <sys/stat.h>
 

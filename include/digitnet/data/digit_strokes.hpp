@@ -1,4 +1,4 @@
-// The ways to write a digit, as strokes in a box 1 wide and 1 high.
+// The usual ways to write each digit, as strokes of a pen in a box 1 wide and 1 high.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -92,7 +92,8 @@ inline Drawing digit_strokes(std::size_t digit, Random& random) {
     }
     case 8: {
       const double neck = about(0.47, 0.08), upper = about(0.22, 0.1), lower = about(0.24, 0.11);
-      const double lean = about(0.06, 0.1);  // the upper loop often stands to the right
+      // The upper loop often stands to the right.
+      const double lean = about(0.06, 0.1);
       if (way < 7) {
         // One stroke that crosses itself, now and then left open at the top.
         Stroke stroke = joined(arc({0.5 + lean, neck / 2}, upper, neck / 2, about(-45, 30), -200),

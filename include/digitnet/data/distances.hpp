@@ -1,4 +1,4 @@
-// How far each pixel of a sheet is from the nearest one that has ink.
+// The distance of each pixel of a sheet from the nearest one with ink.
 #pragma once
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
-// Files from the network, kept only if their content is what it should be. Needs libcurl and libcrypto;
-// without them (DIGITNET_WITH_DOWNLOAD not defined) a download says so.
+// Downloads a file and keeps it only if its checksum is right. Needs libcurl and libcrypto; where they are
+// missing (DIGITNET_WITH_DOWNLOAD not defined), an error says so.
 #pragma once
 #include <chrono>
 #include <cstddef>
@@ -82,8 +82,9 @@ inline std::vector<unsigned char> fetched(const std::string& url, std::size_t mo
   curl_easy_setopt(curl.get(), CURLOPT_MAXREDIRS, 5L);
   curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT, 5L);
-  curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_LIMIT, 1000L);  // bytes a second,
-  curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_TIME, 15L);     // for this long: given up
+  // Fewer bytes a second than the limit for so many seconds: given up.
+  curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_LIMIT, 1000L);
+  curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_TIME, 15L);
   // A server that sends a little now and then is given up as well. 0 would be no limit.
   curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS,
                    static_cast<long>(std::max<std::chrono::milliseconds::rep>(1, time.count())));

@@ -1,4 +1,4 @@
-// Tells the ink of a drawing or a photo from its paper.
+// Tells ink from paper, in a drawing or a photo.
 #pragma once
 #include <algorithm>
 #include <cmath>

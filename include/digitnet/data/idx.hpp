@@ -65,7 +65,8 @@ class IdxReader {
     if (file_size_ == 0) fail(path_ + " is empty, but an IDX file has at least 8 bytes: get it again");
     file_.reset(gzdopen(file.descriptor(), "rb"));
     if (!file_) fail(path_ + " cannot be read: zlib has no memory");
-    file.release();  // zlib closes it
+    // Zlib closes it.
+    file.release();
   }
 
   /// Throws unless all `size` bytes are there.

@@ -1,4 +1,5 @@
-// How much ink lies on each pixel of a sheet, its parts, and sheets of other sizes.
+// A sheet as a table of numbers: how much ink lies on each pixel. Parts of a sheet, and sheets of other
+// sizes.
 #pragma once
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-// The pieces of connected ink on a sheet.
+// Finds the pieces of connected ink on a sheet.
 #pragma once
 #include <algorithm>
 #include <cstddef>

@@ -1,5 +1,5 @@
-// From a drawing or a photo to what a network trained on MNIST expects: 28 x 28, the digit in a box of 20 x
-// 20, its center of mass in the middle. LeCun, Cortes, Burges describe how MNIST's images were made:
+// Turns a drawing or a photo into what a network trained on MNIST expects: 28 x 28 values, the digit in a box
+// of 20 x 20, its center of mass in the middle. LeCun, Cortes, Burges describe how MNIST's images were made:
 // yann.lecun.com/exdb/mnist.
 #pragma once
 #include <algorithm>

@@ -1,4 +1,4 @@
-// How bright the paper of a photo is where ink lies on it: light falls unevenly, and shadows have edges.
+// Estimates how bright the paper of a photo is below the ink: light falls unevenly, and shadows have edges.
 #pragma once
 #include <algorithm>
 #include <array>

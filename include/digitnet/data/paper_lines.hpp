@@ -1,4 +1,4 @@
-// Takes off a sheet what is printed on it: rulings, squares, margin lines, frames.
+// Removes what is printed on a sheet: rulings, squares, margin lines, frames.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -105,7 +105,8 @@ class SheetLines {
     std::nth_element(usual.begin(), middle, usual.end());
     for (const Line& line : lines) {
       const std::size_t thickness = std::min(line.thickness, 2 * *middle);
-      if (20 * thickness > std::max<std::size_t>(image.height, 60)) continue;  // a bar, not a line
+      // A bar, not a line.
+      if (20 * thickness > std::max<std::size_t>(image.height, 60)) continue;
       const std::size_t highest = thickness + std::max<std::size_t>(1, (thickness + 1) / 2);
       for (std::size_t column = 0; column < image.width; ++column) {
         const Run& run = line.runs[column];
@@ -239,13 +240,17 @@ class SheetLines {
   const InkImage& image_;
   // Columns of a strip, and how many strips there are.
   std::size_t strip_, strips_;
-  int edges_ = 2;  // at which a line must have ink
+  // The number of edges at which a line must have ink.
+  int edges_ = 2;
   int drop_ = 0;
-  double least_ = 0.7;  // a line may have gaps
+  // The least part of a line that is ink: it may have gaps.
+  double least_ = 0.7;
   // Shape (height, strips).
   std::vector<std::uint8_t> inked_;
-  std::vector<bool> left_, right_;  // rows with ink at the edges
-  std::vector<double> middles_;     // the rows in which lines begin
+  // The rows with ink at the edges.
+  std::vector<bool> left_, right_;
+  // The rows in which lines begin.
+  std::vector<double> middles_;
 };
 
 // Takes what lies around other ink and only along the edges of its own box: a frame.

@@ -1,4 +1,4 @@
-// How wide the pen was that drew a digit, and the same digit with a wider pen.
+// Measures how wide the pen was that drew a digit, and draws the digit again with a wider one.
 #pragma once
 #include <algorithm>
 #include <cmath>

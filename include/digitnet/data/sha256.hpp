@@ -1,5 +1,5 @@
-// SHA-256, by which a file's content is known. Needs libcrypto; without it (DIGITNET_WITH_DOWNLOAD not
-// defined) nothing can be checked.
+// SHA-256, a checksum that identifies a file's content. Needs libcrypto; without it (DIGITNET_WITH_DOWNLOAD
+// not defined) nothing can be checked.
 #pragma once
 #include <cstddef>
 #include <string>

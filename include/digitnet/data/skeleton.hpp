@@ -1,4 +1,4 @@
-// The middle line of written strokes, so that they can be drawn again with another pen.
+// Finds the middle line of written strokes, so that another pen can draw them again.
 #pragma once
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-// The digits of a number that was written in a row.
+// Finds the digits of a number that was written in a row.
 #pragma once
 #include <algorithm>
 #include <cstddef>

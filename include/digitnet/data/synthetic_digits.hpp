@@ -1,4 +1,4 @@
-// Handwritten-like digits drawn from strokes, for tests and for machines without MNIST.
+// Draws digits that look handwritten, for tests and for machines without MNIST.
 #pragma once
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,5 @@
-// Batches of samples on their way into a model: in an order, changed and mixed as a transform says.
+// A batch: some samples of the data in an order, and how they are copied into a model's input, with
+// augmentation and mixing.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -12,11 +13,13 @@
 
 namespace digitnet {
 
-/// Sums over some samples.
+/// What was measured on some samples, as sums.
 struct BatchResult {
-  double loss = 0;  ///< sum of weight * loss
+  /// The sum of weight times loss.
+  double loss = 0;
   std::size_t correct = 0;
-  std::size_t answers = 0;  ///< of which `correct` are right: one a sample, or one for each of its outputs
+  /// Of these `correct` are right: one answer a sample, or one for each of its outputs.
+  std::size_t answers = 0;
   std::size_t samples = 0;
 
   double accuracy() const { return static_cast<double>(correct) / static_cast<double>(answers); }
@@ -30,16 +33,19 @@ struct BatchResult {
   }
 };
 
-/// A part of some data, in an order: samples data[indices[i]], each with a weight (none: all 1).
+/// Samples data[indices[i]], in this order.
 struct Batch {
   const DataView& data;
   std::span<const std::uint32_t> indices;
-  std::span<const float> weights;        ///< of data's samples, or empty
-  SampleTransform* transform = nullptr;  ///< what happens to samples before they are trained on
-  RandomKey transforming{};              ///< belongs to (seed, epoch)
+  /// One for each sample of the data; empty: all are 1.
+  std::span<const float> weights;
+  /// Changes samples before they are trained on, or null.
+  SampleTransform* transform = nullptr;
+  /// Its key, which belongs to (seed, epoch).
+  RandomKey transforming{};
 };
 
-/// How much of a sample is left when it is mixed, and with which one of the data.
+/// How a sample is mixed with another one: `part` of itself, the rest of sample `partner`.
 struct Mixture {
   float part = 1;
   std::size_t partner = 0;
@@ -83,7 +89,8 @@ class BatchReader {
   }
 
   std::size_t size_;
-  std::vector<Arena<float>> partners_;  // what a sample is mixed with, one a thread
+  // The samples that others are mixed with, one a thread.
+  std::vector<Arena<float>> partners_;
 };
 
 }  // namespace digitnet

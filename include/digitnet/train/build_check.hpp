@@ -1,4 +1,4 @@
-// Says once, when training starts, that the program runs far below what the machine can do, and why.
+// A warning, once, when training starts: the program runs far below what the machine can do, and why.
 #pragma once
 #include <cstdio>
 #include <string>

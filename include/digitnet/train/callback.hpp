@@ -1,4 +1,5 @@
-// What a callback is: what happens between the steps and epochs of a training. Keras' names and rules.
+// Callback: a class whose functions are called between the steps and epochs of a training. Names and rules
+// are Keras'.
 #pragma once
 #include <concepts>
 #include <cstddef>

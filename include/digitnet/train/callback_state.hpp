@@ -1,4 +1,4 @@
-// What a callback knows of a training, as a checkpoint keeps it: numbers, texts and arrays under names.
+// What a callback must remember when a training stops and goes on: numbers, texts and arrays under names.
 #pragma once
 #include <concepts>
 #include <map>

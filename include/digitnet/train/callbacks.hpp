@@ -1,4 +1,5 @@
-// Callbacks that watch what is measured, and change the rate or end the training. Keras' names and rules.
+// Callbacks that look at what each epoch measured: EarlyStopping, ReduceLROnPlateau and others. Names and
+// rules are Keras'.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -83,8 +84,10 @@ class EarlyStopping : public Callback {
     std::string monitor = "val_loss";
     double min_delta = 0;
     std::size_t patience = 0;
-    bool restore_best_weights = false;  ///< at the end, go back to the parameters of the best epoch
-    std::size_t start_from_epoch = 0;   ///< epochs before this one (counted from 0) are not looked at
+    /// At the end, go back to the parameters of the best epoch.
+    bool restore_best_weights = false;
+    /// Epochs before this one (counted from 0) are not looked at.
+    std::size_t start_from_epoch = 0;
   };
   explicit EarlyStopping(Options options)
       : options_(std::move(options)), improvement_(options_.monitor, options_.min_delta) {}
@@ -150,7 +153,8 @@ class ReduceLROnPlateau : public Callback {
     float factor = 0.1f;
     std::size_t patience = 10;
     double min_delta = 1e-4;
-    std::size_t cooldown = 0;  ///< epochs to wait after a reduction
+    /// Epochs to wait after a reduction.
+    std::size_t cooldown = 0;
     float min_lr = 0;
   };
   explicit ReduceLROnPlateau(Options options)

@@ -1,4 +1,5 @@
-// Checkpoints: everything that a training needs to go on as if it had never stopped, as safetensors.
+// Checkpoints: a file with everything that a training needs to go on as if it had never stopped. The format
+// is safetensors.
 #pragma once
 #include <cmath>
 #include <cstdint>

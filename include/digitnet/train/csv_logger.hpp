@@ -1,4 +1,4 @@
-// A callback that writes a line for each epoch to a file.
+// CSVLogger: a callback that writes a line for each epoch to a file.
 #pragma once
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -38,7 +38,8 @@ class CSVLogger : public Callback {
     size_ = append_ ? size() : 0;
   }
   void on_epoch_end(TrainingControl&, const EpochLogs& logs) override {
-    std::string header = "epoch", line = std::to_string(logs.epoch - 1);  // counted from 0, as in Keras
+    // Counted from 0, as in Keras.
+    std::string header = "epoch", line = std::to_string(logs.epoch - 1);
     auto values = logs.measured();
     values.emplace_back("learning_rate", logs.learning_rate);
     for (const auto& [name, value] : values) {
@@ -85,7 +86,8 @@ class CSVLogger : public Callback {
 
   std::string path_;
   bool append_;
-  std::uint64_t size_ = 0;  // of what belongs to this training
+  // The bytes that belong to this training.
+  std::uint64_t size_ = 0;
   std::shared_ptr<int> file_;
 };
 

@@ -1,4 +1,4 @@
-// The settings of a training, and what is refused before its first step.
+// The options of `fit`, and the checks that refuse wrong ones before the first step.
 #pragma once
 #include <cmath>
 #include <cstddef>
@@ -19,24 +19,31 @@ namespace digitnet {
 /// Settings that stay for the life of a Trainer.
 struct TrainerOptions {
   std::size_t threads = hardware_threads();
-  Seed seed{};  ///< of shuffling, dropout and all other randomness of the training
+  /// The seed of shuffling, dropout and all other randomness of the training.
+  Seed seed{};
 };
 
 /// Settings of one `fit`.
 struct FitOptions {
   std::size_t epochs = 1;
-  std::size_t batch_size = 32;    ///< a larger one than there are samples is one batch of all
-  std::size_t initial_epoch = 0;  ///< epochs that are done already, as in Keras: `epochs` counts them too
-  DataView validation{};          ///< `&test`, or empty
+  /// A size above the number of samples makes one batch of all.
+  std::size_t batch_size = 32;
+  /// Epochs that are done already, as in Keras: `epochs` counts them too.
+  std::size_t initial_epoch = 0;
+  /// Data to validate on after each epoch, such as `&test`; or empty.
+  DataView validation{};
   /// This last part of the data is held out for validation instead of trained on.
   double validation_split = 0;
-  bool shuffle = true;  ///< a fresh order each epoch
-  SampleTransformHandle
-      augmentation{};  ///< `Augmentation{.rotation = 10}`: what varies in the training images
+  /// Whether each epoch has a fresh order of the samples.
+  bool shuffle = true;
+  /// What varies in the training images, such as `Augmentation{.rotation = 10}`.
+  SampleTransformHandle augmentation{};
   /// A step is taken for so many batches together, as Keras' gradient_accumulation_steps.
   std::size_t gradient_accumulation = 1;
-  std::vector<float> class_weights{};   ///< one for each class, or empty
-  std::vector<float> sample_weights{};  ///< one for each sample, or empty
+  /// One for each class, or empty.
+  std::vector<float> class_weights{};
+  /// One for each sample, or empty.
+  std::vector<float> sample_weights{};
   std::vector<CallbackHandle> callbacks{};
   Verbose verbose = Verbose::automatic;
   /// Ctrl-C ends the training after the current step and keeps what was learnt.
@@ -54,8 +61,8 @@ namespace detail {
     if (!(weight >= 0 && std::isfinite(weight))) fail("A " + what + " weight is negative or not finite");
 }
 
-/// Throws an Error for options that make no sense with this data; `weighs_classes`: targets or loss have
-/// such.
+/// Throws an Error for options that make no sense with this data; `classifies`: targets or loss have
+/// classes.
 [[gnu::cold]] inline void check_options(const FitOptions& options, const DataView& data, std::size_t outputs,
                                         bool classifies) {
   // Counts beyond this are negative numbers that were made unsigned; products of them overflow.

@@ -1,4 +1,4 @@
-// The gradients of one batch, as the engine leaves them to the optimizer.
+// The gradients of one batch, as the engine hands them to the optimizer.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -7,7 +7,8 @@
 
 namespace digitnet {
 
-/// Arenas to be summed, and, where `deferred` is not null, the products whose places in the arenas are empty.
+/// The shards' arenas, which are to be summed. Where `deferred` is not null, the gradients of `products` are
+/// not in them: the stepper multiplies them out.
 struct Gradients {
   std::span<float* const> shards;
   std::span<const DeferredWeightGradient> products{};

@@ -1,4 +1,4 @@
-// What training measured, epoch by epoch.
+// What a training measured, epoch by epoch.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -13,17 +13,21 @@
 
 namespace digitnet {
 
-/// The results of one epoch. Quantities that were not measured (no validation data, no classes) are NaN.
+/// What one epoch measured. Quantities that were not measured (no validation data, no classes) are NaN.
 struct EpochLogs {
   static constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-  std::size_t epoch = 0;  ///< counted from 1
-  double loss = none;     ///< mean over the epoch's samples, weighted, with penalties
+  /// Counted from 1.
+  std::size_t epoch = 0;
+  /// The weighted mean over the epoch's samples, with the penalties of regularizers.
+  double loss = none;
   double accuracy = none;
   double val_loss = none;
   double val_accuracy = none;
-  double learning_rate = none;  ///< at the epoch's last step
-  double seconds = 0;           ///< of training, without validation
+  /// Of the epoch's last step.
+  double learning_rate = none;
+  /// Of training, without validation.
+  double seconds = 0;
   double images_per_second = 0;
 
   /// The quantities that were measured, under Keras' names and in its order.
@@ -71,9 +75,12 @@ struct EpochLogs {
 /// What `fit` returns.
 struct History {
   std::vector<EpochLogs> epochs;
-  bool interrupted = false;     ///< Ctrl-C ended the training; the last epoch may be a partial one
-  bool diverged = false;        ///< a loss was NaN or infinite
-  std::string stopped_because;  ///< why it ended before its epochs were over, or empty
+  /// Ctrl-C ended the training; the last epoch may be a partial one.
+  bool interrupted = false;
+  /// A loss was NaN or infinite.
+  bool diverged = false;
+  /// Why it ended before its epochs were over, or empty.
+  std::string stopped_because;
 
   /// Seconds of training, without validation.
   double train_seconds() const {

@@ -1,4 +1,4 @@
-// Ctrl-C during training: end after the current step and keep what was learnt.
+// Ctrl-C during a training ends it after the current step and keeps what was learnt.
 #pragma once
 #include <atomic>
 #include <csignal>

@@ -1,4 +1,4 @@
-// Losses: how far an output is from its target, and the gradient of that. One sample at a time.
+// Losses: how far an output is from its target, and the gradient of that. Each works on one sample.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -15,7 +15,8 @@ inline namespace DIGITNET_PROCESSOR {
 
 /// The target of one sample: a class, or a row of numbers.
 struct Target {
-  const float* row = nullptr;  ///< null: the target is the class `label`
+  /// The wanted outputs; null: the target is the class `label`.
+  const float* row = nullptr;
   std::size_t label = 0;
 
   Target() = default;

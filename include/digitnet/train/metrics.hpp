@@ -1,4 +1,4 @@
-// Metrics of classifiers, computed from labels and answers; names and conventions of scikit-learn.
+// Metrics of classifiers, computed from labels and predictions. Names and conventions are scikit-learn's.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -78,10 +78,14 @@ inline double top_k_accuracy(const LabelView& labels, const Matrix& scores, std:
 
 /// Precision, recall and F1 of one class or an average; 0 where the denominator is 0, as in scikit-learn.
 struct ClassScores {
-  double precision = 0;     ///< of what was taken for this class, the part that is
-  double recall = 0;        ///< of what is this class, the part that was taken for it
-  double f1 = 0;            ///< harmonic mean of both
-  std::size_t support = 0;  ///< samples of this class
+  /// The part of what was taken for this class that is of this class.
+  double precision = 0;
+  /// The part of this class that was taken for it.
+  double recall = 0;
+  /// The harmonic mean of both.
+  double f1 = 0;
+  /// The number of samples of this class.
+  std::size_t support = 0;
 };
 
 /// The scores of each class.

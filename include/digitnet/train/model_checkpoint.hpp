@@ -1,5 +1,5 @@
-// Callbacks that write files: ModelCheckpoint keeps what was learnt, BackupAndRestore what a killed training
-// needs.
+// Callbacks that write files: ModelCheckpoint saves the model or the training, BackupAndRestore lets a killed
+// training go on.
 #pragma once
 #include <cctype>
 #include <cmath>
@@ -95,8 +95,8 @@ class ModelCheckpoint : public Callback {
     std::string monitor = "val_loss";
     bool save_best_only = false;
     bool save_weights_only = false;
-    double initial_value_threshold =
-        std::numeric_limits<double>::quiet_NaN();  ///< what the first must better
+    /// The value that the first epoch must better.
+    double initial_value_threshold = std::numeric_limits<double>::quiet_NaN();
     std::function<void(const ModelDescription&, std::span<const float>, const std::string& path)> save{};
   };
   explicit ModelCheckpoint(std::string filepath, Options options)
@@ -149,7 +149,8 @@ class ModelCheckpoint : public Callback {
     return folder_ + filepath_.substr(0, slash + 1);
   }
 
-  std::string folder_, filepath_;  // the folder is no pattern
+  // Only the second is a pattern.
+  std::string folder_, filepath_;
   Options options_;
   detail::Improvement improvement_;
   bool saves_ = false;
@@ -198,7 +199,8 @@ class BackupAndRestore : public Callback {
 
   std::string path_;
   bool delete_checkpoint_;
-  std::shared_ptr<FileLock> lock_;  // copies are one and the same
+  // Copies of the callback share it.
+  std::shared_ptr<FileLock> lock_;
 };
 
 }  // namespace digitnet

@@ -1,4 +1,4 @@
-// The settings of an optimizer as data: what is checked before a training, and compared with a checkpoint's.
+// The settings of an optimizer as data: they are checked before a training and compared with a checkpoint's.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -11,12 +11,16 @@
 
 namespace digitnet {
 
-/// What an optimizer asks the engine to do with gradients and parameters before its formula. 0 means: not.
+/// What is done with gradients and parameters before the optimizer's formula. 0 switches a treatment off.
 struct GradientTreatment {
-  float weight_decay;  ///< parameters shrink by learning rate * weight_decay at each step (decoupled decay)
-  float clipnorm;      ///< largest Euclidean norm of one parameter's gradient
-  float global_clipnorm;  ///< largest norm of all gradients together
-  float clipvalue;        ///< largest absolute value of one element
+  /// At each step parameters shrink by learning rate times this (decoupled decay).
+  float weight_decay;
+  /// The largest Euclidean norm of one parameter's gradient.
+  float clipnorm;
+  /// The largest Euclidean norm of all gradients together.
+  float global_clipnorm;
+  /// The largest absolute value of one element of a gradient.
+  float clipvalue;
 };
 
 /// A setting of an optimizer: its name, its value, and which values make sense.

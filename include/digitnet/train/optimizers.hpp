@@ -1,5 +1,6 @@
-// Optimizers: a number of slots beside each parameter, and one formula. Everything else (summing gradients,
-// clipping, decay, threads) is the engine's. Names, defaults and formulas are Keras'.
+// Optimizers. Each is one formula for a parameter and its gradient, with some numbers (slots) kept beside
+// each parameter. Summing gradients, clipping, decay and threads are not its business. Names, defaults and
+// formulas are Keras'.
 #pragma once
 #include <array>
 #include <cmath>
@@ -174,7 +175,8 @@ template <bool Amsgrad>
 struct AdamFormula {
   static constexpr std::size_t slots = Amsgrad ? 3 : 2;
   static constexpr float initial = 0;
-  float rate, beta_1, beta_2, epsilon;  // rate: with the correction for the slots' start at zero
+  // The rate includes the correction for slots that start at zero.
+  float rate, beta_1, beta_2, epsilon;
 
   AdamFormula(std::uint64_t step, float learning_rate, float beta1, float beta2, float small)
       : rate(static_cast<float>(learning_rate *
@@ -276,7 +278,8 @@ struct Nadam {
   struct Formula {
     static constexpr std::size_t slots = 2;
     static constexpr float initial = 0;
-    float of_mean, of_gradient, of_square;  // rates and corrections folded into one factor each
+    // Rates and corrections, folded into one factor each.
+    float of_mean, of_gradient, of_square;
     float beta_1, beta_2, epsilon;
     template <class V>
     V operator()(V w, V g, std::array<V, 2>& state) const {

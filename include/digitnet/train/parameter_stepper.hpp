@@ -1,5 +1,4 @@
-// From the shards' gradients to new parameters: which parts of the arena are swept how, shared out over the
-// team.
+// Takes one optimizer step: sums the shards' gradients, clips them and moves the parameters, on all threads.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -97,7 +96,8 @@ class ParameterStepper {
         settings.clipvalue = treatment.clipvalue;
         settings.shrink = 1 - rate * treatment.weight_decay;
         if (by_norm) {
-          settings.l1 = settings.l2 = 0;  // already in the sum, which lies in the first shard
+          // They are in the sum already, which lies in the first shard.
+          settings.l1 = settings.l2 = 0;
           settings.scale = norm_scale(treatment, segment.parameter);
         }
         LanesAt here(by_norm ? shards.first(1) : shards, segment.begin);
@@ -143,12 +143,14 @@ class ParameterStepper {
   }
 
  private:
-  static constexpr std::size_t piece = 8192;  // elements: 32 KiB, a first-level cache, of each array
+  // Elements: 32 KiB of each array, which is a first-level cache.
+  static constexpr std::size_t piece = 8192;
   static constexpr std::size_t most_shards = 16;
 
   struct Segment {
     std::size_t begin, size, parameter;
-    const DeferredWeightGradient* product;  // or null: the gradient is in the shards
+    // Null: the gradient is in the shards.
+    const DeferredWeightGradient* product;
     Regularizer regularizer;
     kernels::SweepSums sums;
   };
@@ -235,9 +237,12 @@ class ParameterStepper {
 
   std::size_t arena_size_;
   std::vector<Segment> segments_;
-  std::vector<std::pair<std::size_t, std::size_t>> moving_;  // begin and size
-  std::vector<std::size_t> tasks_;                           // first segment of each task, and the end
-  std::vector<Arena<float>> product_memory_;                 // one a thread
+  // Begin and size of what is not trained.
+  std::vector<std::pair<std::size_t, std::size_t>> moving_;
+  // The first segment of each task, and the end.
+  std::vector<std::size_t> tasks_;
+  // Where products are computed, one a thread.
+  std::vector<Arena<float>> product_memory_;
   std::vector<double> norms_;
   double global_norm_ = 0;
   Arena<float> slots_;

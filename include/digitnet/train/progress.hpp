@@ -1,5 +1,4 @@
-// What a person sees during training: Keras 3's progress line on a terminal, one plain line an epoch
-// elsewhere.
+// The progress of a training on the screen: Keras 3's bar on a terminal, one plain line an epoch elsewhere.
 #pragma once
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -45,7 +44,8 @@ inline std::string per_step_text(double seconds) {
 inline std::vector<std::string> metric_texts(const EpochLogs& logs) {
   std::vector<std::string> texts;
   for (const auto& [name, value] : logs.measured()) {
-    if (std::isnan(value) && name.starts_with("val_")) continue;  // not yet
+    // It is not measured yet.
+    if (std::isnan(value) && name.starts_with("val_")) continue;
     texts.push_back(
         std::string(name) + ": " +
         (value == 0 || !(std::abs(value) < 1e-3) ? to_fixed_text(value, 4) : to_scientific_text(value, 4)));

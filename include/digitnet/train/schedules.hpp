@@ -1,4 +1,4 @@
-// Learning rates: a number, or a function of the step.
+// Learning rates: a constant, or a schedule that gives a rate for each step.
 #pragma once
 #include <algorithm>
 #include <cmath>

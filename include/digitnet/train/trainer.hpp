@@ -1,5 +1,5 @@
-// Trainer: a model, an optimizer and a loss; fit and evaluate. A thin front: TrainableNetwork does the
-// numbers, FitLoop the epochs.
+// Trainer: give it a model, an optimizer and a loss; then `fit` trains and `evaluate` measures. The numbers
+// are TrainableNetwork's work, the epochs FitLoop's.
 #pragma once
 #include <concepts>
 #include <cstddef>

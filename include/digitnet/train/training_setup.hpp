@@ -1,4 +1,5 @@
-// What tells one training from another: its data, options, optimizer, loss and model, each in a word.
+// What tells one training from another, as short texts: its data, options, optimizer, loss and model. A
+// checkpoint of another training is refused by them.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -1,4 +1,4 @@
-// The state of a training, which is one thing: everything that its next step follows from.
+// The state of a training: everything that its next step follows from.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -12,10 +12,13 @@ namespace digitnet {
 
 /// What is measured in an epoch that is not over: where Ctrl-C ended a training.
 struct UnfinishedEpoch {
-  std::uint64_t steps = 0;         ///< done in it
-  std::uint64_t step_samples = 0;  ///< of one step
+  /// Steps done in it.
+  std::uint64_t steps = 0;
+  /// Samples of one step.
+  std::uint64_t step_samples = 0;
   std::uint64_t epoch_samples = 0;
-  double loss = 0, penalties = 0;  ///< sums so far
+  /// Sums so far.
+  double loss = 0, penalties = 0;
   std::uint64_t correct = 0, answers = 0, samples = 0;
 };
 
@@ -25,19 +28,28 @@ using TrainingSetup = std::map<std::string, std::string>;
 
 /// All randomness of a training follows from the seed and the counts.
 struct TrainingState {
-  std::uint64_t epoch = 0;  ///< epochs done
-  std::uint64_t step = 0;   ///< steps done
+  /// Epochs done.
+  std::uint64_t epoch = 0;
+  /// Steps done.
+  std::uint64_t step = 0;
   std::uint64_t seed = 0;
-  float learning_rate = 0;    ///< the constant one, which callbacks may have changed; unused with a schedule
-  std::string optimizer;      ///< its class
-  Arena<float> slots;         ///< the optimizer's, each laid out as the model's arena
-  Arena<float> parameters{};  ///< the model's, where a checkpoint was read; else they are in the model
+  /// The constant rate, which callbacks may have changed; unused with a schedule.
+  float learning_rate = 0;
+  /// The optimizer's class.
+  std::string optimizer;
+  /// The optimizer's slots, each laid out as the model's arena.
+  Arena<float> slots;
+  /// The model's, where a checkpoint was read; else they are in the model.
+  Arena<float> parameters{};
   /// Those that the training goes on from, where callbacks gave the model others at its end (averages).
   Arena<float> trained_parameters{};
   std::optional<UnfinishedEpoch> unfinished{};
-  std::uint64_t fit_epochs = 0;                      ///< of `fit`'s own count, if one is running
-  std::string stopped{};                             ///< why the running `fit` takes no more epochs, or empty
-  std::map<std::string, CallbackState> callbacks{};  ///< by their names
+  /// Epochs that the running `fit` has done, by its own count.
+  std::uint64_t fit_epochs = 0;
+  /// Why the running `fit` takes no more epochs, or empty.
+  std::string stopped{};
+  /// By the callbacks' names.
+  std::map<std::string, CallbackState> callbacks{};
   TrainingSetup setup{};
 };
 

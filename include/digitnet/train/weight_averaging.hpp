@@ -1,5 +1,5 @@
-// Callbacks that end a training with a mean of the parameters it went through, which is better than the last
-// ones.
+// Callbacks that give the model, at the end of a training, a mean of the parameters it went through. It is
+// often better than the last ones.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -80,9 +80,12 @@ class ParameterMean {
 class ExponentialMovingAverage : public Callback {
  public:
   struct Options {
-    float momentum = 0.999f;      ///< of one step
-    std::size_t every = 1;        ///< steps between two updates; the momentum of a step stays the same
-    std::size_t start_epoch = 1;  ///< the first epoch that counts
+    /// The momentum of one step.
+    float momentum = 0.999f;
+    /// Steps from one update to the next; the momentum of a step stays the same.
+    std::size_t every = 1;
+    /// The first epoch that counts.
+    std::size_t start_epoch = 1;
   };
   ExponentialMovingAverage() : ExponentialMovingAverage(Options{}) {}
   explicit ExponentialMovingAverage(Options options) : options_(options) {
@@ -129,7 +132,8 @@ class ExponentialMovingAverage : public Callback {
 class StochasticWeightAveraging : public Callback {
  public:
   struct Options {
-    std::size_t start_epoch = 1;  ///< the first epoch whose end counts
+    /// The first epoch whose end counts.
+    std::size_t start_epoch = 1;
   };
   explicit StochasticWeightAveraging(Options options) : options_(options) {}
 
