@@ -42,8 +42,7 @@ InkImage ink_of(const DigitImage& image) {
 }
 
 json feature_maps(const DigitModel& model, const float* image) {
-  const auto maps = first_feature_maps(model.description(), model.parameters(),
-                                       std::vector<float>(image, image + DigitModel::image_size));
+  const auto maps = model.feature_maps(image);
   if (!maps) return nullptr;
   const float largest = std::max(1e-6f, *std::max_element(maps->values.begin(), maps->values.end()));
   return {{"layers", maps->layers},

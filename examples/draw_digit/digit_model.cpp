@@ -39,6 +39,9 @@ class ModelOf : public DigitModel {
             "The network's answer is " + to_text(probabilities[i]) +
             ", but must be a probability: its weights are damaged or its training diverged");
   }
+  std::optional<FeatureMaps> feature_maps(const float* image) const override {
+    return first_feature_maps(model_, Samples(image, 1, Model::InputShape::extents));
+  }
   BatchingCounts counts() const override { return predictor_->counts(); }
   const ModelDescription& description() const override { return description_; }
   std::span<const float> parameters() const override { return model_.parameters(); }

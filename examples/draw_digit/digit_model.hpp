@@ -5,7 +5,9 @@
 #include <digitnet/core/random.hpp>
 #include <digitnet/inspect/description.hpp>
 #include <digitnet/model/batching_predictor.hpp>
+#include <digitnet/report/first_layer.hpp>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -28,6 +30,8 @@ class DigitModel {
   /// Throws an Error for values that are NaN or infinite, and a std::runtime_error if the network's answer
   /// is.
   virtual void predict(const float* images, std::size_t count, float* probabilities) = 0;
+  /// What the first convolution makes of an image; nothing for a network without.
+  virtual std::optional<digitnet::FeatureMaps> feature_maps(const float* image) const = 0;
   virtual digitnet::BatchingCounts counts() const = 0;
   virtual const digitnet::ModelDescription& description() const = 0;
   virtual std::span<const float> parameters() const = 0;

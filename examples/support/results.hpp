@@ -41,7 +41,8 @@ int write_results(const Flags& flags, const Data& data, const Model& model, cons
                         .evaluation = test,
                         .train = &data.train,
                         .test = &data.test,
-                        .scores = scores});
+                        .scores = scores,
+                        .feature_maps = digitnet::first_feature_maps(model, data.test.images)});
 }
 
 }  // namespace program

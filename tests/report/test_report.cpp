@@ -91,36 +91,6 @@ TEST_CASE("calibration: bins and their distance from the diagonal") {
   CHECK_ERROR("at least one bin", reliability(labels, scores, 0));
 }
 
-TEST_CASE("the first layer's filters and feature maps are the model's own") {
-  auto model = Sequential{Seed{3},       Input<9, 8, 2>{},        Rescaling{2.0f, -0.5f},
-                          Dropout{0.5f}, Conv2D<5, 3, 2, same>{}, BatchNormalization{},
-                          ReLU{}};
-  Random random(Seed{4});
-  for (float& value : model.parameters()) value = static_cast<float>(random.uniform(0.1, 1));
-  xt::xtensor<float, 4> image(std::array<std::size_t, 4>{1, 9, 8, 2});
-  for (float& value : image) value = static_cast<float>(random.uniform(-1, 1));
-  const Matrix expected = model.predict(image);
-  const auto maps = first_feature_maps(describe(model), std::as_const(model).parameters(),
-                                       std::vector<float>(image.begin(), image.end()));
-  REQUIRE(maps);
-  CHECK(maps->layers == "conv2d, batch_normalization, re_lu");
-  REQUIRE(maps->values.size() == expected.size());
-  for (std::size_t i = 0; i < expected.size(); ++i)
-    CHECK(maps->values[i] == doctest::Approx(expected(0, i)).epsilon(1e-4));
-
-  const ModelDescription description = describe(model);
-  const WeightDescription* const kernel = first_kernel(description);
-  REQUIRE(kernel);
-  const auto picture = filter_picture(
-      kernel->shape, std::as_const(model).parameters().subspan(kernel->offset, kernel->size()));
-  REQUIRE(picture);
-  CHECK(picture->width() > picture->height());
-  // A network of points has neither.
-  Sequential<Input<5>, Dense<3>> points{Seed{1}};
-  CHECK(!first_feature_maps(describe(points), std::as_const(points).parameters(), std::vector<float>(5)));
-  CHECK(!filter_picture({5, 3}, std::as_const(points).parameters().first(15)));
-}
-
 TEST_CASE("the diagram knows what is fused and what skips") {
   Sequential<Input<8, 8, 4>, Conv2D<4, 3, 1, same>, ReLU,
              Residual<Conv2D<4, 3, 1, same, no_bias>, BatchNormalization>, ReLU, Flatten, Dense<3>, Softmax>
@@ -199,6 +169,7 @@ TEST_CASE("a report's page and card have the numbers that were measured") {
   answered.content.model = describe(model);
   answered.content.plan = model.operations();
   answered.content.parameters = std::as_const(model).parameters();
+  answered.content.feature_maps = first_feature_maps(model, answered.test.images);
   const report::Written written = report::write(folder.path(), answered.content);
   const std::string page = support::read_file(folder / "report.html");
   CHECK(contains(page, "<data value=\"0.93333333333333335\">93.33 ± 4.55 %</data>"));

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -16,6 +17,7 @@
 #include "digitnet/inspect/describe.hpp"
 #include "digitnet/inspect/plan.hpp"
 #include "digitnet/report/calibration.hpp"
+#include "digitnet/report/first_layer.hpp"
 #include "digitnet/train/history.hpp"
 #include "digitnet/train/metrics.hpp"
 
@@ -42,6 +44,8 @@ struct Content {
   const Dataset* test = nullptr;
   /// The model's answers to the test images, (n, classes)
   Matrix scores{};
+  /// What the first layer makes of the first test image.
+  std::optional<FeatureMaps> feature_maps{};
 };
 
 /// The part of a report's content that the model and the test set decide.
@@ -53,6 +57,7 @@ template <class Model>
   content.parameters = model.parameters();
   content.test = &test;
   content.scores = model.predict(test.images);
+  content.feature_maps = first_feature_maps(model, test.images);
   return content;
 }
 

@@ -1,17 +1,19 @@
 // What the first layer with a kernel looks at: its filters as pictures, and its answer to one image.
 #pragma once
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "digitnet/inspect/description.hpp"
+#include "digitnet/core/samples.hpp"
+#include "digitnet/inspect/describe.hpp"
+#include "digitnet/model/prefix.hpp"
 #include "digitnet/report/image_grid.hpp"
 
 namespace digitnet {
@@ -47,9 +49,11 @@ namespace digitnet {
 
 /// The answer of a convolution near the input to one image.
 struct FeatureMaps {
-  std::string layers;  ///< whose result it is: "conv2d, re_lu"
+  /// The layers whose result it is: "conv2d, re_lu"
+  std::string layers{};
   std::size_t height = 0, width = 0, channels = 0;
-  std::vector<float> values{};  ///< (height, width, channels)
+  /// (height, width, channels)
+  std::vector<float> values{};
 
   /// All channels as a grid; black for 0 and less, white for the largest value.
   Picture picture(std::size_t most = 32) const {
@@ -65,56 +69,35 @@ struct FeatureMaps {
 
 namespace detail {
 
-[[gnu::cold]] inline FeatureMaps convolved(const LayerDescription& layer, std::span<const float> parameters,
-                                           const std::vector<float>& image) {
-  const auto pair = [&](const char* name) {
-    const auto list = layer.attribute<std::vector<std::int64_t>>(name, {1, 1});
-    return std::array{static_cast<std::size_t>(list[0]), static_cast<std::size_t>(list[1])};
-  };
-  const auto strides = pair("strides");
-  const std::vector<std::size_t>&in = layer.input, &out = layer.output, &kernel = layer.weights[0].shape;
-  FeatureMaps maps{.layers = layer.name, .height = out[0], .width = out[1], .channels = out[2]};
-  maps.values.resize(out[0] * out[1] * out[2]);
-  // Keras' "same" puts the odd row or column of padding at the end.
-  const auto before = [&](std::size_t axis) {
-    const std::size_t needed = (out[axis] - 1) * strides[axis] + kernel[axis];
-    return needed > in[axis] ? (needed - in[axis]) / 2 : 0;
-  };
-  const std::array frame{before(0), before(1)};
-  const float* const weights = parameters.data() + layer.weights[0].offset;
-  for (std::size_t y = 0; y < out[0]; ++y)
-    for (std::size_t x = 0; x < out[1]; ++x) {
-      float* const to = &maps.values[(y * out[1] + x) * out[2]];
-      if (layer.weights.size() > 1) std::copy_n(parameters.data() + layer.weights[1].offset, out[2], to);
-      for (std::size_t i = 0; i < kernel[0] * kernel[1]; ++i) {
-        const std::size_t row = y * strides[0] + i / kernel[1], column = x * strides[1] + i % kernel[1];
-        if (row < frame[0] || column < frame[1] || row - frame[0] >= in[0] || column - frame[1] >= in[1])
-          continue;
-        for (std::size_t c = 0; c < in[2]; ++c) {
-          const float value = image[((row - frame[0]) * in[1] + column - frame[1]) * in[2] + c];
-          for (std::size_t f = 0; f < out[2]; ++f) to[f] += value * weights[(i * in[2] + c) * out[2] + f];
-        }
-      }
-    }
-  return maps;
-}
+// How far the layers that make the first feature maps go. `beyond`: past them.
+enum class FirstMaps { before, convolved, complete, beyond };
 
-// BatchNormalization with its moving statistics. Weights that are not there are 1 (gamma) and 0 (beta).
-[[gnu::cold]] inline void normalize(const LayerDescription& layer, std::span<const float> parameters,
-                                    FeatureMaps& maps) {
-  const auto weight = [&](std::string_view name, std::size_t channel, float otherwise) {
-    for (const WeightDescription& known : layer.weights)
-      if (known.name == name) return parameters[known.offset + channel];
-    return otherwise;
-  };
-  for (std::size_t i = 0; i < maps.values.size(); ++i) {
-    const std::size_t c = i % maps.channels;
-    const float deviation = std::sqrt(weight("moving_variance", c, 1) +
-                                      static_cast<float>(layer.attribute<double>("epsilon", 1e-3)));
-    maps.values[i] = (maps.values[i] - weight("moving_mean", c, 0)) / deviation * weight("gamma", c, 1) +
-                     weight("beta", c, 0);
+// The state after a layer. Layers that only act in training, and Rescaling, may come before the convolution;
+// normalization, and then a ReLU, belong to it.
+template <class Layer>
+constexpr FirstMaps after_layer(FirstMaps state) {
+  constexpr std::string_view name = Layer::class_name;
+  if (state == FirstMaps::before) {
+    if (name == "Conv2D") return FirstMaps::convolved;
+    const bool passes = name == "Rescaling" || name == "Identity" || name == "GaussianNoise" ||
+                        name.starts_with("Random") || name == "Dropout" || name == "SpatialDropout2D";
+    return passes ? state : FirstMaps::beyond;
   }
+  if (state == FirstMaps::convolved && name == "BatchNormalization") return state;
+  return state == FirstMaps::convolved && name == "ReLU" ? FirstMaps::complete : FirstMaps::beyond;
 }
+// The same, where the layer may be a chain of some.
+template <class Layer>
+struct AfterLayer {
+  static constexpr FirstMaps of(FirstMaps state) { return after_layer<Layer>(state); }
+};
+template <class... Layers>
+struct AfterLayer<Sequential<Layers...>> {
+  static constexpr FirstMaps of(FirstMaps state) {
+    ((state = AfterLayer<Layers>::of(state)), ...);
+    return state;
+  }
+};
 
 }  // namespace detail
 
@@ -126,38 +109,41 @@ namespace detail {
   return nullptr;
 }
 
-/// What the first convolution makes of an image (values of the model's input shape), after the normalization
-/// and the ReLU that may follow it. Nothing for a model that does not begin with a convolution; layers that
-/// only act in training, and Rescaling, may come before.
-[[gnu::cold]] inline std::optional<FeatureMaps> first_feature_maps(const ModelDescription& model,
-                                                                   std::span<const float> parameters,
-                                                                   std::vector<float> image) {
-  std::size_t i = 0;
-  for (; i < model.layers.size(); ++i) {
-    const LayerDescription& layer = model.layers[i];
-    const std::string_view name = layer.class_name;
-    if (name == "Rescaling")
-      for (float& value : image)
-        value = static_cast<float>(layer.attribute<double>("scale", 1)) * value +
-                static_cast<float>(layer.attribute<double>("offset", 0));
-    else if (!name.starts_with("Random") && !name.ends_with("Dropout") && name != "SpatialDropout2D" &&
-             name != "GaussianNoise" && name != "Identity")
-      break;
+/// What the first convolution makes of the first of some images, after the normalization and the ReLU that
+/// may follow it: the model's prefix says it. Nothing for a model that does not begin with a convolution.
+template <std::size_t... Extents, class... Layers>
+[[gnu::cold]] std::optional<FeatureMaps> first_feature_maps(
+    const Sequential<Input<Extents...>, Layers...>& model, const Samples& images) {
+  // How many layers make the maps; 0: none do.
+  constexpr std::size_t count = [] {
+    std::size_t layers = 0, maps = 0;
+    auto state = detail::FirstMaps::before;
+    ((state = detail::AfterLayer<Layers>::of(state), ++layers,
+      maps = state == detail::FirstMaps::convolved || state == detail::FirstMaps::complete ? layers : maps),
+     ...);
+    return maps;
+  }();
+  if constexpr (count == 0) {
+    return {};
+  } else {
+    if (images.count() == 0) return {};
+    const auto first = prefix<count>(model);
+    using First = std::remove_const_t<decltype(first)>;
+    std::vector<float> image(images.size());
+    images.copy(0, image.data());
+    FeatureMaps maps{.height = First::OutputShape::extents[0],
+                     .width = First::OutputShape::extents[1],
+                     .channels = First::OutputShape::extents[2],
+                     .values = std::vector<float>(First::OutputShape::size)};
+    const std::span<const std::size_t> extents(images.extents());
+    first.predict(Samples(image.data(), 1, extents.subspan(1)), maps.values.data());
+    bool convolved = false;
+    for (const LayerDescription& layer : describe(first).layers) {
+      convolved = convolved || layer.class_name == "Conv2D";
+      if (convolved) maps.layers += (maps.layers.empty() ? "" : ", ") + layer.name;
+    }
+    return maps;
   }
-  if (i == model.layers.size() || model.layers[i].class_name != "Conv2D") return {};
-  FeatureMaps maps = detail::convolved(model.layers[i], parameters, image);
-  for (++i; i < model.layers.size() && model.sources(i) == std::vector<std::size_t>{i}; ++i) {
-    const LayerDescription& layer = model.layers[i];
-    if (layer.class_name == "BatchNormalization")
-      detail::normalize(layer, parameters, maps);
-    else if (layer.class_name == "ReLU")
-      for (float& value : maps.values) value = std::max(value, 0.0f);
-    else
-      break;
-    maps.layers += ", " + layer.name;
-    if (layer.class_name == "ReLU") break;
-  }
-  return maps;
 }
 
 }  // namespace digitnet

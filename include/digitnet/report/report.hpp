@@ -82,13 +82,11 @@ inline std::vector<Plot> plots_of(const Content& content, const Answers& answers
     pictures.filters =
         filter_picture(kernel->shape, content.parameters.subspan(kernel->offset, kernel->size()));
     if (pictures.filters) save("filters.png", png_bytes(*pictures.filters));
-    std::vector<float> image(Samples(content.test->images).size());
-    Samples(content.test->images).copy(0, image.data());
-    if (const auto maps = first_feature_maps(content.model, content.parameters, std::move(image))) {
-      pictures.feature_maps = maps->picture();
-      pictures.feature_map_layers = maps->layers;
-      save("feature_maps.png", png_bytes(*pictures.feature_maps));
-    }
+  }
+  if (const auto& maps = content.feature_maps) {
+    pictures.feature_maps = maps->picture();
+    pictures.feature_map_layers = maps->layers;
+    save("feature_maps.png", png_bytes(*pictures.feature_maps));
   }
 
   const std::vector<DiagramBox> boxes = diagram_boxes(content.model, content.plan);
