@@ -2,10 +2,10 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
-#include <initializer_list>
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/number_text.hpp"
@@ -85,11 +85,11 @@ inline std::string float_literal(double number, const std::string& what) {
 }
 
 /// `word` if it is one of an enumeration's; throws an Error otherwise.
-inline const std::string& enumerator(const std::string& word, std::initializer_list<std::string_view> allowed,
+inline const std::string& enumerator(const std::string& word, const std::vector<std::string>& allowed,
                                      const std::string& what) {
   if (std::find(allowed.begin(), allowed.end(), word) != allowed.end()) return word;
   std::string list;
-  for (const std::string_view one : allowed) (list += list.empty() ? "" : ", ") += one;
+  for (const std::string& one : allowed) (list += list.empty() ? "" : ", ") += one;
   fail(what + " is " + literal(word) + ", but must be one of " + list);
 }
 

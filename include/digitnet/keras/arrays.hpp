@@ -102,6 +102,8 @@ inline std::optional<ArrayNumbers> numbers_by_paths(const std::vector<const File
 inline std::optional<ArrayNumbers> numbers_by_order(const std::vector<const FileLayer*>& layers,
                                                     const std::vector<ArrayName>& names) {
   ArrayNumbers result(layers.size());
+  for (const FileLayer* const layer : layers)
+    if (layer->weights_are_arrays) return {};
   std::size_t next = 0;
   for (const bool learns : {true, false})
     for (std::size_t i = 0; i < layers.size(); ++i)

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "digitnet/keras/infer_shapes.hpp"
 #include "digitnet/keras/read_layer.hpp"
-#include "digitnet/keras/shapes.hpp"
 
 namespace digitnet::keras::detail {
 
@@ -33,7 +33,7 @@ inline std::optional<Extents> shape_in(const Json& list) {
 
 class ModelBuilder {
  public:
-  explicit ModelBuilder(Problems& problems) : problems_(problems) {}
+  ModelBuilder(const Registry& registry, Problems& problems) : registry_(registry), problems_(problems) {}
 
   FileModel& model() { return model_; }
 
@@ -57,10 +57,12 @@ class ModelBuilder {
     std::vector<Extents> given;
     for (const std::size_t source : sources) given.push_back(results_[source]);
     if (said && given.size() == 1 && given.front().empty()) given.front() = *said;
-    if (known) ShapeInference(layer, given, problems_).run();
+    const LayerEntry* const entry = registry_.find(layer.class_name);
+    if (known) infer_shapes(entry, layer, given, problems_);
     results_.push_back(layer.output);
     if (sources != std::vector<std::size_t>{model_.layers.size()}) layer.sources = sources;
-    model_.layers.push_back({std::move(layer), place.group, place.store, place.path, place.trainable});
+    model_.layers.push_back(
+        {std::move(layer), place.group, place.store, place.path, place.trainable, entry && entry->is_own()});
     return model_.layers.size();
   }
 
@@ -68,11 +70,10 @@ class ModelBuilder {
                       const Place& place, const std::optional<Extents>& said) {
     std::size_t result = source;
     for (const LayerDescription& layer : layers) {
-      if (layer.class_name == "Add" || layer.class_name == "Multiply" || layer.class_name == "Concatenate" ||
-          layer.class_name == "Average")
-        continue;  // of one result is that result
-      if (layer.class_name == "Subtract") {
-        settings.problem("it needs two inputs");
+      const LayerEntry* const entry = registry_.find(layer.class_name);
+      if (entry && entry->merge) {
+        // Of one result it is that result.
+        if (entry->merge->negates_second) settings.problem("it needs two inputs");
         continue;
       }
       result = add(layer, {result}, place, true, result == source ? said : std::nullopt);
@@ -84,26 +85,23 @@ class ModelBuilder {
   std::size_t add_merge(const Described& layers, std::vector<std::size_t> sources, const Settings& settings,
                         const Place& place) {
     LayerDescription merge = layers.empty() ? plain_layer("Identity", settings.name()) : layers.front();
-    const std::string kind = merge.class_name;
-    if (kind == "Subtract" && sources.size() == 2) {
-      sources[1] = add(rescaling(settings.name(), -1, 0), {sources[1]}, place);
-      merge.class_name = "Add";
-    } else if (kind == "Average") {
-      merge.class_name = "Add";
-    } else if (kind == "Multiply") {
-      while (sources.size() > 2) {
-        const std::size_t product = add(merge, {sources[0], sources[1]}, place);
-        sources.erase(sources.begin());
-        sources[0] = product;
-      }
-    } else if (kind != "Add" && kind != "Concatenate") {
+    const LayerEntry* const entry = registry_.find(merge.class_name);
+    if (!entry || !entry->merge || (entry->merge->negates_second && sources.size() != 2)) {
       settings.problem(
           "it has several inputs, but only Add, Average, Concatenate, Multiply and Subtract of two "
           "may here");
       return add(merge, sources, place, false);
     }
+    const MergeRule& rule = *entry->merge;
+    merge.class_name = rule.here;
+    if (rule.negates_second) sources[1] = add(rescaling(settings.name(), -1, 0), {sources[1]}, place);
+    while (rule.by_pairs && sources.size() > 2) {
+      const std::size_t product = add(merge, {sources[0], sources[1]}, place);
+      sources.erase(sources.begin());
+      sources[0] = product;
+    }
     const std::size_t result = add(merge, sources, place);
-    if (kind != "Average") return result;
+    if (!rule.averages) return result;
     return add(rescaling(settings.name(), 1.0 / static_cast<double>(sources.size()), 0), {result}, place);
   }
 
@@ -123,6 +121,7 @@ class ModelBuilder {
   }
 
  private:
+  const Registry& registry_;
   FileModel model_;
   Problems& problems_;
   std::vector<Extents> results_{{}};  // shapes: of the input and of each layer; empty where it is not known

@@ -18,6 +18,8 @@ struct FileLayer {
   std::string store;      ///< its path in .weights.h5 files, such as "layers/conv2d_1"
   std::string path{};     ///< names of the models around it and its own: "backbone/conv2d_1"
   bool trainable = true;  ///< whether it and all models around it learn
+  /// Whether what weights it has is only known from the file's arrays.
+  bool weights_are_arrays = false;
 };
 
 /// A model of a file, as digitnet's layers: an activation inside a layer stands behind it.
@@ -33,16 +35,6 @@ struct FileModel {
 };
 
 namespace detail {
-
-// Keras' names of activations that follow a layer, and digitnet's layers of the same mathematics.
-struct ActivationName {
-  const char* keras;
-  const char* layer;
-};
-inline constexpr ActivationName activation_names[] = {
-    {"relu", "ReLU"},         {"softmax", "Softmax"},     {"sigmoid", "Sigmoid"},     {"tanh", "Tanh"},
-    {"elu", "ELU"},           {"gelu", "GELU"},           {"silu", "SiLU"},           {"swish", "SiLU"},
-    {"softplus", "Softplus"}, {"hard_silu", "HardSwish"}, {"hard_swish", "HardSwish"}};
 
 /// The shortest number that is the same float32: Keras' 0.001, not 0.0010000000474974513.
 inline double short_number(double number) {

@@ -23,96 +23,11 @@ struct ImportedModel {
 
 namespace detail {
 
-inline std::string extent_text(const std::vector<std::int64_t>& pair) {
-  if (pair[0] == pair[1]) return to_text(pair[0]);
-  return "Extent{" + to_text(pair[0]) + ", " + to_text(pair[1]) + "}";
-}
-
-// "Conv2D<32, 3>" from arguments of which the last ones may be left out where they are the defaults.
-inline std::string with_arguments(const std::string& name, std::vector<std::string> arguments,
-                                  const std::vector<std::string>& defaults) {
-  while (!arguments.empty() && arguments.back() == defaults[arguments.size() - 1]) arguments.pop_back();
-  std::string text;
-  for (const std::string& argument : arguments) text += (text.empty() ? "<" : ", ") + argument;
-  return name + (text.empty() ? "" : text + ">");
-}
-
-// A setting that is a word of an enumeration.
-inline std::string word_of(const LayerDescription& layer, const char* name,
-                           std::initializer_list<std::string_view> allowed) {
-  return cpp::enumerator(layer.attribute<std::string>(name), allowed,
-                         "The layer " + cpp::literal(layer.name) + ": its " + name);
-}
-
-/// The layer's type.
-inline std::string type_text(const LayerDescription& layer) {
-  const auto pair = [&](const char* name) {
-    return extent_text(layer.attribute<std::vector<std::int64_t>>(name, {1, 1}));
-  };
-  const auto count = [&](const char* name) { return to_text(layer.attribute<std::int64_t>(name)); };
-  const auto padding = [&] { return word_of(layer, "padding", {"valid", "same"}); };
-  const std::string bias = layer.attribute<bool>("use_bias") ? "true" : "no_bias";
-  if (layer.class_name == "Dense") return with_arguments("Dense", {count("units"), bias}, {"", "true"});
-  if (layer.class_name == "Conv2D")
-    return with_arguments("Conv2D", {count("filters"), pair("kernel_size"), pair("strides"), padding(), bias},
-                          {"", "", "1", "valid", "true"});
-  if (layer.class_name == "DepthwiseConv2D")
-    return with_arguments("DepthwiseConv2D",
-                          {pair("kernel_size"), pair("strides"), padding(), count("depth_multiplier"), bias},
-                          {"", "1", "valid", "1", "true"});
-  if (layer.class_name == "SeparableConv2D")
-    return with_arguments(
-        "SeparableConv2D",
-        {count("filters"), pair("kernel_size"), pair("strides"), padding(), count("depth_multiplier"), bias},
-        {"", "", "1", "valid", "1", "true"});
-  if (layer.class_name == "MaxPooling2D" || layer.class_name == "AveragePooling2D")
-    return with_arguments(layer.class_name, {pair("pool_size"), pair("strides"), padding()},
-                          {"", pair("pool_size"), "valid"});
-  if (layer.class_name == "ZeroPadding2D") return "ZeroPadding2D<" + pair("padding") + ">";
-  if (layer.class_name == "Reshape") {
-    std::string text = shape_text(layer.output);
-    return "Reshape<" + text.substr(1, text.size() - 2) + ">";
-  }
-  if (layer.class_name == "BatchNormalization" || layer.class_name == "LayerNormalization") {
-    const bool center = layer.attribute<bool>("center"), scale = layer.attribute<bool>("scale");
-    if (center && scale) return layer.class_name;
-    return "Basic" + layer.class_name + "<" + (center ? "true, " : "false, ") + (scale ? "true>" : "false>");
-  }
-  if (!cpp::is_identifier(layer.class_name)) fail("There is no layer " + cpp::literal(layer.class_name));
-  return layer.class_name;
-}
-
-/// The layer's value, with the numbers that are no part of its type.
-inline std::string value_text(const LayerDescription& layer) {
-  const auto number = [&](const char* name) {
-    return cpp::float_literal(layer.attribute<double>(name),
-                              "The layer " + cpp::literal(layer.name) + ": its " + name);
-  };
-  const std::string type = type_text(layer);
-  const auto fill = [&] {
-    return "FillMode::" + word_of(layer, "fill_mode", {"constant", "nearest", "reflect", "wrap"});
-  };
-  if (layer.class_name == "SpatialDropout2D") return type + "{" + number("rate") + "}";
-  if (layer.class_name == "GaussianNoise") return type + "{" + number("stddev") + "}";
-  if (layer.class_name == "LayerNormalization") return type + "{.epsilon = " + number("epsilon") + "}";
-  if (layer.class_name == "RandomFlip")
-    return type +
-           "{FlipMode::" + word_of(layer, "mode", {"horizontal", "vertical", "horizontal_and_vertical"}) +
-           "}";
-  if (layer.class_name == "RandomRotation") return type + "{" + number("factor") + ", " + fill() + "}";
-  if (layer.class_name == "RandomZoom") return type + "{" + number("height_factor") + ", " + fill() + "}";
-  if (layer.class_name == "RandomTranslation")
-    return type + "{" + number("height_factor") + ", " + number("width_factor") + ", " + fill() + "}";
-  if (layer.class_name == "Dropout") return type + "{" + number("rate") + "}";
-  if (layer.class_name == "BatchNormalization")
-    return type + "{.momentum = " + number("momentum") + ", .epsilon = " + number("epsilon") + "}";
-  if (layer.class_name == "LeakyReLU") return type + "{.negative_slope = " + number("negative_slope") + "}";
-  if (layer.class_name == "ELU") return type + "{.alpha = " + number("alpha") + "}";
-  if (layer.class_name == "GELU")
-    return type + "{.approximate = " + (layer.attribute<bool>("approximate") ? "true}" : "false}");
-  if (layer.class_name == "Rescaling")
-    return type + "{.scale = " + number("scale") + ", .offset = " + number("offset") + "}";
-  return type + "{}";
+/// The entry that says a layer's type and value.
+inline const LayerEntry& entry_of(const Registry& registry, const LayerDescription& layer) {
+  const LayerEntry* const entry = registry.find(layer.class_name);
+  if (!entry) fail("There is no layer " + cpp::literal(layer.class_name));
+  return *entry;
 }
 
 /// Writes layers as types and values: those that follow each other, and those side by side as Residual and
@@ -123,8 +38,11 @@ class TypeWriter {
     std::vector<std::string> types, values;
   };
 
-  explicit TypeWriter(const ModelDescription& model)
-      : model_(model), dominators_(model.layers.size() + 1), written_(model.layers.size()) {
+  TypeWriter(const ModelDescription& model, const Registry& registry)
+      : model_(model),
+        registry_(registry),
+        dominators_(model.layers.size() + 1),
+        written_(model.layers.size()) {
     // What every way from the input leads through last before a layer; a layer comes after its sources.
     for (std::size_t i = 1; i <= model.layers.size(); ++i) {
       const std::vector<std::size_t> sources = model.sources(i - 1);
@@ -150,8 +68,9 @@ class TypeWriter {
       if (model_.sources(*result - 1).size() > 1) {
         add_merged(text, *result);
       } else {
-        text.types.push_back(type_text(layer));
-        text.values.push_back(value_text(layer));
+        const LayerEntry& entry = entry_of(registry_, layer);
+        text.types.push_back(entry.type_text(layer));
+        text.values.push_back(entry.value_text(layer));
       }
       written_[*result - 1] = true;
       order_.push_back(*result - 1);
@@ -176,12 +95,12 @@ class TypeWriter {
     const auto shape_of = [&](std::size_t source) {
       return source == 0 ? model_.input : model_.layers[source - 1].output;
     };
-    if (layer.class_name == "Multiply" && shape_of(sources[0]) != layer.output)
-      std::swap(sources[0], sources[1]);
+    if (shape_of(sources[0]) != layer.output && shape_of(sources.back()) == layer.output)
+      std::swap(sources.front(), sources.back());
     // Where one of two ends of a sum is the fork itself, the other one's layers are a Residual's.
     const std::size_t fork = dominators_[result];
-    const bool residual =
-        layer.class_name == "Add" && sources.size() == 2 && (sources[0] == fork) != (sources[1] == fork);
+    const MergeRule& rule = entry_of(registry_, layer).merge.value();
+    const bool residual = rule.is_sum && sources.size() == 2 && (sources[0] == fork) != (sources[1] == fork);
     std::vector<std::string> types{layer.class_name}, values;
     if (++depth_ > 50)
       fail("The layer \"" + layer.name + "\" cannot be read: it lies in more than 50 branches");
@@ -205,6 +124,7 @@ class TypeWriter {
   }
 
   const ModelDescription& model_;
+  const Registry& registry_;
   std::vector<std::size_t> dominators_;
   std::vector<bool> written_;
   std::vector<std::size_t> order_;
@@ -252,21 +172,22 @@ class TypeWriter {
 /// Makes a header of a whole model's file. `name` is the type's ("Cnn"); the function that makes the model is
 /// load_cnn, which reads `path` (or the path that it is given) or, with `embed`, takes the parameters from
 /// the program itself: `parameters` must then lie in the file `blob` when `source` is compiled (g++ or
-/// clang++). Throws an Error for files of weights alone, and for layers that do not exist here, by name.
+/// clang++). `registry` has the entries of layers of one's own. Throws an Error for files of weights alone,
+/// and for layers that do not exist here, by name.
 [[gnu::cold]] inline ImportedModel import_model(const std::string& path, const std::string& name, bool embed,
-                                                const std::string& blob = "") {
+                                                const std::string& blob = "", const Registry& registry = {}) {
   if (!cpp::is_identifier(name))
     fail(cpp::literal(name) +
          " is no name of a C++ type: give one of letters, digits and _ that begins with a letter and is "
          "neither reserved nor a keyword");
-  const OpenFile file = open_file(path);
+  const OpenFile file = open_file(path, registry);
   if (!file.model)
     fail(path +
          " holds weights alone, so the model's type is not known: import a whole model (.keras, or .h5 of "
          "model.save)");
   const FileModel& model = *file.model;
-  const ModelDescription description = model.description();
-  detail::TypeWriter writer(description);
+  ModelDescription description = model.description();
+  detail::TypeWriter writer(description, registry);
   const detail::TypeWriter::Text text = writer.between(0, description.layers.size());
   writer.problems().fail_if_any();
   std::string snake = snake_case(name);
@@ -278,7 +199,12 @@ class TypeWriter {
   type += input + ">";
   values += input + ">{}";
   std::size_t count = 0;
+  std::string own_headers;
   const FileArrays arrays = file.arrays(model);
+  for (std::size_t i = 0; i < model.layers.size(); ++i)
+    if (model.layers[i].weights_are_arrays)
+      for (const FileArray& array : arrays.of_layers[i])
+        description.layers[i].weights.push_back({detail::ArrayName(array.place).last, array.info.shape});
   std::vector<std::string> differences = detail::array_differences(description, arrays);
   detail::fail_of_arrays(path, differences);
   ImportedModel result;
@@ -286,6 +212,9 @@ class TypeWriter {
   for (const std::string& part : text.values) values += ",\n             " + part;
   for (const std::size_t i : writer.order()) {
     const LayerDescription& layer = description.layers[i];
+    const std::string& header = detail::entry_of(registry, layer).header;
+    const std::string include = "#include " + cpp::literal(header) + "\n";
+    if (!header.empty() && own_headers.find(include) == std::string::npos) own_headers += include;
     for (std::size_t w = 0; w < layer.weights.size(); ++w) {
       count += layer.weights[w].size();
       const std::vector<float> numbers = arrays.of_layers[i][w].read();
@@ -301,8 +230,9 @@ class TypeWriter {
   result.header =
       "// Made by import_keras from " + base + ": " + to_text(count) + " parameters.\n#pragma once\n" +
       (embed ? "" : "#include <string>\n\n") + "#include <digitnet/digitnet.hpp>\n" +
-      (embed ? "" : "#include <digitnet/keras/keras.hpp>\n") + "\nnamespace digitnet::imported_" + snake +
-      " {\n\nusing Model = " + type + ">;\nstatic_assert(Model::parameter_count == " + to_text(count) +
+      (embed ? "" : "#include <digitnet/keras/keras.hpp>\n") + own_headers +
+      "\nnamespace digitnet::imported_" + snake + " {\n\nusing Model = " + type +
+      ">;\nstatic_assert(Model::parameter_count == " + to_text(count) +
       ");\n\n/// With initial parameters.\ninline Model make() {\n  return Model{Seed{},\n             " +
       values + "};\n}\n\n}  // namespace digitnet::imported_" + snake + "\n\nusing " + name +
       " = digitnet::imported_" + snake + "::Model;\n\n";

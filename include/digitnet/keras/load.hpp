@@ -63,8 +63,8 @@ inline FileModel expected_model(const ModelDescription& model) {
 /// matters for training (a Dropout's rate, a momentum) may differ.
 [[gnu::cold]] inline void load_keras(const ModelDescription& model, std::span<float> parameters,
                                      const std::string& path) {
-  const keras::OpenFile file = keras::open_file(path);
-  const keras::FileModel theirs = file.model ? *file.model : keras::detail::expected_model(model);
+  const keras::OpenFile file = keras::open_file(path, keras::Registry(model));
+  keras::FileModel theirs = file.model ? *file.model : keras::detail::expected_model(model);
   const ModelDescription their_description = theirs.description();
   const OrderedDescription our_order = in_keras_order(model), their_order = in_keras_order(their_description);
   std::vector<std::string> differences;
@@ -94,6 +94,11 @@ inline FileModel expected_model(const ModelDescription& model) {
                               their_layer(i).name + ")");
     }
   }
+  for (std::size_t i = 0; i < ours && i < files; ++i)
+    if (keras::FileLayer& layer = theirs.layers[their_order.order[i]]; layer.weights_are_arrays) {
+      layer.description.weights = our_layer(i).weights;
+      layer.weights_are_arrays = false;
+    }
   const auto all_arrays = file.arrays(theirs);
   for (std::size_t i = 0; i < ours && i < files; ++i) {
     const LayerDescription& layer = our_layer(i);

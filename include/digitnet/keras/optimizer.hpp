@@ -1,8 +1,11 @@
 // What Keras calls a compiled model: loss, metrics, optimizer and the optimizer's variables.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -11,6 +14,7 @@
 #include "digitnet/keras/loss.hpp"
 #include "digitnet/layers/layer.hpp"
 #include "digitnet/train/optimizers.hpp"
+#include "digitnet/train/training_setup.hpp"
 #include "digitnet/train/training_state.hpp"
 
 namespace digitnet::keras {
@@ -35,9 +39,17 @@ struct OptimizedLayer {
   const LayerDescription* layer = nullptr;
 };
 
+/// How Keras stores an optimizer of a user's own, whose `file_entries(optimizer)` returns it. Its settings()
+/// are the configuration's.
+struct OptimizerEntry {
+  std::string registered_name;                    ///< "package>Class"
+  std::vector<std::vector<OptimizerSlot>> slots;  ///< as Compiled has them
+  float initial = 0;
+};
+
 /// Loss and optimizer of a training, in Keras' words.
 struct Compiled {
-  KerasLoss loss;
+  LossEntry loss;
   Json optimizer;  ///< configuration
   /// Keras' variables: for each list, all parameters one after the other, each with these slots.
   std::vector<std::vector<OptimizerSlot>> slots;
@@ -45,7 +57,12 @@ struct Compiled {
   /// Variables behind the slots.
   std::vector<std::pair<std::string, float>> scalars;
   TrainingState state;
+  std::string registered_name{};  ///< of a user's own optimizer
 
+  /// Whether a file's optimizer is of that class.
+  bool is(const std::string& class_name) const {
+    return class_name == (registered_name.empty() ? state.optimizer : registered_name);
+  }
   std::string prefix() const { return snake_case(state.optimizer); }
   float learning_rate() const { return optimizer.at("learning_rate").get<float>(); }
   Json training_config() const {
@@ -53,14 +70,16 @@ struct Compiled {
             {"metrics", loss.metrics()},
             {"weighted_metrics", nullptr},
             {"loss_weights", nullptr},
-            {"optimizer_config", {{"class_name", state.optimizer}, {"config", optimizer}}}};
+            {"optimizer_config",
+             {{"class_name", registered_name.empty() ? state.optimizer : registered_name},
+              {"config", optimizer}}}};
   }
   Json compile_config() const {
     return {{"optimizer",
-             {{"module", "keras.optimizers"},
+             {{"module", registered_name.empty() ? Json("keras.optimizers") : Json(nullptr)},
               {"class_name", state.optimizer},
               {"config", optimizer},
-              {"registered_name", nullptr}}},
+              {"registered_name", registered_name.empty() ? Json(nullptr) : Json(registered_name)}}},
             {"loss", loss.json(Generation::keras3)},
             {"loss_weights", nullptr},
             {"metrics", loss.metrics()},
@@ -95,12 +114,13 @@ struct Compiled {
 
 namespace detail {
 
-inline void describe_optimizer(const SGD& o, Compiled& c) {
+// Of exactly these types: one that is derived from them is another optimizer.
+inline void describe_optimizer(std::type_identity<SGD>, const SGD& o, Compiled& c) {
   c.optimizer["momentum"] = short_number(o.momentum);
   c.optimizer["nesterov"] = o.nesterov;
   if (o.momentum != 0) c.slots = {{{"momentum", 0}}};
 }
-inline void describe_optimizer(const RMSprop& o, Compiled& c) {
+inline void describe_optimizer(std::type_identity<RMSprop>, const RMSprop& o, Compiled& c) {
   c.optimizer["rho"] = short_number(o.rho);
   c.optimizer["momentum"] = short_number(o.momentum);
   c.optimizer["epsilon"] = short_number(o.epsilon);
@@ -109,7 +129,7 @@ inline void describe_optimizer(const RMSprop& o, Compiled& c) {
   if (o.momentum != 0) c.slots.push_back({{"momentum", o.centered ? std::size_t{2} : std::size_t{1}}});
   if (o.centered) c.slots.push_back({{"average_gradient", 1}});
 }
-inline void describe_optimizer(const Adagrad& o, Compiled& c) {
+inline void describe_optimizer(std::type_identity<Adagrad>, const Adagrad& o, Compiled& c) {
   c.optimizer["initial_accumulator_value"] = short_number(o.initial_accumulator_value);
   c.optimizer["epsilon"] = short_number(o.epsilon);
   c.slots = {{{"accumulator", 0}}};
@@ -122,17 +142,17 @@ inline void describe_adam(float beta_1, float beta_2, float epsilon, bool amsgra
   c.slots = {{{"momentum", 0}, {"velocity", 1}}};
   if (amsgrad) c.slots.push_back({{"velocity_hat", 2}});
 }
-inline void describe_optimizer(const Adam& o, Compiled& c) {
+inline void describe_optimizer(std::type_identity<Adam>, const Adam& o, Compiled& c) {
   describe_adam(o.beta_1, o.beta_2, o.epsilon, o.amsgrad, c);
   c.optimizer["amsgrad"] = o.amsgrad;
 }
-inline void describe_optimizer(const AdamW& o, Compiled& c) {
+inline void describe_optimizer(std::type_identity<AdamW>, const AdamW& o, Compiled& c) {
   describe_adam(o.beta_1, o.beta_2, o.epsilon, o.amsgrad, c);
   c.optimizer["amsgrad"] = o.amsgrad;
   // Keras' default is another one.
   c.optimizer["weight_decay"] = short_number(o.weight_decay);
 }
-inline void describe_optimizer(const Nadam& o, Compiled& c) {
+inline void describe_optimizer(std::type_identity<Nadam>, const Nadam& o, Compiled& c) {
   if (o.momentum_decay != 1)
     fail("Keras' Nadam has no momentum_decay other than 1, but this one's is " +
          Attribute{"", double{o.momentum_decay}}.value_text() +
@@ -144,10 +164,26 @@ inline void describe_optimizer(const Nadam& o, Compiled& c) {
     product *= o.beta_1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(t)));
   c.scalars = {{"variable", static_cast<float>(product)}};
 }
-inline void describe_optimizer(const Lion& o, Compiled& c) {
+inline void describe_optimizer(std::type_identity<Lion>, const Lion& o, Compiled& c) {
   c.optimizer["beta_1"] = short_number(o.beta_1);
   c.optimizer["beta_2"] = short_number(o.beta_2);
   c.slots = {{{"momentum", 0}}};
+}
+template <class Own>
+void describe_own_optimizer(const Own& o, Compiled& c) {
+  const auto entry = own_entry<OptimizerEntry>(o);
+  if (!entry) fail_of_own("optimizer", std::string(Own::class_name), "OptimizerEntry");
+  c.registered_name = entry->registered_name;
+  c.slots = entry->slots;
+  c.initial = entry->initial;
+  // The treatment's are written where they do something.
+  const auto treatment = digitnet::detail::with_treatment(o.treatment(), {});
+  for (const OptimizerSetting& setting : digitnet::detail::settings_of(o))
+    if (std::none_of(treatment.begin(), treatment.end(),
+                     [&](const OptimizerSetting& one) { return std::string_view(one.name) == setting.name; }))
+      c.optimizer[setting.name] = setting.range == OptimizerSetting::yes_or_no
+                                      ? Json(setting.value != 0)
+                                      : Json(short_number(setting.value));
 }
 inline void describe_treatment(const GradientTreatment& treatment, Compiled& c) {
   if (treatment.weight_decay != 0) c.optimizer["weight_decay"] = short_number(treatment.weight_decay);
@@ -172,13 +208,17 @@ template <class Trainer>
 [[gnu::cold]] Compiled compiled(const Trainer& trainer) {
   const auto& optimizer = trainer.optimizer();
   Compiled result{
-      .loss = describe_loss(trainer.loss()),
+      .loss = detail::loss_entry(trainer.loss()),
       .optimizer = {{"name", std::string(optimizer.class_name)},
                     {"learning_rate", detail::short_number(optimizer.learning_rate(trainer.steps()))}},
       .slots = {},
       .scalars = {},
       .state = trainer.state()};
-  detail::describe_optimizer(optimizer, result);
+  constexpr std::type_identity<typename Trainer::OptimizerType> type{};
+  if constexpr (requires { detail::describe_optimizer(type, optimizer, result); })
+    detail::describe_optimizer(type, optimizer, result);
+  else
+    detail::describe_own_optimizer(optimizer, result);
   detail::describe_treatment(optimizer.treatment(), result);
   return result;
 }

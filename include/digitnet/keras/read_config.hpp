@@ -10,7 +10,6 @@
 #include "digitnet/core/error.hpp"
 #include "digitnet/keras/build_model.hpp"
 #include "digitnet/keras/read_call.hpp"
-#include "digitnet/keras/read_operation.hpp"
 #include "digitnet/model/chain.hpp"
 
 namespace digitnet::keras {
@@ -25,12 +24,12 @@ inline std::string name_of(const Json& layer) {
   return layer.value("class_name", "a layer");
 }
 
-inline bool is_model(const std::string& class_name) {
-  return class_name == "Sequential" || class_name == "Functional" || class_name == "Model";
-}
+using Role = LayerEntry::Role;
 
 class ModelReader {
  public:
+  explicit ModelReader(const Registry& registry) : registry_(registry) {}
+
   FileModel read(const Json& whole) {
     const std::string name = name_of(whole);
     if (whole.at("config").is_object() && whole.at("config").contains("build_input_shape"))
@@ -53,6 +52,30 @@ class ModelReader {
     return {};
   }
 
+  // The entry of a layer, or null, and its class as it is called here: an operation's is that of the layer
+  // which does the same.
+  const LayerEntry* entry_of(const Json& layer, std::string& here) const {
+    here = layer.at("class_name").get<std::string>();
+    const Json registered = layer.value("registered_name", Json());
+    const LayerEntry* entry =
+        registered.is_string() ? registry_.find_own(registered.get<std::string>()) : nullptr;
+    // As Keras 2 has it.
+    if (!entry) entry = registry_.find_own(here);
+    if (!entry) entry = registry_.find_in_file(here);
+    if (entry && entry->role == Role::function) {
+      const Json function = layer.at("config").value("function", Json());
+      if (function.is_string()) here = function.get<std::string>();
+      entry = registry_.find_in_file(here);
+    }
+    if (entry) here = entry->class_name;
+    return entry;
+  }
+  Role role_of(const Json& layer) const {
+    const LayerEntry* const entry = registry_.find_in_file(layer.at("class_name").get<std::string>());
+    return entry ? entry->role : Role::layer;
+  }
+  static bool is_model(Role role) { return role == Role::sequential || role == Role::graph; }
+
   static bool is_of_keras(const Json& layer) {
     const Json registered = layer.value("registered_name", Json());
     if (registered.is_string() && registered.get<std::string>().find('>') != std::string::npos) return false;
@@ -67,42 +90,48 @@ class ModelReader {
                          Place place) {
     const std::string name = name_of(layer);
     const Json& config = layer.at("config");
-    const std::string here = class_here(layer);
+    std::string here;
+    const LayerEntry* const entry = entry_of(layer, here);
+    const Role role = entry ? entry->role : Role::layer;
     const Settings settings(name, config, problems_);
     place.group = place.group.empty() ? name : place.group;
     place.path += name;
-    if (!config.is_object() && !is_model(here)) {
+    if (!config.is_object() && !is_model(role)) {
       settings.problem("its configuration is not what Keras writes");
       return builder_.add(plain_layer(here, name), sources, place, false);
     }
     place.trainable =
         place.trainable && (!config.is_object() || config.value("trainable", Json(true)) != false);
-    if (!is_of_keras(layer)) {
-      settings.problem("there is no " + here + " of " + shown(layer.value("module", Json())) + " here");
+    if (!(entry && entry->is_own()) && !is_of_keras(layer)) {
+      const Json module = layer.value("module", Json());
+      settings.problem(
+          "there is no " +
+          (module.is_string() ? here + " of " + shown(module) : layer["registered_name"].get<std::string>()) +
+          " here");
       return builder_.add(plain_layer(here, name), sources, place, false);
     }
-    if (is_model(here)) {
+    if (is_model(role)) {
       if (sources.size() != 1) settings.problem("it is a model on several inputs, but only one can be read");
       place.store += "/";
       place.path += "/";
       place.training = place.training || call.training;
       return read_model(layer, place, sources.front());
     }
-    if (here == "InputLayer") return sources.front();
-    check_training(here, settings, call.training || place.training, place.trainable);
+    if (role == Role::input) return sources.front();
+    // Layers that would go on learning or drawing random numbers when a trained model is used.
+    const auto acts = entry ? entry->training : LayerEntry::Training::no_effect;
+    if ((call.training || place.training) &&
+        (acts == LayerEntry::Training::acts ||
+         (acts == LayerEntry::Training::acts_while_trainable && place.trainable)))
+      settings.problem(
+          "it is called with training=True, but here it does nothing of training in predictions");
     const std::optional<Extents> said = said_input(layer, call);
     std::size_t result = 0;
     std::optional<Described> described;
-    if (call.has_numbers()) {
-      described = described_line(here, settings, call);
-      if (!described)
-        settings.problem("there is no " + here + " of such numbers here");
-      else if (here != "Divide" && std::all_of(call.arguments.begin(), call.arguments.end(),
-                                               [](const Argument& a) { return a.whole; }))
-        settings.problem("it computes with whole numbers, which wrap, but here numbers are float32");
-    } else {
-      described = described_operation(here, settings);
-    }
+    if (call.has_numbers())
+      described = described_line(entry, here, settings, call);
+    else
+      described = described_layer(entry, here, settings);
     if (!described)
       result = builder_.add(plain_layer(here, name), sources, place, false);
     else if (sources.size() > 1)
@@ -110,19 +139,9 @@ class ModelReader {
     else
       result = builder_.add_all(*described, sources.front(), settings, place, said);
     if (config.contains("activation") && described)
-      for (const LayerDescription& activation : activation_layer(config["activation"], settings, problems_))
+      for (const LayerDescription& activation : activation_layer(config["activation"], settings, registry_))
         result = builder_.add(activation, {result}, {.group = place.group, .store = "", .path = ""});
     return result;
-  }
-
-  // Layers that would go on learning or drawing random numbers when a trained model is used.
-  static void check_training(const std::string& class_name, const Settings& settings, bool training,
-                             bool trainable) {
-    const bool normalizes = class_name == "BatchNormalization" && trainable;
-    if (training && (normalizes || class_name == "Dropout" || class_name == "SpatialDropout2D" ||
-                     class_name == "GaussianNoise" || class_name.starts_with("Random")))
-      settings.problem(
-          "it is called with training=True, but here it does nothing of training in predictions");
   }
 
   // Adds a model's layers, the first of which gets the result `source`; returns the number of its result.
@@ -143,14 +162,14 @@ class ModelReader {
       places.push_back(place);
       places.back().store += "layers/" + store_names.next(layer.at("class_name").get<std::string>());
       ++places.back().depth;
-      if (layer["class_name"] != "InputLayer" && places.size() > 1) continue;
+      if (role_of(layer) != Role::input && places.size() > 1) continue;
       for (const char* const key : {"batch_shape", "batch_input_shape"})
         if (layer.at("config").is_object() && layer["config"].contains(key) &&
             !layer["config"][key].is_null())
           builder_.read_input(layer["config"][key], name_of(layer));
     }
     if (built_input_) builder_.read_input(*built_input_, name);
-    if (whole.at("class_name") == "Sequential") {
+    if (role_of(whole) == Role::sequential) {
       std::size_t index = 0;
       for (const Json& layer : layers) source = read_layer(layer, {}, {source}, places[index++]);
       return source;
@@ -170,7 +189,7 @@ class ModelReader {
       if (!numbers.emplace(here, i).second)
         problems_.model(name, "it has more than one layer \"" + here + "\"");
       const Settings settings(here, layer.at("config"), problems_);
-      inputs += layer.at("class_name") == "InputLayer";
+      inputs += role_of(layer) == Role::input;
       if (!layer.contains("inbound_nodes") || !layer["inbound_nodes"].is_array()) continue;
       const Json& nodes = layer["inbound_nodes"];
       if (nodes.size() > 1)
@@ -214,7 +233,7 @@ class ModelReader {
         }
         stack.pop_back();
         if (sources.empty()) {
-          if (calls[i].has_numbers() || (inputs > 0 && layers[i].at("class_name") != "InputLayer"))
+          if (calls[i].has_numbers() || (inputs > 0 && role_of(layers[i]) != Role::input))
             problems_.layer(name_of(layers[i]), "it gets no other layer's result");
           sources = {source};
         }
@@ -247,8 +266,9 @@ class ModelReader {
     return results[found->second];
   }
 
+  const Registry& registry_;
   Problems problems_;
-  ModelBuilder builder_{problems_};
+  ModelBuilder builder_{registry_, problems_};
   const Json* built_input_ = nullptr;
 };
 
@@ -256,12 +276,13 @@ class ModelReader {
 
 /// Reads the configuration of a Sequential or a functional model of Keras 2.0 to 3.x. Throws an Error with
 /// every layer and setting that does not exist here.
-[[gnu::cold]] inline FileModel read_config(const Json& config) {
+[[gnu::cold]] inline FileModel read_config(const Json& config, const Registry& registry = {}) {
   try {
     const auto class_name = config.at("class_name").get<std::string>();
-    if (!detail::is_model(class_name))
+    const LayerEntry* const entry = registry.find_in_file(class_name);
+    if (!entry || (entry->role != detail::Role::sequential && entry->role != detail::Role::graph))
       fail("The model is a " + class_name + ", but only Sequential and functional models can be read");
-    return detail::ModelReader().read(config);
+    return detail::ModelReader(registry).read(config);
   } catch (const Json::exception& error) {
     fail(std::string("The model's configuration is not what Keras writes: ") + error.what());
   }

@@ -84,7 +84,7 @@ inline FileArrays grouped_arrays(const std::shared_ptr<hdf5::ReadFile>& file, co
     std::vector<const FileLayer*> layers;
     std::vector<std::size_t> indices;
     for (; i < model.layers.size() && model.layers[i].group == name; ++i)
-      if (!model.layers[i].description.weights.empty()) {
+      if (!model.layers[i].description.weights.empty() || model.layers[i].weights_are_arrays) {
         layers.push_back(&model.layers[i]);
         indices.push_back(i);
       }
@@ -220,14 +220,15 @@ inline bool is_archive(std::span<const std::byte> bytes) {
   return bytes.size() >= 4 && std::memcmp(bytes.data(), zip_signature, 4) == 0;
 }
 
-inline OpenFile open(const std::string& path) {
+inline OpenFile open(const std::string& path, const Registry& registry) {
   std::vector<std::byte> bytes = read_file(path);
   if (is_archive(bytes)) {
     const auto config = zip::read(bytes, path, "config.json");
     auto file = std::make_shared<hdf5::ReadFile>(zip::read(bytes, path, "model.weights.h5"),
                                                  path + ":model.weights.h5");
     return {read_config(parse_json({reinterpret_cast<const char*>(config.data()), config.size()},
-                                   path + ":config.json")),
+                                   path + ":config.json"),
+                        registry),
             [file](const FileModel& model) { return stored_arrays(file, model); }};
   }
   auto file = std::make_shared<hdf5::ReadFile>(std::move(bytes), path);
@@ -240,7 +241,7 @@ inline OpenFile open(const std::string& path) {
     if (config.size() != 1 || !root.has("model_weights"))
       fail(path + " has a model_config, but no model_weights: it is not a whole model of Keras");
     check_version(root.group("model_weights"), path);
-    return {read_config(parse_json(config.front(), path + "'s model_config")),
+    return {read_config(parse_json(config.front(), path + "'s model_config"), registry),
             [file, path](const FileModel& model) {
               return grouped_arrays(file, "model_weights", model, false, path);
             }};
@@ -280,7 +281,10 @@ inline OpenFile open(const std::string& path) {
 
 }  // namespace detail
 
-/// Opens a .h5, .keras or .weights.h5 file of Keras 2.0 to 3.x.
-[[gnu::cold]] inline OpenFile open_file(const std::string& path) { return detail::open(path); }
+/// Opens a .h5, .keras or .weights.h5 file of Keras 2.0 to 3.x; `registry` has the entries of layers of one's
+/// own.
+[[gnu::cold]] inline OpenFile open_file(const std::string& path, const Registry& registry = {}) {
+  return detail::open(path, registry);
+}
 
 }  // namespace digitnet::keras

@@ -33,6 +33,9 @@ inline FileOptimizer read_optimizer(const std::shared_ptr<hdf5::ReadFile>& file,
                                     const std::vector<std::string>& names, const Json& config,
                                     const std::string& path) {
   FileOptimizer result{.class_name = config.at("class_name").get<std::string>(), .slots = {}};
+  if (const Json registered = config.value("registered_name", Json()); registered.is_string())
+    if (const auto name = registered.get<std::string>(); name.find('>') != std::string::npos)
+      result.class_name = name;
   std::vector<FileArray> arrays;
   for (std::size_t i = 1; i < names.size(); ++i) arrays.push_back(array_in(file, group, names[i]));
   // Keras 2.10 and before had another order, and no rate there.
@@ -95,7 +98,7 @@ inline FileOptimizer read_optimizer(const std::shared_ptr<hdf5::ReadFile>& file,
                                              const ModelDescription& model, std::size_t arena,
                                              const std::string& path) {
   // Keras' order is that of the file's layers.
-  const ModelDescription theirs = open_file(path).model.value().description();
+  const ModelDescription theirs = open_file(path, Registry(model)).model.value().description();
   const OrderedDescription our_order = in_keras_order(model), their_order = in_keras_order(theirs);
   std::vector<OptimizedLayer> layers(theirs.layers.size());
   for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -105,7 +108,7 @@ inline FileOptimizer read_optimizer(const std::shared_ptr<hdf5::ReadFile>& file,
   std::vector<OptimizerVariable> wanted = compiled.variables(layers);
   std::erase_if(wanted, [](const OptimizerVariable& variable) { return !variable.weight; });
   std::vector<std::string> differences;
-  if (optimizer.class_name != compiled.state.optimizer)
+  if (!compiled.is(optimizer.class_name))
     differences.push_back("the optimizer is " + compiled.state.optimizer + ", in the file " +
                           optimizer.class_name);
   else if (wanted.size() != optimizer.slots.size())

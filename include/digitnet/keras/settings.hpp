@@ -55,15 +55,11 @@ class Settings {
     const auto found = config_.find(key);
     return found == config_.end() || found->is_null() ? nullptr : &*found;
   }
-  // Whether it is as if it were not there.
-  bool is_usual(const char* key, const Json& usual) const {
-    const Json* const value = find(key);
-    return !value || *value == usual;
-  }
-  // Refuses what decides outputs, and is not what it usually is.
+  // Refuses what decides outputs, and is not what it usually is; of a pair of ones, one may stand for both.
   void must_be(const char* key, const Json& usual) const {
-    if (!is_usual(key, usual))
-      problem(std::string("its ") + key + " is " + shown(*find(key)) + ", but only " + usual.dump() +
+    const Json* const value = find(key);
+    if (value && *value != usual && !(usual == 1 && *value == Json::array({1, 1})))
+      problem(std::string("its ") + key + " is " + shown(*value) + ", but only " + usual.dump() +
               " exists here");
   }
 
@@ -88,12 +84,21 @@ class Settings {
     wrong(key, *value, "true or false");
     return usual;
   }
-  std::string word(const char* key, const char* usual, const std::vector<std::string>& known) const {
+  // Any word, if none are given.
+  std::string word(const char* key, const std::string& usual, const std::vector<std::string>& known) const {
     const Json* const value = find(key);
     if (!value) return usual;
+    if (known.empty() && value->is_string()) return value->get<std::string>();
     for (const std::string& one : known)
       if (*value == one) return one;
     problem(std::string("its ") + key + " is " + shown(*value) + ", which does not exist here");
+    return usual;
+  }
+  std::int64_t whole(const char* key, std::int64_t usual) const {
+    const Json* const value = find(key);
+    if (!value) return usual;
+    if (const auto number = whole_number(*value)) return *number;
+    wrong(key, *value, "a whole number");
     return usual;
   }
   // How many of something there are: at least 1.

@@ -8,7 +8,7 @@
 
 #include "digitnet/core/error.hpp"
 #include "digitnet/inspect/description_order.hpp"
-#include "digitnet/keras/config.hpp"
+#include "digitnet/keras/registry.hpp"
 #include "digitnet/layers/layer.hpp"
 #include "digitnet/model/chain.hpp"
 
@@ -20,6 +20,7 @@ enum class Generation { keras2_and_3, keras3 };
 /// A model to be written: Keras' configuration, and for each of its layers the weights that belong to it.
 struct WrittenLayer {
   std::string name, class_name;
+  std::string registered_name{};             ///< of a user's own class
   const LayerDescription* source = nullptr;  ///< whose weights it has
   std::vector<std::size_t> sources{};        ///< whose results it gets: 0 is the input, i the i-th
   Json config{};
@@ -54,6 +55,8 @@ namespace detail {
 /// `batch_input_shape`, types are plain words.
 [[gnu::cold]] inline WrittenModel write_config(const ModelDescription& model, Generation generation) {
   const bool modern = generation == Generation::keras3;
+  check_settings_are_said(model);
+  const Registry registry(model);
   WrittenModel result;
   const Json type = modern ? Json{{"module", "keras"},
                                   {"class_name", "DTypePolicy"},
@@ -67,9 +70,9 @@ namespace detail {
                          {"registered_name", nullptr}}
                   : Json{{"class_name", class_name}, {"config", std::move(config)}};
   };
-  const auto initializer = [&](const char* name) {
-    return object("keras.initializers", name,
-                  std::string(name) == "GlorotUniform" ? Json{{"seed", nullptr}} : Json::object());
+  const auto initializer = [&](const std::string& name) {
+    return object("keras.initializers", name.c_str(),
+                  name == "GlorotUniform" ? Json{{"seed", nullptr}} : Json::object());
   };
   const auto batch_shape = [](const std::vector<std::size_t>& shape) {
     Json list = Json::array({nullptr});
@@ -77,7 +80,13 @@ namespace detail {
     return list;
   };
   const auto layer_json = [&](const WrittenLayer& layer) {
-    Json json = object("keras.layers", layer.class_name.c_str(), layer.config);
+    const bool is_own = !layer.registered_name.empty();
+    Json json = object("keras.layers", (is_own && !modern ? layer.registered_name : layer.class_name).c_str(),
+                       layer.config);
+    if (is_own && modern) {
+      json["module"] = nullptr;
+      json["registered_name"] = layer.registered_name;
+    }
     if (modern && layer.source && !layer.source->weights.empty())
       json["build_config"] = {{"input_shape", batch_shape(layer.source->input)}};
     return json;
@@ -99,176 +108,57 @@ namespace detail {
     const LayerDescription& layer = model.layers[i];
     std::vector<std::size_t> sources;
     for (const std::size_t source : model.sources(i)) sources.push_back(written_by[source]);
-    const auto activation_of = [modern](const LayerDescription& l) -> const char* {
-      if (l.class_name == "ELU" && l.attribute<double>("alpha") != 1) return nullptr;
-      if (l.class_name == "GELU" && l.attribute<bool>("approximate")) return nullptr;
-      for (const auto& [keras, name] : detail::activation_names)
-        if (l.class_name == name && (modern || std::string_view(keras) != "silu")) return keras;
-      return nullptr;
+    // The word by which other layers name this one.
+    const auto activation_of = [&](const LayerDescription& l) -> std::string {
+      const LayerEntry* const entry = registry.find(l.class_name);
+      if (!entry || !entry->activation || !entry->activation->is_written ||
+          entry->activation->settings != l.attributes)
+        return "";
+      const auto& [words, of_keras_2, settings, is_written] = *entry->activation;
+      return modern || of_keras_2.empty() ? words.front() : of_keras_2;
     };
     // Takes the activation behind this layer into it.
     const auto swallowed = [&]() -> Json {
       if (i + 1 == model.layers.size() || uses[i + 1] != 1 ||
           model.sources(i + 1) != std::vector<std::size_t>{i + 1})
         return "linear";
-      const char* const next = activation_of(model.layers[i + 1]);
-      if (!next) return "linear";
+      const std::string next = activation_of(model.layers[i + 1]);
+      if (next.empty()) return "linear";
       ++i;
       written_by[i] = result.layers.size() + 1;
       return next;
     };
-    const bool has_layer =
-        layer.class_name == "ReLU" || layer.class_name == "Softmax" || layer.class_name == "ELU";
-    const char* const as_activation = has_layer ? nullptr : activation_of(layer);
-    const std::string class_name = as_activation ? "Activation" : layer.class_name;
+    const LayerEntry* const entry = registry.find(layer.class_name);
+    const std::string as_activation = entry && !entry->is_of_keras ? activation_of(layer) : "";
+    if (!entry || (!entry->is_of_keras && as_activation.empty()))
+      fail("The layer \"" + layer.name + "\" cannot be written to Keras' files: Keras has no " +
+           layer.text() +
+           (entry ? "" : ": say what it is there, with file_entries and keras::own_layer (docs/files.md)"));
+    const std::string class_name = as_activation.empty() ? layer.class_name : "Activation";
     Json config{{"name", ""}, {"trainable", true}, {"dtype", type}};
-    const auto list = [&](const char* key) { return Json(layer.attribute<std::vector<std::int64_t>>(key)); };
-    const auto single = [&](const char* key) { return detail::short_number(layer.attribute<double>(key)); };
-    const auto add_weight_settings = [&](std::vector<std::string> kernels = {"kernel"}) {
-      for (const std::string& kernel : kernels) {
-        config[kernel + "_initializer"] = initializer("GlorotUniform");
-        config[kernel + "_regularizer"] = config[kernel + "_constraint"] = nullptr;
-      }
-      config["bias_initializer"] = initializer("Zeros");
-      for (const char* const key : {"bias_regularizer", "activity_regularizer", "bias_constraint"})
-        config[key] = nullptr;
-    };
-    // A range of random numbers, as Keras writes it.
-    const auto range = [&](const char* key) { return Json{-single(key), single(key)}; };
-    if (class_name == "Dense") {
-      config["units"] = layer.attribute<std::int64_t>("units");
-      config["activation"] = swallowed();
-      config["use_bias"] = layer.attribute<bool>("use_bias");
-      add_weight_settings();
-    } else if (class_name == "Conv2D") {
-      config["filters"] = layer.attribute<std::int64_t>("filters");
-      config["kernel_size"] = list("kernel_size");
-      config["strides"] = list("strides");
-      config["padding"] = layer.attribute<std::string>("padding");
-      config["data_format"] = "channels_last";
-      config["dilation_rate"] = {1, 1};
-      config["groups"] = 1;
-      config["activation"] = swallowed();
-      config["use_bias"] = layer.attribute<bool>("use_bias");
-      add_weight_settings();
-    } else if (class_name == "DepthwiseConv2D" || class_name == "SeparableConv2D") {
-      const bool separable = class_name == "SeparableConv2D";
-      if (separable) config["filters"] = layer.attribute<std::int64_t>("filters");
-      config["kernel_size"] = list("kernel_size");
-      config["strides"] = list("strides");
-      config["padding"] = layer.attribute<std::string>("padding");
-      config["data_format"] = "channels_last";
-      config["dilation_rate"] = {1, 1};
-      config["depth_multiplier"] = layer.attribute<std::int64_t>("depth_multiplier");
-      config["activation"] = swallowed();
-      config["use_bias"] = layer.attribute<bool>("use_bias");
-      if (separable)
-        add_weight_settings({"depthwise", "pointwise"});
-      else
-        add_weight_settings({"depthwise"});
-    } else if (class_name == "LayerNormalization") {
-      config["axis"] = -1;
-      config["epsilon"] = single("epsilon");
-      config["center"] = layer.attribute<bool>("center");
-      config["scale"] = layer.attribute<bool>("scale");
-      for (const char* const key : {"beta", "gamma"}) {
-        config[std::string(key) + "_initializer"] = initializer(key[0] == 'b' ? "Zeros" : "Ones");
-        config[std::string(key) + "_regularizer"] = config[std::string(key) + "_constraint"] = nullptr;
-      }
-    } else if (class_name == "Concatenate") {
-      config["axis"] = -1;
-    } else if (class_name == "Add" || class_name == "Multiply") {
-      // They have no settings.
-    } else if (class_name == "SpatialDropout2D") {
-      // Keras 3 takes nothing here that it has not written itself.
-      config.erase("trainable");
-      config["dtype"] = "float32";
-      config["rate"] = single("rate");
-      config["seed"] = nullptr;
-      config["data_format"] = "channels_last";
-    } else if (class_name == "GaussianNoise") {
-      config["stddev"] = single("stddev");
-      config["seed"] = nullptr;
-    } else if (class_name == "RandomFlip") {
-      config["mode"] = layer.attribute<std::string>("mode");
-      config["seed"] = nullptr;
-    } else if (class_name == "RandomRotation" || class_name == "RandomTranslation" ||
-               class_name == "RandomZoom") {
-      for (const char* const key : {"factor", "height_factor", "width_factor"})
-        if (std::any_of(layer.attributes.begin(), layer.attributes.end(),
-                        [&](const Attribute& a) { return a.name == key; }))
-          config[key] = range(key);
-      if (class_name == "RandomZoom") config["width_factor"] = nullptr;
-      config["fill_mode"] = layer.attribute<std::string>("fill_mode");
-      config["interpolation"] = "bilinear";
-      config["seed"] = nullptr;
-      config["fill_value"] = 0.0;
-    } else if (class_name == "MaxPooling2D" || class_name == "AveragePooling2D") {
-      config["pool_size"] = list("pool_size");
-      config["padding"] = layer.attribute<std::string>("padding");
-      config["strides"] = list("strides");
-      config["data_format"] = "channels_last";
-    } else if (class_name == "GlobalAveragePooling2D") {
-      config["data_format"] = "channels_last";
-      config["keepdims"] = false;
-    } else if (class_name == "Flatten") {
-      config["data_format"] = "channels_last";
-    } else if (class_name == "BatchNormalization") {
-      config["axis"] = -1;
-      config["momentum"] = single("momentum");
-      config["epsilon"] = single("epsilon");
-      config["center"] = layer.attribute<bool>("center");
-      config["scale"] = layer.attribute<bool>("scale");
-      for (const auto& [key, what] : {std::pair{"beta", "Zeros"},
-                                      {"gamma", "Ones"},
-                                      {"moving_mean", "Zeros"},
-                                      {"moving_variance", "Ones"}})
-        config[std::string(key) + "_initializer"] = initializer(what);
-      for (const char* const key :
-           {"beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"})
-        config[key] = nullptr;
-    } else if (class_name == "Dropout") {
-      config["rate"] = single("rate");
-      config["noise_shape"] = nullptr;
-      config["seed"] = nullptr;
-    } else if (class_name == "LeakyReLU") {
-      config[modern ? "negative_slope" : "alpha"] = single("negative_slope");
-    } else if (class_name == "ELU") {
-      config["alpha"] = single("alpha");
-    } else if (class_name == "ReLU") {
-      config["max_value"] = nullptr;
-      config["negative_slope"] = 0.0;
-      config["threshold"] = 0.0;
-    } else if (class_name == "Softmax") {
-      config["axis"] = -1;
-    } else if (class_name == "Rescaling") {
-      config["scale"] = single("scale");
-      config["offset"] = single("offset");
-    } else if (class_name == "Reshape") {
-      config["target_shape"] = list("target_shape");
-    } else if (class_name == "ZeroPadding2D") {
-      const auto frame = layer.attribute<std::vector<std::int64_t>>("padding", {1, 1});
-      config["padding"] = {{frame[0], frame[0]}, {frame[1], frame[1]}};
-      config["data_format"] = "channels_last";
-    } else if (class_name == "Activation") {
+    if (!as_activation.empty()) {
       config["activation"] = as_activation;
     } else {
-      fail("The layer \"" + layer.name + "\" cannot be written to Keras' files: Keras has no " +
-           layer.text());
+      for (const Field& field : entry->fields) field.write(layer, config);
+      config.update(entry->written);
+      if (entry->has_activation) config["activation"] = swallowed();
+      if (entry->write) entry->write(layer, config, modern);
     }
-    for (const WeightDescription& weight : layer.weights) {
-      if (!weight.regularizer.active()) continue;
-      // A depthwise kernel's setting has no "kernel" in its name, with some layers nor the weight itself.
-      const bool is_kernel = weight.name.ends_with("_kernel");
-      const std::string key = is_kernel ? weight.name.substr(0, weight.name.size() - 7)
-                              : class_name == "DepthwiseConv2D" && weight.name == "kernel" ? "depthwise"
-                                                                                           : weight.name;
-      config[key + "_regularizer"] = object("keras.regularizers", "L1L2",
-                                            Json{{"l1", detail::short_number(weight.regularizer.l1)},
-                                                 {"l2", detail::short_number(weight.regularizer.l2)}});
+    for (const WeightSettings& weight : entry->weights) {
+      config[weight.key + "_initializer"] = initializer(weight.initializer);
+      if (!weight.is_trainable) continue;
+      config[weight.key + "_regularizer"] = config[weight.key + "_constraint"] = nullptr;
+      for (const WeightDescription& described : layer.weights)
+        if (described.regularizer.active() &&
+            described.name == (weight.weight.empty() ? weight.key : weight.weight))
+          config[weight.key + "_regularizer"] =
+              object("keras.regularizers", "L1L2",
+                     Json{{"l1", detail::short_number(described.regularizer.l1)},
+                          {"l2", detail::short_number(described.regularizer.l2)}});
     }
     // What was taken in has the number of this layer.
-    result.layers.push_back({"", class_name, &layer, std::move(sources), std::move(config)});
+    result.layers.push_back(
+        {"", class_name, entry->registered_name, &layer, std::move(sources), std::move(config)});
     written_by[i + 1] = result.layers.size();
   }
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <iostream>
 
-#include "io/hostile_imports.hpp"
+#include "keras/hostile_imports.hpp"
 
 using namespace digitnet;
 

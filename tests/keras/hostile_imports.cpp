@@ -1,5 +1,5 @@
 // The headers and sources that write_imports made: they compile, and hold the model's parameters.
-#include "io/hostile_imports.hpp"
+#include "keras/hostile_imports.hpp"
 
 #include <iostream>
 
