@@ -1,4 +1,4 @@
-// MobileNet for small images: convolutions by channel, then across channels.
+// MobileNet for small images: convolutions of single channels, then across channels.
 #pragma once
 #include <algorithm>
 #include <cstddef>

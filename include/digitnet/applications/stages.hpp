@@ -1,4 +1,4 @@
-// Networks put together from stages of layers: lists of types, one after the other.
+// Stages: lists of layers, one after the other, of which networks are put together.
 #pragma once
 #include <type_traits>
 

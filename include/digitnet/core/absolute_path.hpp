@@ -1,4 +1,4 @@
-// Paths that stay where they were meant when the process changes its working folder.
+// Absolute paths, which name the same file after the process has changed its working folder.
 #pragma once
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-// One contiguous, 64-byte-aligned block of memory; everything that is swept in one pass lives in one arena.
+// An arena: one block of memory, aligned to 64 bytes. What a pass reads from start to end lies in one arena.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -28,7 +28,7 @@ constexpr std::size_t round_up(std::size_t value, std::size_t multiple) {
 inline constexpr std::size_t readable_bytes_behind = 64;
 
 /// `size` values of T, zero at first, aligned to 64 bytes, with readable bytes behind. Copying copies the
-/// values, to where this arena's own are if there are as many. Whom it was moved from has size 0.
+/// values, to where this arena's own are if there are as many. An arena that was moved from has size 0.
 template <class T>
 class Arena {
  public:

@@ -1,4 +1,4 @@
-// Files that people keep appear whole or not at all: written under a temporary name, synced, renamed.
+// Files that appear whole or not at all: written under a temporary name, synced to the disk, then renamed.
 #pragma once
 #include <fcntl.h>
 #include <sys/stat.h>

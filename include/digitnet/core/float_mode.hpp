@@ -1,4 +1,5 @@
-// Denormal numbers are treated as zero while the engine computes: they cost a hundred times a normal number.
+// Denormal numbers count as zero while the engine computes: they would take a hundred times as long as
+// others.
 #pragma once
 #include "digitnet/core/language.hpp"
 #if defined(__SSE2__)

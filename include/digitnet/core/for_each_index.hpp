@@ -1,4 +1,4 @@
-// A loop whose index is a constant.
+// A loop whose index is a compile-time constant in each turn.
 #pragma once
 #include <cstddef>
 #include <utility>

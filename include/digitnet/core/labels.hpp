@@ -1,4 +1,4 @@
-// Classes: labels of any integer type, and the class that a row of a model's outputs stands for.
+// Class labels: whole numbers of any type, and the class that a model's outputs stand for.
 #pragma once
 #include <cmath>
 #include <concepts>

@@ -1,5 +1,5 @@
-// What digitnet is written in: C++20, and a standard library that can read numbers. Anything else is refused
-// in a line.
+// The language that digitnet needs: C++20, and a standard library that reads floating-point numbers. Other
+// compilers get an error of one line.
 #pragma once
 
 #if __cplusplus < 202002L

@@ -1,5 +1,5 @@
-// Numbers as text that never depends on the process: no locale, no rounding mode. All files are written and
-// read with these; std::to_string(double), printf's %g, strtod and streams depend on the locale.
+// Numbers as text that depends on no locale and no rounding mode. Files are written and read with these only:
+// std::to_string(double), printf's %g, strtod and streams depend on the locale.
 #pragma once
 #include <cfenv>
 #include <charconv>

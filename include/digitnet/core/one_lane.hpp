@@ -1,4 +1,4 @@
-// Vectors of one lane, for machines without a vector unit: the operations that kernels use of xsimd's batch.
+// SIMD vectors of one lane, for machines without a vector unit: what kernels use of xsimd's batch.
 #pragma once
 #include <cmath>
 #include <cstddef>

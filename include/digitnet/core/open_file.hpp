@@ -1,4 +1,4 @@
-// Files that are opened to be read: regular ones only, and never waited for.
+// Opens files to read them. Only regular files are opened, so that nothing waits for a FIFO or a device.
 #pragma once
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,10 +1,10 @@
-// The name of the instructions that the translation unit is compiled for.
+// The name of the instruction set that this translation unit is compiled for.
 #pragma once
 #include "digitnet/core/language.hpp"
 
-// Whatever computes by vectors has this inline namespace in its name, directly or by a type that it is made
-// for: a Shape, an Input, a loss. So translation units that are compiled for different processors have
-// functions of their own in one program, and each gives the same results as it does alone.
+// Code that uses vectors has this inline namespace in its name, its own or that of a type that it is made
+// for: a Shape, an Input, a loss. So translation units for different processors have functions of their own
+// in one program, and each computes what it computes alone.
 #if defined(DIGITNET_NO_SIMD) && defined(__FMA__)
 #define DIGITNET_PROCESSOR for_no_simd_fma
 #elif defined(DIGITNET_NO_SIMD)

@@ -1,5 +1,5 @@
-// Random numbers that are looked up by a key, not drawn from a shared stream: who asks for the numbers of
-// (seed, epoch, step, sample) gets the same ones on any thread, in any order.
+// Random numbers that follow from a key, not from a shared stream: the key (seed, epoch, step, sample) gives
+// the same numbers on any thread, in any order.
 #pragma once
 #include <cmath>
 #include <cstddef>

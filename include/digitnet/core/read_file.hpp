@@ -1,4 +1,4 @@
-// A whole file as bytes.
+// Reads a whole file into memory.
 #pragma once
 #include <cstddef>
 #include <new>

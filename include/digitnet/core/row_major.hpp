@@ -1,4 +1,4 @@
-// The numbers of an array in row-major order: where they lie, or a copy where they lie otherwise.
+// Any array as row-major numbers: used where they are if they lie so, else copied.
 #pragma once
 #include <cstddef>
 #include <memory>

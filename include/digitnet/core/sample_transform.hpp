@@ -1,4 +1,4 @@
-// What may happen to a sample on its way into a training batch.
+// The interface of augmentation: what changes a sample on its way into a training batch.
 #pragma once
 #include <concepts>
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Samples and targets as the engine sees them: where they lie, how many, of which shape.
+// Samples and targets as the engine sees them: where the numbers lie, how many there are, and their shape.
 #pragma once
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,7 @@
+// DIGITNET_SANITIZED: a sanitizer checks every access to memory. g++ says so by macros, clang++ by features.
 #pragma once
 #include "digitnet/core/language.hpp"
 
-// DIGITNET_SANITIZED: the compiler adds a sanitizer's checks to every access. g++ says so by macros, clang++
-// by features.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define DIGITNET_SANITIZED
 #elif defined(__has_feature)

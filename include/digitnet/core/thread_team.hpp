@@ -1,4 +1,4 @@
-// A persistent team of threads that shares out numbered tasks from one atomic counter.
+// A team of threads that lasts, and takes numbered tasks from one atomic counter.
 #pragma once
 #include <atomic>
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Images drawn anew: each pixel is taken, between its neighbours, from another place of the image.
+// Distorts images: each pixel of the new image is interpolated from another place of the old one.
 #pragma once
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-// Text that is put into generated C++: only through these functions, so that no file and no name writes code.
+// Text in generated C++. All of it goes through these functions, so that no file and no name can write code.
 #pragma once
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-// What is said when a file does not fit a model: every difference, at once.
+// What an Error says when a file does not fit a model: every difference, at once.
 #pragma once
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
-// HDF5 files as Keras writes them, written with HDF5's library: groups, attributes of words, arrays of
-// float32 or whole numbers. Files are built in memory, so that they appear whole or not at all, and may lie
-// in archives. (They are read without the library: see hdf5_read.hpp.) Needs the HDF5 C library.
+// Writes HDF5 files as Keras does: groups, attributes of words, arrays of float32 or whole numbers. They are
+// built in memory, so that they appear whole or not at all, and may lie in archives. hdf5_read.hpp reads
+// them. Needs the HDF5 C library.
 #pragma once
 #include <hdf5.h>
 

@@ -1,6 +1,6 @@
-// The structures of an HDF5 file as Keras and h5py lay it out, read with every bound checked: HDF5's library
-// crashes or hangs over damaged ones, and opens other files of the disk. The layout is that of the HDF5 File
-// Format Specification 3.0, of whose versions the oldest are read.
+// The structures of an HDF5 file as Keras and h5py lay it out, read with every bound checked, because HDF5's
+// own library crashes or hangs over damaged ones, and opens other files of the disk. Source: HDF5 File Format
+// Specification 3.0, of whose versions the oldest are read.
 #pragma once
 #include <algorithm>
 #include <cstdint>

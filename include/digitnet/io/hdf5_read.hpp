@@ -1,4 +1,4 @@
-// HDF5 files of Keras, read without HDF5's library: groups, attributes of words, arrays of float32. A file is
+// Reads HDF5 files of Keras without HDF5's library: groups, attributes of words, arrays of float32. A file is
 // read in memory and alone: links and arrays that lie in other files are refused.
 #pragma once
 #include <algorithm>

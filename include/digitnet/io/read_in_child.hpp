@@ -1,4 +1,4 @@
-// Reading what strangers wrote in a process of its own, with limits of memory, time and files: a fault of any
+// Reads files of strangers in a child process with limits of memory, time and open files: a fault of any
 // library ends in an Error, and the program lives on.
 #pragma once
 #include <fcntl.h>

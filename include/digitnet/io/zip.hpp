@@ -1,5 +1,5 @@
-// Zip archives with files that are stored, not compressed, as Keras writes them. Built in memory;
-// zip_read.hpp reads them. Needs libzip.
+// Writes zip archives as Keras does: in memory, with files that are stored, not compressed. zip_read.hpp
+// reads them. Needs libzip.
 #pragma once
 #include <zip.h>
 

@@ -1,5 +1,4 @@
-// Zip archives as Keras and Python write them, read in memory. Entries are stored, or deflated within
-// proportion.
+// Reads zip archives of Keras and Python in memory. Entries are stored, or deflated within limits.
 #pragma once
 #include <zlib.h>
 

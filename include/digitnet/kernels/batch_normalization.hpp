@@ -1,5 +1,5 @@
-// Normalization of channels by their mean and variance: sums over positions, and maps that differ from
-// channel to channel.
+// Normalization of channels by mean and variance: sums over all positions, and maps with numbers of its own
+// for each channel.
 #pragma once
 #include <algorithm>
 #include <array>

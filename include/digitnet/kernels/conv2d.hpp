@@ -1,5 +1,5 @@
-// Two-dimensional convolution, forward and both gradients, as gathered matrix products: no im2col copy is
-// made. 3x3 kernels with stride 1 and enough channels go through Winograd's transforms.
+// Two-dimensional convolution, forward and both gradients, as matrix products that read the image where it
+// is: no im2col copy is made. 3x3 kernels with stride 1 and enough channels go through Winograd's transforms.
 #pragma once
 #include <algorithm>
 #include <cstddef>

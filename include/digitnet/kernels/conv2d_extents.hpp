@@ -1,4 +1,4 @@
-// Everything that decides a convolution's loops, known to the compiler.
+// The extents of a convolution, as compile-time constants.
 #pragma once
 #include <cstddef>
 

@@ -1,6 +1,6 @@
-// The gradient of a convolution with respect to its input, directly. With stride s, an input's row takes part
-// in every s-th row of the kernel only, as its columns do: so the positions fall into s x s classes, and each
-// is a convolution with stride 1 of the output's gradient by its own part of the kernel.
+// The gradient of a convolution's input. With stride s, a row of the input meets only every s-th row of the
+// kernel, and a column every s-th column. So the input's positions fall into s x s classes, and each class is
+// a convolution with stride 1, of the output's gradient by its own part of the kernel.
 #pragma once
 #include <algorithm>
 #include <array>

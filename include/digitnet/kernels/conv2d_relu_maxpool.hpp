@@ -1,6 +1,5 @@
-// Convolution, ReLU and max-pooling as one operation that never stores the map between them: extents, and the
-// forward pass, which computes only positions that some window covers, and keeps of each window its largest
-// value and its place.
+// Convolution, ReLU and max-pooling in one pass, forward. The map between them is never stored: only
+// positions that a window covers are computed, and of each window only the largest value and its place stay.
 #pragma once
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
-// The backward pass of convolution, ReLU and max-pooling as one operation. Of each window only the argmax has
-// a gradient, and only where ReLU let it through: for each filter it makes the short list of (place,
-// gradient) and runs over it, with one filter's kernel in registers.
+// Convolution, ReLU and max-pooling in one pass, backward. Of each window only the argmax has a gradient, and
+// only where ReLU let it through. So each filter makes a short list of (place, gradient), and goes over that
+// with its kernel in registers.
 #pragma once
 #include <algorithm>
 #include <array>

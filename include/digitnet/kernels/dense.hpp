@@ -1,4 +1,4 @@
-// The products of a dense layer, and the rule that chooses who computes them.
+// The matrix products of a dense layer, and the rule that chooses between register tiles and BLAS.
 #pragma once
 #include <algorithm>
 #include <cstddef>

@@ -1,7 +1,7 @@
-// Depthwise convolution: every channel has a kernel of its own, so vectors run along the channels, and each
-// number is used only as often as the kernel has taps. What matters is memory: no border of zeros is copied
-// (rows beyond the border are one row of zeros, columns at the border are computed apart), and a row's
-// numbers stay in the first-level cache until all that needs them is done.
+// Depthwise convolution: each channel has a kernel of its own, so vectors go along the channels. Memory
+// decides the speed, because each number is used only once for each element of the kernel. So no padded copy
+// is made (rows beyond the border are one row of zeros, columns at the border are computed apart), and a row
+// stays in the first-level cache until all that needs it is done.
 #pragma once
 #include <algorithm>
 #include <array>

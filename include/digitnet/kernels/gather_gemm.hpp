@@ -1,5 +1,5 @@
-// The one multiply kernel: rows of a anywhere in memory, times a matrix b. Dense layers and convolutions,
-// forward and backward, are all this product with different row pointers, so one register tile serves them.
+// The matrix product behind dense layers and convolutions, forward and backward. The rows of a may lie
+// anywhere in memory, so that one register tile serves all of them.
 #pragma once
 #include <algorithm>
 #include <cstddef>

@@ -1,5 +1,5 @@
-// The sweep that ends a training step: sum the shards' gradients, treat them, and step the parameters, in one
-// pass.
+// The end of a training step, in one sweep over the memory: add up the shards' gradients, clip them, and step
+// the parameters.
 #pragma once
 #include <array>
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Images with borders of zeros, so that a window at the border needs no exceptions.
+// Images with a border of zeros, so that no window needs an exception at the border.
 #pragma once
 #include <algorithm>
 #include <cstddef>

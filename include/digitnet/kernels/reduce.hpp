@@ -1,4 +1,4 @@
-// Sums along the samples or positions of a matrix.
+// Sums over the rows of a matrix, which are samples or positions of images.
 #pragma once
 #include <cstddef>
 

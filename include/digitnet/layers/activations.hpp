@@ -1,4 +1,4 @@
-// Activations: each number by itself, y = f(x).
+// Activations: layers that apply a function to each number, y = f(x).
 #pragma once
 #include <limits>
 #include <numbers>

@@ -1,4 +1,4 @@
-// BatchNormalization: each channel at mean 0 and variance 1 over the batch, then scaled and shifted.
+// BatchNormalization: brings each channel to mean 0 and variance 1 over the batch, then scales and shifts it.
 #pragma once
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-// DepthwiseConv2D: each channel is filtered by itself. SeparableConv2D: and then the channels are mixed.
+// DepthwiseConv2D filters each channel by itself; SeparableConv2D then mixes the channels.
 #pragma once
 #include <algorithm>
 #include <cstddef>

@@ -1,5 +1,5 @@
-// Dropout and its kin: in training, a random part of the numbers, or of the channels, becomes zero and the
-// rest grows to make up for it; or noise is added.
+// Dropout and its relatives. In training they set a random part of the numbers, or of the channels, to zero,
+// and enlarge the rest to make up for it; or they add noise.
 #pragma once
 #include <algorithm>
 #include <cmath>

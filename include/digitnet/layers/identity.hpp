@@ -1,4 +1,4 @@
-// Identity: what comes in goes out, as the branch of a Parallel that goes around the others.
+// Identity: y = x, for a branch of a Parallel that goes around the others.
 #pragma once
 #include "digitnet/layers/reshape.hpp"
 

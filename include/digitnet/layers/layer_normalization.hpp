@@ -1,4 +1,4 @@
-// LayerNormalization: each row of the last axis at mean 0 and variance 1, then scaled and shifted.
+// LayerNormalization: brings each row of the last axis to mean 0 and variance 1, then scales and shifts it.
 #pragma once
 #include <array>
 #include <cmath>

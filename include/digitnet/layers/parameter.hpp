@@ -1,4 +1,4 @@
-// Named parameters of a layer: which there are is a type, where they lie in an arena is a constant.
+// Named parameters of a layer: a type says which there are, and constants say where they lie in an arena.
 #pragma once
 #include <array>
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Flatten and Reshape: the same numbers under another shape, at no cost inside a model.
+// Flatten and Reshape: the same numbers under another shape. Inside a model they cost nothing.
 #pragma once
 #include <algorithm>
 #include <array>

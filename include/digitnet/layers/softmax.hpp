@@ -1,4 +1,4 @@
-// Softmax: numbers of any size to probabilities.
+// Softmax: makes probabilities of numbers of any size.
 #pragma once
 #include "digitnet/kernels/softmax.hpp"
 #include "digitnet/layers/layer.hpp"
