@@ -1,12 +1,15 @@
-// Entries for file formats to copy: how the skeleton's layers are written as ONNX.
+// Entries for file formats to copy: what the skeleton's layers and its optimizer are in Keras' and ONNX
+// files.
 #pragma once
 #include <any>
+#include <digitnet/keras/keras.hpp>
 #include <digitnet/onnx/operator.hpp>
 #include <string>
 #include <vector>
 
 #include "activation.hpp"
 #include "layer.hpp"
+#include "optimizer.hpp"
 
 namespace digitnet::skeleton {
 
@@ -22,8 +25,18 @@ inline void write_layer_scale(OnnxGraph& graph, const LayerDescription& layer) {
   graph.step("Mul", {graph.weight(layer.weights[0])});
 }
 
-// Found beside the layer, in its namespace. A layer without such a function is refused by name.
-inline std::vector<std::any> file_entries(const Swish&) { return {OnnxOperator{write_swish}}; }
-inline std::vector<std::any> file_entries(const LayerScale&) { return {OnnxOperator{write_layer_scale}}; }
+// Found beside the class, in its namespace; what has no such function is refused by name. Keras gets the
+// settings that the class declares, and knows it as "digitnet>Swish": in Python a class is registered under
+// that name. import_keras includes the header that is named.
+inline std::vector<std::any> file_entries(const Swish&) {
+  return {OnnxOperator{write_swish}, keras::own_layer<Swish>("digitnet", "skeleton/activation.hpp")};
+}
+inline std::vector<std::any> file_entries(const LayerScale&) {
+  return {OnnxOperator{write_layer_scale}, keras::own_layer<LayerScale>("digitnet", "skeleton/layer.hpp")};
+}
+// Names of the slots, in their order.
+inline std::vector<std::any> file_entries(const Signum&) {
+  return {keras::OptimizerEntry{.registered_name = "digitnet>Signum", .slots = {{{"mean", 0}}}}};
+}
 
 }  // namespace digitnet::skeleton
