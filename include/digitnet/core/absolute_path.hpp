@@ -10,13 +10,13 @@
 namespace digitnet {
 
 /// The working folder with a slash behind it; nothing where it has no name any more.
-[[gnu::cold]] inline std::string working_folder() {
+inline std::string working_folder() {
   char folder[PATH_MAX];
   return ::getcwd(folder, sizeof folder) ? std::string(folder) + "/" : std::string();
 }
 
 /// The path from the root; an empty path stays empty.
-[[gnu::cold]] inline std::string absolute_path(const std::string& path) {
+inline std::string absolute_path(const std::string& path) {
   return path.empty() || path[0] == '/' ? path : working_folder() + path;
 }
 

@@ -16,7 +16,7 @@
 namespace digitnet {
 
 /// "EarlyStopping", "mine::Callback": without digitnet's own namespaces.
-[[gnu::cold]] inline std::string class_name(const std::type_info& type) {
+inline std::string class_name(const std::type_info& type) {
   int status = 0;
   const std::unique_ptr<char, void (*)(void*)> readable(
       abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);

@@ -46,7 +46,7 @@ class LabelView {
   }
 
   /// Throws unless every label is below `classes`.
-  [[gnu::cold]] void check_below(std::size_t classes, const std::string& because) const {
+  void check_below(std::size_t classes, const std::string& because) const {
     for (std::size_t i = 0; i < size_; ++i)
       if ((*this)(i) >= classes)
         fail("Label " + std::to_string((*this)(i)) + " of sample " + std::to_string(i) +
@@ -93,7 +93,7 @@ inline std::size_t predicted_class(std::size_t outputs, const float* row, float 
 }
 
 /// The classes that rows of outputs stand for. Throws an Error if an output is NaN.
-[[gnu::cold]] inline Labels classes_of(const Matrix& outputs, float half = 0.5f) {
+inline Labels classes_of(const Matrix& outputs, float half = 0.5f) {
   const std::size_t count = outputs.shape()[0], size = outputs.shape()[1];
   Labels classes(std::array<std::size_t, 1>{count});
   for (std::size_t i = 0; i < count; ++i) {

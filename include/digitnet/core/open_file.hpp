@@ -29,7 +29,7 @@ inline const char* kind_of_file(::mode_t mode) {
 
 /// Whether there is anything of that name. Throws an Error if that cannot be known: a folder that may not be
 /// searched is not one without the file.
-[[gnu::cold]] inline bool file_exists(const std::string& path) {
+inline bool file_exists(const std::string& path) {
   struct ::stat status {};
   if (::stat(path.c_str(), &status) == 0) return true;
   if (errno != ENOENT && errno != ENOTDIR) fail(path + " cannot be opened: " + std::strerror(errno));
@@ -40,7 +40,7 @@ inline const char* kind_of_file(::mode_t mode) {
 /// be opened, or is a folder, a FIFO, a socket or a device; opening never waits.
 class InputFile {
  public:
-  [[gnu::cold]] explicit InputFile(const std::string& path) : path_(path) {
+  explicit InputFile(const std::string& path) : path_(path) {
     struct ::stat status {};
     // First by its name: to open a device may already do something.
     if (::stat(path_.c_str(), &status) != 0) fail_with("cannot be opened");

@@ -11,7 +11,7 @@
 namespace digitnet {
 
 /// Reads a regular file. Throws an Error that names it and the reason if it cannot be read.
-[[gnu::cold]] inline std::vector<std::byte> read_file(const std::string& path) {
+inline std::vector<std::byte> read_file(const std::string& path) {
   InputFile file(path);
   std::vector<std::byte> bytes;
   try {

@@ -93,7 +93,7 @@ class Samples {
 
   /// Throws unless every sample fits an input of these extents. A flat sample fits an image of the same size
   /// and the other way round, and a last axis of 1 may be missing; otherwise all axes must agree.
-  [[gnu::cold]] void check_shape(std::span<const std::size_t> input) const {
+  void check_shape(std::span<const std::size_t> input) const {
     const std::span<const std::size_t> given = std::span(extents_).subspan(extents_.empty() ? 0 : 1);
     std::size_t input_size = 1;
     for (const std::size_t extent : input) input_size *= extent;
@@ -176,7 +176,7 @@ class Targets {
 
   /// Throws unless labels are below `outputs`, or rows have `outputs` finite numbers. With a single output,
   /// labels 0 and 1 are the two answers, or, where the loss `classifies` nothing, labels are values.
-  [[gnu::cold]] void check(std::size_t outputs, bool classifies = true) const {
+  void check(std::size_t outputs, bool classifies = true) const {
     if (are_labels()) {
       if (outputs > 1 || classifies)
         labels_.check_below(outputs == 1 ? 2 : outputs,

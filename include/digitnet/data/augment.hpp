@@ -56,7 +56,7 @@ struct Augmentation {
   bool operator==(const Augmentation&) const = default;
 
   /// Throws an Error that names what is out of range.
-  [[gnu::cold]] void check() const {
+  void check() const {
     const auto within = [](float value, float low, float high, const char* name) {
       if (!(value >= low && value <= high))
         fail(std::string("Augmentation's ") + name + " must be from " + to_text(low) + " to " +
@@ -73,7 +73,7 @@ struct Augmentation {
     within(mixup, 0, 100, "mixup");
   }
   /// "rotation 10, shift 2": what is not left out.
-  [[gnu::cold]] std::string text() const {
+  std::string text() const {
     std::string result;
     for (const auto& [name, value] : {std::pair{"rotation", rotation},
                                       {"shift", shift},
@@ -99,7 +99,7 @@ class ImageAugmenter : public SampleTransform {
  public:
   explicit ImageAugmenter(const Augmentation& settings) : settings_(settings) { settings_.check(); }
 
-  [[gnu::cold]] void begin(std::span<const std::size_t> extents, std::size_t threads) override {
+  void begin(std::span<const std::size_t> extents, std::size_t threads) override {
     if (extents.size() != 3 && extents.size() != 1)
       fail("Augmentation works on images (height, width, channels), but the model takes samples of shape " +
            detail::shape_text(extents) + ": leave it out, or change the model's Input");
@@ -152,7 +152,7 @@ class ImageAugmenter : public SampleTransform {
   };
 
   // (size, stride): the weight of a Gaussian at the distance of each pair.
-  [[gnu::cold]] Arena<float> gaussian(std::size_t size, std::size_t stride) const {
+  Arena<float> gaussian(std::size_t size, std::size_t stride) const {
     Arena<float> matrix(size * stride);
     const double sigma = settings_.elastic_sigma;
     const auto weight = [&](double distance) { return std::exp(-distance * distance / (2 * sigma * sigma)); };

@@ -16,8 +16,7 @@ namespace detail {
 // with 2 or 4 channels the last one says how opaque a pixel is. What is transparent gets the color that shows
 // the rest: a drawing lies on white if its ink is dark and on black if it is light, and a sheet with holes on
 // more of its own.
-[[gnu::cold]] inline std::vector<float> brightness(const std::uint8_t* bytes, std::size_t pixels,
-                                                   std::size_t channels) {
+inline std::vector<float> brightness(const std::uint8_t* bytes, std::size_t pixels, std::size_t channels) {
   const bool has_opacity = channels == 2 || channels == 4;
   const std::size_t colors = channels - (has_opacity ? 1 : 0);
   std::vector<float> result(pixels);

@@ -115,7 +115,7 @@ inline TrainTest load_all(const std::string& folder, const Description& descript
 }
 
 /// Writes a line to stderr, but the same line once only.
-[[gnu::cold]] inline void note_once(const std::string& line) {
+inline void note_once(const std::string& line) {
   static std::mutex mutex;
   static std::set<std::string> noted;
   const std::scoped_lock lock(mutex);

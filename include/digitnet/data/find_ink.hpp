@@ -114,9 +114,9 @@ inline void find_ink(InkImage& image) {
 /// may be uneven. Frames, rulings, squares, margin lines and specks are no ink. Channels: 1 gray, 2 gray and
 /// opacity, 3 red, green, blue, 4 these and opacity. A sheet of one color has no ink. An image with a side
 /// longer than `longest` pixels is made smaller first.
-[[gnu::cold]] inline InkImage find_ink(const std::uint8_t* bytes, std::size_t height, std::size_t width,
-                                       std::size_t channels,
-                                       std::size_t longest = std::numeric_limits<std::size_t>::max()) {
+inline InkImage find_ink(const std::uint8_t* bytes, std::size_t height, std::size_t width,
+                         std::size_t channels,
+                         std::size_t longest = std::numeric_limits<std::size_t>::max()) {
   if (height == 0 || width == 0 || channels == 0 || longest == 0)
     fail("An image to read needs at least one pixel, but has " + std::to_string(height) + " x " +
          std::to_string(width) + " x " + std::to_string(channels) + " values");

@@ -101,8 +101,7 @@ struct Resampling {
 
 /// The part `box` of an image with another number of rows and columns. Nothing is on a part that lies beyond
 /// the image.
-[[gnu::cold]] inline InkImage resized(const InkImage& image, const InkBox& box, std::size_t height,
-                                      std::size_t width) {
+inline InkImage resized(const InkImage& image, const InkBox& box, std::size_t height, std::size_t width) {
   image.check();
   InkImage result{height, width, std::vector<float>(height * width)};
   const InkBox part = box.within(image.height, image.width);

@@ -16,7 +16,7 @@ namespace digitnet {
 
 /// The ink in a box, as it is, where MNIST has its digits: 28 x 28 values from 0 to 1. An empty box gives an
 /// empty image.
-[[gnu::cold]] inline std::array<float, 28 * 28> place_digit(const InkImage& image, const InkBox& place) {
+inline std::array<float, 28 * 28> place_digit(const InkImage& image, const InkBox& place) {
   constexpr std::size_t side = 28, fitted = 20;
   image.check();
   std::array<float, side * side> result{};
@@ -52,7 +52,7 @@ namespace digitnet {
 }
 /// The ink in a box as MNIST has its digits: 28 x 28 values from 0 to 1, drawn with a pen that is not much
 /// thinner than theirs. An empty box gives an empty image.
-[[gnu::cold]] inline std::array<float, 28 * 28> normalize_digit(const InkImage& image, const InkBox& place) {
+inline std::array<float, 28 * 28> normalize_digit(const InkImage& image, const InkBox& place) {
   image.check();
   const InkBox box = place.within(image.height, image.width);
   if (box.empty()) return {};
@@ -62,7 +62,7 @@ namespace digitnet {
   return wider.ink.empty() ? place_digit(image, box) : place_digit(wider, box_of_ink(wider));
 }
 /// All ink as one digit.
-[[gnu::cold]] inline std::array<float, 28 * 28> normalize_digit(const InkImage& image) {
+inline std::array<float, 28 * 28> normalize_digit(const InkImage& image) {
   return normalize_digit(image, box_of_ink(image));
 }
 

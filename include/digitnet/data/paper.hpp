@@ -112,7 +112,7 @@ class Paper {
 };
 
 // Ink of a photo: paper under uneven light, with noise. Brightness becomes ink.
-[[gnu::cold]] inline void find_ink_of_photo(InkImage& image) {
+inline void find_ink_of_photo(InkImage& image) {
   const Paper paper(image);
   std::vector<float> differences(image.ink.size()), noises;
   for (std::size_t row = 0; row < image.height; ++row)

@@ -11,7 +11,7 @@ namespace digitnet {
 
 /// The digits of a number that was written in a row, from the left: boxes around connected ink. Strokes that
 /// lie above one another belong to one digit (the bar of a 5 that does not touch); specks are left out.
-[[gnu::cold]] inline std::vector<InkBox> split_digits(const InkImage& image) {
+inline std::vector<InkBox> split_digits(const InkImage& image) {
   image.check();
   std::vector<detail::InkPiece> pieces = detail::ink_pieces(image);
   const double most = detail::largest_mass(pieces);

@@ -12,8 +12,7 @@
 namespace digitnet::detail {
 
 /// Throws an Error with all differences (of hundreds, the first ones), unless there are none.
-[[gnu::cold]] inline void fail_of_differences(const std::string& path,
-                                              const std::vector<std::string>& differences) {
+inline void fail_of_differences(const std::string& path, const std::vector<std::string>& differences) {
   if (differences.empty()) return;
   std::string text = path + " does not fit the model, which stays as it was:";
   constexpr std::size_t most = 200;
@@ -23,9 +22,8 @@ namespace digitnet::detail {
 }
 
 /// Adds to `differences` where the values of an array are not all finite: which is the first, and how many.
-[[gnu::cold]] inline void add_non_finite(const std::string& name, const std::vector<std::size_t>& shape,
-                                         std::span<const float> values,
-                                         std::vector<std::string>& differences) {
+inline void add_non_finite(const std::string& name, const std::vector<std::size_t>& shape,
+                           std::span<const float> values, std::vector<std::string>& differences) {
   const auto is_wrong = [](float value) { return !std::isfinite(value); };
   const auto first = std::find_if(values.begin(), values.end(), is_wrong);
   if (first == values.end()) return;

@@ -53,7 +53,7 @@ class Cursor {
     if (found != wanted)
       damaged(std::string(what) + " is " + std::to_string(found) + ", not " + std::to_string(wanted));
   }
-  [[noreturn, gnu::cold]] void damaged(const std::string& what) const {
+  [[noreturn]] void damaged(const std::string& what) const {
     fail(file_ + " is a damaged HDF5 file, or none that Keras wrote: " + what);
   }
 
@@ -126,8 +126,8 @@ class Image {
   std::size_t size() const { return bytes_.size(); }
   std::uint64_t root() const { return root_; }
   Cursor cursor(Bytes bytes) const { return Cursor(bytes, name_); }
-  [[noreturn, gnu::cold]] void damaged(const std::string& what) const { cursor({}).damaged(what); }
-  [[noreturn, gnu::cold]] void newer(const std::string& what) const {
+  [[noreturn]] void damaged(const std::string& what) const { cursor({}).damaged(what); }
+  [[noreturn]] void newer(const std::string& what) const {
     fail(name_ + " has a newer layout of HDF5 than Keras writes (" + what +
          "): save it again with Keras, or with h5py's default libver");
   }

@@ -136,8 +136,7 @@ template <class Work>
 /// limits, an Error says so that begins with `what` ("a.h5"). Of what the child hands back only its size is
 /// limited: check it. Call it before the program starts threads of its own where that is possible.
 template <class Work>
-[[gnu::cold]] std::vector<std::byte> read_in_child(const std::string& what, const ChildLimits& limits,
-                                                   const Work& work) {
+std::vector<std::byte> read_in_child(const std::string& what, const ChildLimits& limits, const Work& work) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) fail(what + " cannot be read: no pipe: " + std::strerror(errno));
   const ::pid_t child = ::fork();
@@ -206,7 +205,7 @@ template <class Work>
 /// Fills `values` with what `load` (a function of a std::span<float>) makes of them in a child process,
 /// within limits for the file at `path`; nothing changes if it fails. See read_in_child.
 template <class Load>
-[[gnu::cold]] void load_in_child(const std::string& path, std::span<float> values, const Load& load) {
+void load_in_child(const std::string& path, std::span<float> values, const Load& load) {
   const std::vector<std::byte> bytes = read_in_child(path, limits_for_file(path, values.size_bytes()), [&] {
     load(values);  // the child's copy
     const auto loaded = std::as_bytes(values);

@@ -58,11 +58,11 @@ class Safetensors {
 
   /// Writes the arrays in their order, whole or not at all, with a checksum of the whole file among the
   /// metadata. Throws an Error that names the path.
-  [[gnu::cold]] void write(const std::string& path) const;
+  void write(const std::string& path) const;
   /// Reads and checks a file: its checksum, if it has one, header, types, shapes against places, no overlap,
   /// no gap, nothing beyond the end. Numbers are read where they are float32 (F32). Throws an Error that says
   /// what is wrong where. Arrays point into memory that this keeps.
-  [[gnu::cold]] static Safetensors read(const std::string& path);
+  static Safetensors read(const std::string& path);
   /// Whether a file that was read had a checksum.
   bool has_checksum() const { return has_checksum_; }
 
@@ -235,8 +235,8 @@ inline Safetensors Safetensors::read(const std::string& path) {
 }
 
 /// The parameters of a model that lies at `arena`, as arrays "PREFIXconv2d/kernel".
-[[gnu::cold]] inline void add_parameters(Safetensors& file, const ModelDescription& model,
-                                         std::span<const float> arena, const std::string& prefix = "") {
+inline void add_parameters(Safetensors& file, const ModelDescription& model, std::span<const float> arena,
+                           const std::string& prefix = "") {
   for (const LayerDescription& layer : model.layers)
     for (const WeightDescription& weight : layer.weights)
       file.add({prefix + layer.name + "/" + weight.name, weight.shape,
@@ -246,7 +246,7 @@ inline Safetensors Safetensors::read(const std::string& path) {
 /// Looks for each of the model's parameters under its prefixed name; every name that is missing, has
 /// another shape or numbers that are not finite is added to `differences`. Returns where they are to be
 /// copied from, in the order of the model.
-[[gnu::cold]] inline std::vector<std::pair<WeightDescription, std::span<const float>>> match_parameters(
+inline std::vector<std::pair<WeightDescription, std::span<const float>>> match_parameters(
     const Safetensors& file, const ModelDescription& model, const std::string& prefix,
     std::vector<std::string>& differences) {
   std::vector<std::pair<WeightDescription, std::span<const float>>> result;
@@ -273,8 +273,8 @@ inline Safetensors Safetensors::read(const std::string& path) {
 }
 
 /// Writes the parameters of a model under their names ("conv2d/kernel").
-[[gnu::cold]] inline void save_safetensors(const ModelDescription& model, std::span<const float> arena,
-                                           const std::string& path) {
+inline void save_safetensors(const ModelDescription& model, std::span<const float> arena,
+                             const std::string& path) {
   Safetensors file;
   file.metadata["format"] = "digitnet";
   add_parameters(file, model, arena);
@@ -288,8 +288,7 @@ void save_safetensors(const Model& model, const std::string& path) {
 /// Fills a model with the parameters of a file, which must have exactly the model's names and shapes, and may
 /// have whole numbers beside them. Otherwise throws an Error that lists every difference, and the model stays
 /// as it was.
-[[gnu::cold]] inline void load_safetensors(const ModelDescription& model, std::span<float> arena,
-                                           const std::string& path) {
+inline void load_safetensors(const ModelDescription& model, std::span<float> arena, const std::string& path) {
   const Safetensors file = Safetensors::read(path);
   std::vector<std::string> differences;
   const auto matches = match_parameters(file, model, "", differences);

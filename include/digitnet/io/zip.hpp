@@ -32,7 +32,7 @@ namespace detail {
 }  // namespace detail
 
 /// The bytes of an archive.
-[[gnu::cold]] inline std::vector<std::byte> write(const std::vector<File>& files) {
+inline std::vector<std::byte> write(const std::vector<File>& files) {
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t* const source = zip_source_buffer_create(nullptr, 0, 0, &error);

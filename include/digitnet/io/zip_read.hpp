@@ -37,7 +37,7 @@ class Places {
     return {reinterpret_cast<const char*>(part(at, size).data()), size};
   }
   std::uint64_t size() const { return bytes_.size(); }
-  [[noreturn, gnu::cold]] void broken() const { fail(name_ + " is no archive, or cut off"); }
+  [[noreturn]] void broken() const { fail(name_ + " is no archive, or cut off"); }
 
  private:
   std::span<const std::byte> bytes_;
@@ -121,8 +121,8 @@ inline std::vector<std::byte> inflated(std::span<const std::byte> packed, std::u
 /// One file of an archive. `archive_name` is for messages. Checks the file's checksum. Throws an Error if it
 /// is not there, or twice, damaged, encrypted, packed in another way than deflate, or out of proportion:
 /// unpacked it may have 16 MiB and twice the archive's size.
-[[gnu::cold]] inline std::vector<std::byte> read(std::span<const std::byte> archive_bytes,
-                                                 const std::string& archive_name, const std::string& name) {
+inline std::vector<std::byte> read(std::span<const std::byte> archive_bytes, const std::string& archive_name,
+                                   const std::string& name) {
   const detail::Places archive(archive_bytes, archive_name);
   const auto entry = detail::find(archive, name, archive_name);
   if (!entry) fail(archive_name + " has no " + name + ": it was not written by Keras 3");

@@ -122,8 +122,7 @@ void for_each_named(const std::vector<CallbackHandle>& callbacks, const Visit& v
 }
 
 /// The states of all callbacks that have one.
-[[gnu::cold]] inline std::map<std::string, CallbackState> states_of(
-    const std::vector<CallbackHandle>& callbacks) {
+inline std::map<std::string, CallbackState> states_of(const std::vector<CallbackHandle>& callbacks) {
   std::map<std::string, CallbackState> states;
   for_each_named(callbacks, [&](const std::string& name, const Callback& callback) {
     CallbackState state;
@@ -134,9 +133,8 @@ void for_each_named(const std::vector<CallbackHandle>& callbacks, const Visit& v
 }
 
 /// Gives each callback its state. Returns what is said of those that are not in both, or nothing.
-[[gnu::cold]] inline std::string load_states(TrainingControl& control,
-                                             const std::vector<CallbackHandle>& callbacks,
-                                             std::map<std::string, CallbackState> states) {
+inline std::string load_states(TrainingControl& control, const std::vector<CallbackHandle>& callbacks,
+                               std::map<std::string, CallbackState> states) {
   std::string without;
   for_each_named(callbacks, [&](const std::string& name, Callback& callback) {
     if (const auto found = states.find(name); found != states.end()) {

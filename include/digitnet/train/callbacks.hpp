@@ -68,7 +68,7 @@ class Improvement {
   bool looked_ = false;
 };
 
-[[gnu::cold]] inline void refuse_schedule(const TrainingControl& control, const char* callback) {
+inline void refuse_schedule(const TrainingControl& control, const char* callback) {
   if (control.has_schedule())
     fail(std::string("The learning rate follows a schedule, so ") + callback +
          " cannot set it: give the optimizer a constant rate, or leave out the callback");

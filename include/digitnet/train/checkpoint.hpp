@@ -22,9 +22,7 @@ namespace detail {
 // Where the parts of a state lie among a checkpoint's words and arrays.
 inline const std::string callbacks_prefix = "callbacks/", setup_prefix = "setup/";
 
-[[gnu::cold]] inline std::string slot_prefix(std::size_t slot) {
-  return "optimizer/" + std::to_string(slot) + "/";
-}
+inline std::string slot_prefix(std::size_t slot) { return "optimizer/" + std::to_string(slot) + "/"; }
 inline const std::string trained_prefix = "trained/";
 
 // Reads a checkpoint's numbers; what is none is a difference.
@@ -50,8 +48,7 @@ class CheckpointWords {
   std::vector<std::string>& differences_;
 };
 
-[[gnu::cold]] inline void write_unfinished(std::map<std::string, std::string>& words,
-                                           const UnfinishedEpoch& epoch) {
+inline void write_unfinished(std::map<std::string, std::string>& words, const UnfinishedEpoch& epoch) {
   words["unfinished/steps"] = to_text(epoch.steps);
   words["unfinished/step_samples"] = to_text(epoch.step_samples);
   words["unfinished/epoch_samples"] = to_text(epoch.epoch_samples);
@@ -61,7 +58,7 @@ class CheckpointWords {
   words["unfinished/answers"] = to_text(epoch.answers);
   words["unfinished/samples"] = to_text(epoch.samples);
 }
-[[gnu::cold]] inline std::optional<UnfinishedEpoch> read_unfinished(const CheckpointWords& words) {
+inline std::optional<UnfinishedEpoch> read_unfinished(const CheckpointWords& words) {
   if (words.text("unfinished/steps").empty()) return std::nullopt;
   return UnfinishedEpoch{.steps = words.number<std::uint64_t>("unfinished/steps"),
                          .step_samples = words.number<std::uint64_t>("unfinished/step_samples"),
@@ -74,12 +71,12 @@ class CheckpointWords {
 }
 
 // Callbacks' words and arrays are named "callbacks/EarlyStopping/best".
-[[gnu::cold]] inline std::pair<std::string, std::string> callback_and_key(const std::string& name) {
+inline std::pair<std::string, std::string> callback_and_key(const std::string& name) {
   const std::size_t begin = callbacks_prefix.size(), end = name.find('/', begin);
   if (end == std::string::npos) return {name.substr(begin), ""};
   return {name.substr(begin, end - begin), name.substr(end + 1)};
 }
-[[gnu::cold]] inline std::map<std::string, CallbackState> read_callbacks(const Safetensors& file) {
+inline std::map<std::string, CallbackState> read_callbacks(const Safetensors& file) {
   std::map<std::string, CallbackState> states;
   for (const auto& [name, word] : file.metadata)
     if (name.starts_with(callbacks_prefix)) {
@@ -95,8 +92,8 @@ class CheckpointWords {
 }
 
 /// Every name under which two setups do not agree, with both sides.
-[[gnu::cold]] inline void compare_setups(const TrainingSetup& ours, const TrainingSetup& in_file,
-                                         std::vector<std::string>& differences) {
+inline void compare_setups(const TrainingSetup& ours, const TrainingSetup& in_file,
+                           std::vector<std::string>& differences) {
   std::set<std::string> names;
   for (const auto& [name, word] : ours) names.insert(name);
   for (const auto& [name, word] : in_file) names.insert(name);
@@ -113,8 +110,8 @@ class CheckpointWords {
 }  // namespace detail
 
 /// Writes parameters and state, whole or not at all; a file that is there before is replaced only then.
-[[gnu::cold]] inline void write_checkpoint(const std::string& path, const ModelDescription& model,
-                                           std::span<const float> parameters, const TrainingState& state) {
+inline void write_checkpoint(const std::string& path, const ModelDescription& model,
+                             std::span<const float> parameters, const TrainingState& state) {
   Safetensors file;
   file.metadata = {{"format", "digitnet.checkpoint"},
                    {"epoch", to_text(state.epoch)},
@@ -144,9 +141,9 @@ class CheckpointWords {
 /// Reads a checkpoint. Throws an Error that lists every difference from the model (whose arena has
 /// `arena_size` numbers), the optimizer's class and its number of slots, and, if `setup` is not empty, from
 /// the training that it describes.
-[[gnu::cold]] inline TrainingState read_checkpoint(const std::string& path, const ModelDescription& model,
-                                                   const std::string& optimizer, std::size_t slots,
-                                                   std::size_t arena_size, const TrainingSetup& setup = {}) {
+inline TrainingState read_checkpoint(const std::string& path, const ModelDescription& model,
+                                     const std::string& optimizer, std::size_t slots, std::size_t arena_size,
+                                     const TrainingSetup& setup = {}) {
   const Safetensors file = Safetensors::read(path);
   std::vector<std::string> differences;
   const detail::CheckpointWords words(file.metadata, differences);

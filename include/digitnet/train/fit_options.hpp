@@ -52,8 +52,7 @@ struct FitOptions {
 
 namespace detail {
 
-[[gnu::cold]] inline void check_weights(const std::vector<float>& weights, std::size_t wanted,
-                                        const std::string& what) {
+inline void check_weights(const std::vector<float>& weights, std::size_t wanted, const std::string& what) {
   if (!weights.empty() && weights.size() != wanted)
     fail("There are " + std::to_string(weights.size()) + " " + what + " weights, but " +
          std::to_string(wanted) + " are needed, one for each " + what);
@@ -63,8 +62,8 @@ namespace detail {
 
 /// Throws an Error for options that make no sense with this data; `classifies`: targets or loss have
 /// classes.
-[[gnu::cold]] inline void check_options(const FitOptions& options, const DataView& data, std::size_t outputs,
-                                        bool classifies) {
+inline void check_options(const FitOptions& options, const DataView& data, std::size_t outputs,
+                          bool classifies) {
   // Counts beyond this are negative numbers that were made unsigned; products of them overflow.
   constexpr std::size_t most = std::size_t{1} << 31;
   const auto check_count = [](std::size_t count, const std::string& name) {
@@ -91,7 +90,7 @@ namespace detail {
 }
 
 /// How many of the last samples are held out.
-[[gnu::cold]] inline std::size_t held_out(const FitOptions& options, std::size_t samples) {
+inline std::size_t held_out(const FitOptions& options, std::size_t samples) {
   const auto count = static_cast<std::size_t>(static_cast<double>(samples) * options.validation_split);
   if (options.validation_split > 0 && count == 0)
     fail("The validation split of " + to_text(options.validation_split) + " leaves no sample of " +

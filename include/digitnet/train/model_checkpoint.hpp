@@ -49,7 +49,7 @@ struct FieldFormat {
 };
 
 /// A file name with quantities filled in, in Python's notation: "{epoch:02d}", "{val_accuracy:.4f}".
-[[gnu::cold]] inline std::string filled_in(const std::string& pattern, const EpochLogs& logs) {
+inline std::string filled_in(const std::string& pattern, const EpochLogs& logs) {
   std::string result;
   for (std::size_t at = 0; at < pattern.size();) {
     if (pattern[at] != '{') {

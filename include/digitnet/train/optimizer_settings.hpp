@@ -34,8 +34,8 @@ struct OptimizerSetting {
 namespace detail {
 
 /// Settings together with those of the treatment.
-[[gnu::cold]] inline std::vector<OptimizerSetting> with_treatment(const GradientTreatment& treatment,
-                                                                  std::vector<OptimizerSetting> settings) {
+inline std::vector<OptimizerSetting> with_treatment(const GradientTreatment& treatment,
+                                                    std::vector<OptimizerSetting> settings) {
   using enum OptimizerSetting::Range;
   settings.insert(settings.end(), {{"weight_decay", treatment.weight_decay, not_negative},
                                    {"clipnorm", treatment.clipnorm, not_negative},
@@ -62,8 +62,7 @@ std::size_t slots_of(const Optimizer& optimizer) {
 }
 
 /// Throws an Error that names the first setting that makes no sense.
-[[gnu::cold]] inline void check_settings(std::string_view optimizer,
-                                         const std::vector<OptimizerSetting>& settings) {
+inline void check_settings(std::string_view optimizer, const std::vector<OptimizerSetting>& settings) {
   for (const auto& [name, value, range] : settings) {
     const bool up_to = range == OptimizerSetting::up_to_one;
     if (range == OptimizerSetting::not_negative || range == OptimizerSetting::positive)

@@ -22,13 +22,12 @@ namespace digitnet {
 namespace detail {
 
 /// Throws an Error unless `value` is finite and above 0 (or 0 itself, where that makes sense).
-[[gnu::cold]] inline void check_positive(const char* owner, const char* name, double value,
-                                         bool or_zero = false) {
+inline void check_positive(const char* owner, const char* name, double value, bool or_zero = false) {
   if (std::isfinite(value) && (value > 0 || (or_zero && value == 0))) return;
   fail(std::string(owner) + "'s " + name + " must be " +
        (or_zero ? "a number of at least 0" : "a number above 0") + ", but is " + to_text(value));
 }
-[[gnu::cold]] inline void check_steps(const char* owner, const char* name, std::uint64_t steps) {
+inline void check_steps(const char* owner, const char* name, std::uint64_t steps) {
   if (steps == 0) fail(std::string(owner) + "'s " + name + " must be at least 1 step, but is 0");
 }
 
@@ -73,7 +72,7 @@ class LearningRate {
   std::string text() const { return schedule_ ? name_ + " from " + to_text((*this)(0)) : to_text(constant_); }
 
  private:
-  [[noreturn, gnu::cold]] void refuse(std::uint64_t step, float rate) const {
+  [[noreturn]] void refuse(std::uint64_t step, float rate) const {
     fail("The learning rate's schedule " + name_ + " gives " + to_text(rate) + " at step " +
          std::to_string(step) + ", but a rate must be a number of at least 0");
   }
@@ -89,7 +88,7 @@ struct StepDecay {
   std::uint64_t step_size;
   float factor = 0.1f;
 
-  [[gnu::cold]] void check() const {
+  void check() const {
     detail::check_positive("StepDecay", "initial_learning_rate", initial_learning_rate);
     detail::check_steps("StepDecay", "step_size", step_size);
     detail::check_positive("StepDecay", "factor", factor);
@@ -105,7 +104,7 @@ struct PiecewiseConstantDecay {
   std::vector<std::uint64_t> boundaries;
   std::vector<float> values;
 
-  [[gnu::cold]] void check() const {
+  void check() const {
     if (values.size() != boundaries.size() + 1)
       fail("PiecewiseConstantDecay needs a value more than boundaries, but has " +
            std::to_string(values.size()) + " values and " + std::to_string(boundaries.size()) +
@@ -130,7 +129,7 @@ struct ExponentialDecay {
   float decay_rate;
   bool staircase = false;
 
-  [[gnu::cold]] void check() const {
+  void check() const {
     detail::check_positive("ExponentialDecay", "initial_learning_rate", initial_learning_rate);
     detail::check_steps("ExponentialDecay", "decay_steps", decay_steps);
     detail::check_positive("ExponentialDecay", "decay_rate", decay_rate);
@@ -152,7 +151,7 @@ struct CosineDecay {
   float warmup_target = 0;
   std::uint64_t warmup_steps = 0;
 
-  [[gnu::cold]] void check() const {
+  void check() const {
     const bool rises = warmup_steps > 0;
     detail::check_positive("CosineDecay", "initial_learning_rate", initial_learning_rate, rises);
     detail::check_steps("CosineDecay", "decay_steps", decay_steps);
@@ -185,7 +184,7 @@ struct OneCycle {
   float final_division = 1e4f;
   bool linear = false;
 
-  [[gnu::cold]] void check() const {
+  void check() const {
     detail::check_positive("OneCycle", "peak", peak);
     detail::check_steps("OneCycle", "total_steps", total_steps);
     if (!(rising_part >= 0 && rising_part <= 1))

@@ -16,7 +16,7 @@
 namespace digitnet::detail {
 
 /// "600 samples (28, 28, 1), checksum 0123abcd", of samples and targets.
-[[gnu::cold]] inline std::string data_text(const DataView& data) {
+inline std::string data_text(const DataView& data) {
   if (data.count() == 0) return "none";
   Crc32c sum;
   sum.add(data.samples.memory());
@@ -33,8 +33,7 @@ namespace digitnet::detail {
          shape_text(std::span<const std::size_t>(extents).subspan(1)) + ", checksum " + sum.text();
 }
 
-[[gnu::cold]] inline void describe_fit(const FitOptions& options, const DataView& data,
-                                       TrainingSetup& setup) {
+inline void describe_fit(const FitOptions& options, const DataView& data, TrainingSetup& setup) {
   setup["data"] = data_text(data);
   setup["validation"] = data_text(options.validation);
   setup["validation_split"] = to_text(options.validation_split);
@@ -50,8 +49,8 @@ namespace digitnet::detail {
   setup["sample_weights"] = weights(options.sample_weights);
 }
 
-[[gnu::cold]] inline void describe_model(const ModelDescription& model, std::span<const float> parameters,
-                                         TrainingSetup& setup) {
+inline void describe_model(const ModelDescription& model, std::span<const float> parameters,
+                           TrainingSetup& setup) {
   check_settings_are_said(model);
   for (const LayerDescription& layer : model.layers) setup["layer " + layer.name] = layer.text();
   setup["initial parameters"] = "checksum " + Crc32c().add(parameters).text();
@@ -65,9 +64,8 @@ inline void describe_loss(const LossSettings& loss, TrainingSetup& setup) {
   if (loss.delta) setup["loss delta"] = to_text(*loss.delta);
 }
 
-[[gnu::cold]] inline void describe_optimizer(const std::string& name,
-                                             const std::vector<OptimizerSetting>& settings,
-                                             TrainingSetup& setup) {
+inline void describe_optimizer(const std::string& name, const std::vector<OptimizerSetting>& settings,
+                               TrainingSetup& setup) {
   setup["optimizer"] = name;
   for (const OptimizerSetting& setting : settings)
     setup[name + " " + setting.name] = to_text(static_cast<float>(setting.value));
