@@ -1,5 +1,20 @@
 // Augmentation, alone and in training; averaged weights; accumulated gradients.
-#include <digitnet/digitnet.hpp>
+#include <digitnet/core/dataset.hpp>
+#include <digitnet/data/augment.hpp>
+#include <digitnet/layers/activations.hpp>
+#include <digitnet/layers/batch_normalization.hpp>
+#include <digitnet/layers/dense.hpp>
+#include <digitnet/layers/input.hpp>
+#include <digitnet/layers/layer_normalization.hpp>
+#include <digitnet/layers/reshape.hpp>
+#include <digitnet/layers/softmax.hpp>
+#include <digitnet/model/sequential.hpp>
+#include <digitnet/train/callbacks.hpp>
+#include <digitnet/train/history.hpp>
+#include <digitnet/train/losses.hpp>
+#include <digitnet/train/optimizers.hpp>
+#include <digitnet/train/trainer.hpp>
+#include <digitnet/train/weight_averaging.hpp>
 
 #include "support/support.hpp"
 

@@ -1,9 +1,12 @@
 // Digits on real paper: drawn with thin and bold pens, on ruled, squared, framed and shaded sheets, and on
 // transparent ones, the bundled network reads them.
 #include <cmath>
+#include <digitnet/data/datasets.hpp>
 #include <digitnet/data/normalize_digit.hpp>
 #include <digitnet/data/skeleton.hpp>
-#include <digitnet/digitnet.hpp>
+#include <digitnet/data/synthetic_digits.hpp>
+#include <digitnet/io/safetensors.hpp>
+#include <digitnet/model/predictor.hpp>
 #include <functional>
 #include <string>
 

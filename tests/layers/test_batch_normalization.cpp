@@ -1,5 +1,19 @@
-#include <digitnet/digitnet.hpp>
+#include <digitnet/data/synthetic_digits.hpp>
+#include <digitnet/layers/activations.hpp>
+#include <digitnet/layers/batch_normalization.hpp>
+#include <digitnet/layers/conv2d.hpp>
+#include <digitnet/layers/dense.hpp>
+#include <digitnet/layers/initializers.hpp>
+#include <digitnet/layers/input.hpp>
+#include <digitnet/layers/layer_normalization.hpp>
+#include <digitnet/layers/pooling.hpp>
+#include <digitnet/layers/reshape.hpp>
+#include <digitnet/layers/softmax.hpp>
+#include <digitnet/model/sequential.hpp>
 #include <digitnet/testing/gradient_check.hpp>
+#include <digitnet/train/losses.hpp>
+#include <digitnet/train/optimizers.hpp>
+#include <digitnet/train/trainer.hpp>
 
 #include "reference/torch.hpp"
 #include "support/support.hpp"

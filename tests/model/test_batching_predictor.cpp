@@ -1,6 +1,14 @@
 // A model that answers the questions of many threads at once.
 #include <atomic>
-#include <digitnet/digitnet.hpp>
+#include <digitnet/data/idx.hpp>
+#include <digitnet/layers/activations.hpp>
+#include <digitnet/layers/conv2d.hpp>
+#include <digitnet/layers/dense.hpp>
+#include <digitnet/layers/input.hpp>
+#include <digitnet/layers/reshape.hpp>
+#include <digitnet/layers/softmax.hpp>
+#include <digitnet/model/batching_predictor.hpp>
+#include <digitnet/model/sequential.hpp>
 #include <limits>
 #include <thread>
 

@@ -1,4 +1,17 @@
-#include <digitnet/digitnet.hpp>
+#include <digitnet/data/synthetic_digits.hpp>
+#include <digitnet/inspect/plan.hpp>
+#include <digitnet/inspect/summary.hpp>
+#include <digitnet/layers/activations.hpp>
+#include <digitnet/layers/conv2d.hpp>
+#include <digitnet/layers/dense.hpp>
+#include <digitnet/layers/dropout.hpp>
+#include <digitnet/layers/initializers.hpp>
+#include <digitnet/layers/input.hpp>
+#include <digitnet/layers/pooling.hpp>
+#include <digitnet/layers/reshape.hpp>
+#include <digitnet/layers/softmax.hpp>
+#include <digitnet/model/predictor.hpp>
+#include <digitnet/model/sequential.hpp>
 
 #include "support/support.hpp"
 

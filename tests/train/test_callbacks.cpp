@@ -1,6 +1,18 @@
 #include <clocale>
 #include <cstdlib>
-#include <digitnet/digitnet.hpp>
+#include <digitnet/data/synthetic_digits.hpp>
+#include <digitnet/layers/activations.hpp>
+#include <digitnet/layers/dense.hpp>
+#include <digitnet/layers/input.hpp>
+#include <digitnet/layers/softmax.hpp>
+#include <digitnet/model/sequential.hpp>
+#include <digitnet/train/callbacks.hpp>
+#include <digitnet/train/history.hpp>
+#include <digitnet/train/losses.hpp>
+#include <digitnet/train/model_checkpoint.hpp>
+#include <digitnet/train/optimizers.hpp>
+#include <digitnet/train/schedules.hpp>
+#include <digitnet/train/trainer.hpp>
 #include <locale>
 
 #include "support/support.hpp"

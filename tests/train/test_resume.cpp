@@ -1,7 +1,22 @@
 // A training that was killed or interrupted and goes on ends as one that was left alone, bit for bit,
 // whatever callbacks it has and in whatever order.
 #include <csignal>
-#include <digitnet/digitnet.hpp>
+#include <digitnet/data/synthetic_digits.hpp>
+#include <digitnet/io/safetensors.hpp>
+#include <digitnet/layers/activations.hpp>
+#include <digitnet/layers/batch_normalization.hpp>
+#include <digitnet/layers/dense.hpp>
+#include <digitnet/layers/dropout.hpp>
+#include <digitnet/layers/input.hpp>
+#include <digitnet/layers/softmax.hpp>
+#include <digitnet/model/sequential.hpp>
+#include <digitnet/train/callbacks.hpp>
+#include <digitnet/train/history.hpp>
+#include <digitnet/train/losses.hpp>
+#include <digitnet/train/model_checkpoint.hpp>
+#include <digitnet/train/optimizers.hpp>
+#include <digitnet/train/trainer.hpp>
+#include <digitnet/train/weight_averaging.hpp>
 #include <functional>
 
 #include "support/support.hpp"

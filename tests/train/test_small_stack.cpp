@@ -1,4 +1,16 @@
-#include <digitnet/digitnet.hpp>
+#include <digitnet/data/augment.hpp>
+#include <digitnet/layers/activations.hpp>
+#include <digitnet/layers/batch_normalization.hpp>
+#include <digitnet/layers/conv2d.hpp>
+#include <digitnet/layers/dense.hpp>
+#include <digitnet/layers/input.hpp>
+#include <digitnet/layers/layer_normalization.hpp>
+#include <digitnet/layers/pooling.hpp>
+#include <digitnet/layers/reshape.hpp>
+#include <digitnet/model/sequential.hpp>
+#include <digitnet/train/losses.hpp>
+#include <digitnet/train/optimizers.hpp>
+#include <digitnet/train/trainer.hpp>
 #ifdef __GLIBC__
 #include <pthread.h>
 #endif

@@ -1,6 +1,21 @@
 #include <csignal>
-#include <digitnet/digitnet.hpp>
+#include <digitnet/data/synthetic_digits.hpp>
+#include <digitnet/layers/activations.hpp>
+#include <digitnet/layers/batch_normalization.hpp>
+#include <digitnet/layers/dense.hpp>
+#include <digitnet/layers/input.hpp>
+#include <digitnet/layers/regularizers.hpp>
+#include <digitnet/layers/softmax.hpp>
+#include <digitnet/model/sequential.hpp>
 #include <digitnet/testing/gradient_check.hpp>
+#include <digitnet/train/callbacks.hpp>
+#include <digitnet/train/history.hpp>
+#include <digitnet/train/losses.hpp>
+#include <digitnet/train/metrics.hpp>
+#include <digitnet/train/model_checkpoint.hpp>
+#include <digitnet/train/optimizers.hpp>
+#include <digitnet/train/schedules.hpp>
+#include <digitnet/train/trainer.hpp>
 
 #include "support/support.hpp"
 
