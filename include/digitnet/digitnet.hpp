@@ -21,6 +21,7 @@
 #include "digitnet/layers/dense.hpp"
 #include "digitnet/layers/depthwise_conv2d.hpp"
 #include "digitnet/layers/dropout.hpp"
+#include "digitnet/layers/group_normalization.hpp"
 #include "digitnet/layers/identity.hpp"
 #include "digitnet/layers/initializers.hpp"
 #include "digitnet/layers/input.hpp"
