@@ -4,6 +4,7 @@
 #include "digitnet/onnx/operators/batch_normalization.hpp"
 #include "digitnet/onnx/operators/convolution.hpp"
 #include "digitnet/onnx/operators/dense.hpp"
+#include "digitnet/onnx/operators/group_normalization.hpp"
 #include "digitnet/onnx/operators/layer_normalization.hpp"
 #include "digitnet/onnx/operators/merge.hpp"
 #include "digitnet/onnx/operators/pooling.hpp"
