@@ -53,10 +53,12 @@ using Attributes = std::vector<Attribute>;
 
 /// One parameter of a layer.
 struct WeightDescription {
-  std::string name;  ///< "kernel"
+  /// Such as "kernel"
+  std::string name;
   std::vector<std::size_t> shape;
   bool trainable = true;
-  std::size_t offset = 0;  ///< elements from the start of the model's arena; unused where there is no model
+  /// Elements from the start of the model's arena; unused where there is no model
+  std::size_t offset = 0;
   Regularizer regularizer{};
 
   std::size_t size() const {
@@ -68,10 +70,13 @@ struct WeightDescription {
 
 /// One layer on the shape that reaches it.
 struct LayerDescription {
-  std::string class_name;  ///< Keras'
-  std::string name;        ///< "conv2d_1"; nested "sequential/conv2d_1"
+  /// Keras' name of the class
+  std::string class_name;
+  /// Such as "conv2d_1"; nested "sequential/conv2d_1"
+  std::string name;
   Attributes attributes;
-  std::vector<std::size_t> input, output;  ///< shapes of one sample
+  /// Shapes of one sample
+  std::vector<std::size_t> input, output;
   std::vector<WeightDescription> weights;
   /// Whose results it gets: 0 is the model's input, i the i-th layer's. None: the one before it.
   std::vector<std::size_t> sources{};

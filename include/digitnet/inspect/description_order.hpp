@@ -70,8 +70,10 @@ inline constexpr std::string_view symmetric_merges[] = {Add::class_name, Multipl
 
 /// The layers of a description in Keras' order, each with its sources written out.
 struct OrderedDescription {
-  std::vector<std::size_t> order;                 ///< numbers in the description, from 0
-  std::vector<std::vector<std::size_t>> sources;  ///< of each, as numbers in this order, from 1
+  /// The layers, by their numbers in the description, from 0
+  std::vector<std::size_t> order;
+  /// What each of them reads, as places in this order, from 1; 0 is the input
+  std::vector<std::vector<std::size_t>> sources;
 };
 [[gnu::cold]] inline OrderedDescription in_keras_order(const ModelDescription& model) {
   std::vector<std::vector<std::size_t>> sources;
