@@ -137,7 +137,7 @@ struct ModelDescription {
 
 /// Throws an Error for the first layer whose settings are not known: where they are written, none may be
 /// missing.
-[[gnu::cold]] inline void check_settings_are_said(const ModelDescription& model) {
+inline void check_settings_are_said(const ModelDescription& model) {
   for (const LayerDescription& layer : model.layers)
     if (!layer.says_settings)
       fail("The layer \"" + layer.name + "\" cannot be written: " + layer.class_name +

@@ -19,8 +19,7 @@ namespace digitnet {
 /// For layers of which each has sources (as in LayerDescription, never empty): the numbers of the layers
 /// (from 0), the furthest from the result first, and those equally far as a walk from the result meets them
 /// (Keras' map_graph).
-[[gnu::cold]] inline std::vector<std::size_t> keras_order(
-    const std::vector<std::vector<std::size_t>>& sources) {
+inline std::vector<std::size_t> keras_order(const std::vector<std::vector<std::size_t>>& sources) {
   const std::size_t count = sources.size();
   std::vector<std::size_t> depth(count + 1), met(count + 1, count + 1);
   for (std::size_t i = count; i > 0; --i)
@@ -48,8 +47,7 @@ inline constexpr std::string_view symmetric_merges[] = {Add::class_name, Multipl
 /// A text for each result that is the same for results which the same kinds of layers make. Sources that may
 /// change places, as those of Add and Multiply, are put into an order that does not depend on how they were
 /// given.
-[[gnu::cold]] inline void sort_sources(const ModelDescription& model,
-                                       std::vector<std::vector<std::size_t>>& sources) {
+inline void sort_sources(const ModelDescription& model, std::vector<std::vector<std::size_t>>& sources) {
   std::vector<std::string> texts{""};
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const LayerDescription& layer = model.layers[i];
@@ -75,7 +73,7 @@ struct OrderedDescription {
   /// What each of them reads, as places in this order, from 1; 0 is the input
   std::vector<std::vector<std::size_t>> sources;
 };
-[[gnu::cold]] inline OrderedDescription in_keras_order(const ModelDescription& model) {
+inline OrderedDescription in_keras_order(const ModelDescription& model) {
   std::vector<std::vector<std::size_t>> sources;
   for (std::size_t i = 0; i < model.layers.size(); ++i) sources.push_back(model.sources(i));
   detail::sort_sources(model, sources);

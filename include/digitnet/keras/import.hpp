@@ -133,8 +133,7 @@ class TypeWriter {
 };
 
 // How a file's arrays differ from those that its own configuration needs.
-[[gnu::cold]] inline std::vector<std::string> array_differences(const ModelDescription& model,
-                                                                const FileArrays& arrays) {
+inline std::vector<std::string> array_differences(const ModelDescription& model, const FileArrays& arrays) {
   std::vector<std::string> differences;
   for (std::size_t i = 0; i < model.layers.size(); ++i)
     compare_weights(model.layers[i], arrays.of_layers[i], differences);
@@ -143,8 +142,7 @@ class TypeWriter {
                           ", the model has nothing for it");
   return differences;
 }
-[[gnu::cold]] inline void fail_of_arrays(const std::string& path,
-                                         const std::vector<std::string>& differences) {
+inline void fail_of_arrays(const std::string& path, const std::vector<std::string>& differences) {
   if (differences.empty()) return;
   std::string text = path + ": its arrays are not those of its model:";
   for (const std::string& difference : differences) text += "\n  " + difference;
@@ -154,7 +152,7 @@ class TypeWriter {
 }  // namespace detail
 
 /// Throws an Error if writing one of `outputs` would overwrite the model's file or another output.
-[[gnu::cold]] inline void check_outputs(const std::string& model, const std::vector<std::string>& outputs) {
+inline void check_outputs(const std::string& model, const std::vector<std::string>& outputs) {
   namespace fs = std::filesystem;
   const auto same = [](const std::string& a, const std::string& b) {
     std::error_code none;
@@ -174,8 +172,8 @@ class TypeWriter {
 /// the program itself: `parameters` must then lie in the file `blob` when `source` is compiled (g++ or
 /// clang++). `registry` has the entries of layers of one's own. Throws an Error for files of weights alone,
 /// and for layers that do not exist here, by name.
-[[gnu::cold]] inline ImportedModel import_model(const std::string& path, const std::string& name, bool embed,
-                                                const std::string& blob = "", const Registry& registry = {}) {
+inline ImportedModel import_model(const std::string& path, const std::string& name, bool embed,
+                                  const std::string& blob = "", const Registry& registry = {}) {
   if (!cpp::is_identifier(name))
     fail(cpp::literal(name) +
          " is no name of a C++ type: give one of letters, digits and _ that begins with a letter and is "

@@ -77,7 +77,7 @@ inline std::string without_python_numbers(std::string_view text) {
 
 /// The JSON of a text. Throws an Error that begins with `what` ("a.h5's model_config") if it is none, or
 /// nested or long beyond all that Keras writes.
-[[gnu::cold]] inline Json parse_json(std::string_view text, const std::string& what) {
+inline Json parse_json(std::string_view text, const std::string& what) {
   detail::check_json(text, what);
   Json json = Json::parse(text, nullptr, false);
   if (json.is_discarded()) json = Json::parse(detail::without_python_numbers(text), nullptr, false);

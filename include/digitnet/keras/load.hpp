@@ -61,8 +61,7 @@ inline FileModel expected_model(const ModelDescription& model) {
 /// .weights.h5). In two steps: first everything is read and compared - layers, shapes, activations, types -
 /// and if anything differs an Error lists all differences with both sides, and nothing has changed. What only
 /// matters for training (a Dropout's rate, a momentum) may differ.
-[[gnu::cold]] inline void load_keras(const ModelDescription& model, std::span<float> parameters,
-                                     const std::string& path) {
+inline void load_keras(const ModelDescription& model, std::span<float> parameters, const std::string& path) {
   const keras::OpenFile file = keras::open_file(path, keras::Registry(model));
   keras::FileModel theirs = file.model ? *file.model : keras::detail::expected_model(model);
   const ModelDescription their_description = theirs.description();

@@ -18,7 +18,7 @@ class Problems {
   bool empty() const { return found_.empty(); }
 
   /// Throws an Error with all of them, if there are any.
-  [[gnu::cold]] void fail_if_any() const {
+  void fail_if_any() const {
     if (found_.empty()) return;
     if (found_.size() == 1) fail("The " + found_.front().first + " cannot be read: " + found_.front().second);
     std::string text = "The model cannot be read, for " + std::to_string(found_.size()) + " reasons:";

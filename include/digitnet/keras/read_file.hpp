@@ -255,8 +255,8 @@ inline OpenFile open(const std::string& path, const Registry& registry) {
 }
 
 /// Adds what differs between a layer's weights and the arrays that a file has for it.
-[[gnu::cold]] inline void compare_weights(const LayerDescription& layer, const std::vector<FileArray>& arrays,
-                                          std::vector<std::string>& differences) {
+inline void compare_weights(const LayerDescription& layer, const std::vector<FileArray>& arrays,
+                            std::vector<std::string>& differences) {
   for (std::size_t w = 0; w < std::max(layer.weights.size(), arrays.size()); ++w) {
     if (w >= layer.weights.size()) {
       differences.push_back("the file has " + arrays[w].place + " " + shape_text(arrays[w].info.shape) +
@@ -283,7 +283,7 @@ inline OpenFile open(const std::string& path, const Registry& registry) {
 
 /// Opens a .h5, .keras or .weights.h5 file of Keras 2.0 to 3.x; `registry` has the entries of layers of one's
 /// own.
-[[gnu::cold]] inline OpenFile open_file(const std::string& path, const Registry& registry = {}) {
+inline OpenFile open_file(const std::string& path, const Registry& registry = {}) {
   return detail::open(path, registry);
 }
 

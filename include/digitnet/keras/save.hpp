@@ -139,8 +139,8 @@ inline void save(const ModelDescription& model, std::span<const float> parameter
 /// Writes a model as Keras does, in the format that the name's ending says: .h5 (a whole model, for Keras 2
 /// and 3), .keras (Keras 3), .weights.h5 (Keras 3, weights alone). A chain inside the chain is written as its
 /// layers, a combinator as a functional model's branches. The file appears whole or not at all.
-[[gnu::cold]] inline void save_keras(const ModelDescription& model, std::span<const float> parameters,
-                                     const std::string& path) {
+inline void save_keras(const ModelDescription& model, std::span<const float> parameters,
+                       const std::string& path) {
   keras::detail::save(model, parameters, path, nullptr);
 }
 template <class Model>

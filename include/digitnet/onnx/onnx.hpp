@@ -13,8 +13,8 @@ namespace digitnet {
 /// Writes a model for inference as ONNX, opset 13: "input" (batch, ...input shape), channels last, to
 /// "output" (batch, ...). Layers that act in training only are left out. Throws an Error for a layer that
 /// nothing is known of, by name and with the cure; the file appears whole or not at all.
-[[gnu::cold]] inline void save_onnx(const ModelDescription& model, std::span<const float> parameters,
-                                    const std::string& path) {
+inline void save_onnx(const ModelDescription& model, std::span<const float> parameters,
+                      const std::string& path) {
   check_settings_are_said(model);
   OnnxGraph graph(model.input, parameters);
   std::vector<OnnxGraph::Value> results{graph.current()};

@@ -50,7 +50,7 @@ struct Content {
 
 /// The part of a report's content that the model and the test set decide.
 template <class Model>
-[[gnu::cold]] Content content_of(const Model& model, const Dataset& test) {
+Content content_of(const Model& model, const Dataset& test) {
   Content content;
   content.model = describe(model);
   content.plan = model.operations();
@@ -86,7 +86,7 @@ struct Answers {
 };
 
 /// Throws an Error where labels and answers do not fit together, or an answer is NaN.
-[[gnu::cold]] inline Answers answers_of(const Content& content) {
+inline Answers answers_of(const Content& content) {
   if (!content.test) fail("A report needs test images: set Content::test");
   const Labels& labels = content.test->labels;
   digitnet::detail::check_same_length(labels.size(), content.scores.shape()[0]);

@@ -22,9 +22,9 @@ namespace digitnet {
 /// Shapes (height, width, channels, filters), of which the first channel is shown, and (height * width,
 /// units) of a square image are known; others give nothing. At most `most` filters are drawn, each at most
 /// about `tile` pixels large.
-[[gnu::cold]] inline std::optional<Picture> filter_picture(const std::vector<std::size_t>& shape,
-                                                           std::span<const float> kernel,
-                                                           std::size_t most = 32, std::size_t tile = 96) {
+inline std::optional<Picture> filter_picture(const std::vector<std::size_t>& shape,
+                                             std::span<const float> kernel, std::size_t most = 32,
+                                             std::size_t tile = 96) {
   std::size_t height = 0, width = 0;
   if (shape.size() == 4) {
     height = shape[0];
@@ -102,7 +102,7 @@ struct AfterLayer<Sequential<Layers...>> {
 }  // namespace detail
 
 /// The first layer's kernel of a model, or nothing where it has none.
-[[gnu::cold]] inline const WeightDescription* first_kernel(const ModelDescription& model) {
+inline const WeightDescription* first_kernel(const ModelDescription& model) {
   for (const LayerDescription& layer : model.layers)
     for (const WeightDescription& weight : layer.weights)
       if (weight.name == "kernel") return &weight;
@@ -112,8 +112,8 @@ struct AfterLayer<Sequential<Layers...>> {
 /// What the first convolution makes of the first of some images, after the normalization and the ReLU that
 /// may follow it: the model's prefix says it. Nothing for a model that does not begin with a convolution.
 template <std::size_t... Extents, class... Layers>
-[[gnu::cold]] std::optional<FeatureMaps> first_feature_maps(
-    const Sequential<Input<Extents...>, Layers...>& model, const Samples& images) {
+std::optional<FeatureMaps> first_feature_maps(const Sequential<Input<Extents...>, Layers...>& model,
+                                              const Samples& images) {
   // How many layers make the maps; 0: none do.
   constexpr std::size_t count = [] {
     std::size_t layers = 0, maps = 0;

@@ -61,14 +61,12 @@ inline std::pair<std::string, int> output_of(const std::string& command) {
 }  // namespace detail
 
 /// Whether gnuplot can be run (Debian: gnuplot-nox).
-[[gnu::cold]] inline bool has_gnuplot() {
-  return detail::output_of("gnuplot --version 2>/dev/null").second == 0;
-}
+inline bool has_gnuplot() { return detail::output_of("gnuplot --version 2>/dev/null").second == 0; }
 
 /// Runs a script that writes files of the given names into the current folder, and gives their bytes. Throws
 /// an Error with what gnuplot says.
-[[gnu::cold]] inline std::vector<std::string> run_gnuplot(const std::string& script,
-                                                          const std::vector<std::string>& files) {
+inline std::vector<std::string> run_gnuplot(const std::string& script,
+                                            const std::vector<std::string>& files) {
   const detail::TemporaryFolder folder;
   const std::string path = folder.path() + "/script";
   std::FILE* const file = std::fopen(path.c_str(), "w");

@@ -58,7 +58,7 @@ inline std::string code(std::string_view text) {
 }  // namespace detail
 
 /// The limits that the numbers show, as sentences.
-[[gnu::cold]] inline std::vector<std::string> limits_of(const Content& content, const Answers& answers) {
+inline std::vector<std::string> limits_of(const Content& content, const Answers& answers) {
   const std::vector<ClassScores> scores = class_scores(answers.counts);
   std::size_t weakest = 0, from = 0, to = 0, most = 0;
   for (std::size_t i = 0; i < scores.size(); ++i) {
@@ -97,7 +97,7 @@ inline std::string code(std::string_view text) {
 }
 
 /// The card as Markdown.
-[[gnu::cold]] inline std::string model_card(const Content& content, const Answers& answers) {
+inline std::string model_card(const Content& content, const Answers& answers) {
   std::string layers;
   for (const LayerDescription& layer : content.model.layers) {
     layers += "| " + detail::markdown(layer.name) + " | " + detail::markdown(layer.text()) + " | " +

@@ -127,8 +127,8 @@ struct PagePictures {
 };
 
 /// The page.
-[[gnu::cold]] inline std::string page(const Content& content, const Answers& answers,
-                                      const PagePictures& pictures, const std::vector<std::string>& missing) {
+inline std::string page(const Content& content, const Answers& answers, const PagePictures& pictures,
+                        const std::vector<std::string>& missing) {
   using digitnet::detail::rounded;
   using digitnet::detail::with_thousands;
   using html::escaped;

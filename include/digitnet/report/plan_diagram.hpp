@@ -24,8 +24,8 @@ struct DiagramBox {
 };
 
 /// The boxes of a model, the input first.
-[[gnu::cold]] inline std::vector<DiagramBox> diagram_boxes(const ModelDescription& model,
-                                                           const std::vector<PlannedOperation>& plan) {
+inline std::vector<DiagramBox> diagram_boxes(const ModelDescription& model,
+                                             const std::vector<PlannedOperation>& plan) {
   std::vector<DiagramBox> boxes{{.layers = {"input"}, .method = "", .output = model.input}};
   std::vector<std::size_t> box_of(model.layers.size() + 1, 0);  // 0: the input's
   for (const PlannedOperation& operation : plan) {
@@ -85,8 +85,7 @@ inline std::size_t diagram_height(const std::vector<DiagramBox>& boxes) {
 
 /// The diagram: names of the layers, and shape, parameters and method of each operation. Results that skip
 /// boxes go by on the right.
-[[gnu::cold]] inline std::string diagram_commands(const std::vector<DiagramBox>& boxes,
-                                                  const PlotTheme& theme) {
+inline std::string diagram_commands(const std::vector<DiagramBox>& boxes, const PlotTheme& theme) {
   using namespace detail;
   constexpr std::size_t left = 20, right = 510;
   const std::string height = std::to_string(diagram_height(boxes));

@@ -123,7 +123,7 @@ inline std::string themed(const PlotTheme& theme) {
 }  // namespace detail
 
 /// Loss, accuracy and learning rate over the epochs, one above the other.
-[[gnu::cold]] inline std::string curves_commands(const History& history, const PlotTheme& theme) {
+inline std::string curves_commands(const History& history, const PlotTheme& theme) {
   using detail::number_text;
   const std::vector<EpochLogs>& epochs = history.epochs;
   const bool validation = !epochs.empty() && epochs.front().has_validation;
@@ -164,9 +164,8 @@ inline std::string themed(const PlotTheme& theme) {
 
 /// The confusion matrix as a heat map with its counts. Colors follow the logarithm of a count, so that single
 /// mistakes are seen beside thousands of right answers.
-[[gnu::cold]] inline std::string confusion_commands(const ConfusionMatrix& counts,
-                                                    const std::vector<std::string>& names,
-                                                    const PlotTheme& theme) {
+inline std::string confusion_commands(const ConfusionMatrix& counts, const std::vector<std::string>& names,
+                                      const PlotTheme& theme) {
   const std::size_t classes = counts.shape()[0];
   const auto name = [&](std::size_t i) {
     return detail::plot_text(names.size() < classes ? std::to_string(i) : names[i]);
@@ -211,8 +210,7 @@ inline std::string themed(const PlotTheme& theme) {
 }
 
 /// Reliability diagram: the accuracy of each bin of confidence, and how many answers lie in it.
-[[gnu::cold]] inline std::string reliability_commands(const std::vector<ConfidenceBin>& bins,
-                                                      const PlotTheme& theme) {
+inline std::string reliability_commands(const std::vector<ConfidenceBin>& bins, const PlotTheme& theme) {
   using detail::number_text;
   using detail::rounded;
   std::string data = "$bins << END\n";
@@ -238,7 +236,7 @@ inline std::string themed(const PlotTheme& theme) {
 }
 
 /// Draws plots in one run of gnuplot.
-[[gnu::cold]] inline std::vector<DrawnPlot> draw_plots(const std::vector<Plot>& plots) {
+inline std::vector<DrawnPlot> draw_plots(const std::vector<Plot>& plots) {
   std::string script;
   std::vector<std::string> files;
   for (const Plot& plot : plots) {

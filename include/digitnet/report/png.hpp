@@ -16,7 +16,7 @@
 namespace digitnet {
 
 /// The picture as the bytes of a PNG file.
-[[gnu::cold]] inline std::string png_bytes(const Picture& picture) {
+inline std::string png_bytes(const Picture& picture) {
   png_image image{};
   image.version = PNG_IMAGE_VERSION;
   image.width = static_cast<png_uint_32>(picture.width());
@@ -31,7 +31,7 @@ namespace digitnet {
 }
 
 /// Writes a PNG file; it appears whole or not at all. Errors are AtomicFile's.
-[[gnu::cold]] inline void write_png(const std::string& path, const Picture& picture) {
+inline void write_png(const std::string& path, const Picture& picture) {
   const std::string bytes = png_bytes(picture);
   AtomicFile file(path);
   file.write(bytes.data(), bytes.size());
@@ -47,8 +47,7 @@ struct PngPixels {
 namespace detail {
 
 // Reads a PNG file; without opacity, what is transparent lies on white.
-[[gnu::cold]] inline PngPixels read_png(std::span<const std::byte> bytes, std::size_t most_pixels,
-                                        bool keeps_opacity) {
+inline PngPixels read_png(std::span<const std::byte> bytes, std::size_t most_pixels, bool keeps_opacity) {
   png_image image{};
   image.version = PNG_IMAGE_VERSION;
   if (png_image_begin_read_from_memory(&image, bytes.data(), bytes.size()) == 0)
@@ -73,15 +72,14 @@ namespace detail {
 }  // namespace detail
 
 /// The pixels in the bytes of a PNG file, with their opacity. Errors are decode_png's.
-[[gnu::cold]] inline PngPixels decode_png_pixels(std::span<const std::byte> bytes,
-                                                 std::size_t most_pixels = std::size_t{1} << 26) {
+inline PngPixels decode_png_pixels(std::span<const std::byte> bytes,
+                                   std::size_t most_pixels = std::size_t{1} << 26) {
   return detail::read_png(bytes, most_pixels, true);
 }
 
 /// The picture in the bytes of a PNG file; what is transparent lies on white. Throws an Error for anything
 /// else, and for more than `most_pixels`.
-[[gnu::cold]] inline Picture decode_png(std::span<const std::byte> bytes,
-                                        std::size_t most_pixels = std::size_t{1} << 26) {
+inline Picture decode_png(std::span<const std::byte> bytes, std::size_t most_pixels = std::size_t{1} << 26) {
   const PngPixels pixels = detail::read_png(bytes, most_pixels, false);
   Picture picture(pixels.width, pixels.height);
   std::copy(pixels.bytes.begin(), pixels.bytes.end(), picture.bytes().begin());

@@ -57,7 +57,7 @@ inline std::vector<Plot> plots_of(const Content& content, const Answers& answers
 /// Writes report.html (all in one file), model_card.md, and the pictures as PNG and SVG. Every file appears
 /// whole or not at all; those of an earlier report are replaced. Throws an Error where something cannot be
 /// written.
-[[gnu::cold]] inline Written write(const std::string& folder, const Content& content) {
+inline Written write(const std::string& folder, const Content& content) {
   const Answers answers = answers_of(content);
   make_folder(folder);
   Written written;

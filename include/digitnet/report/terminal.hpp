@@ -25,8 +25,8 @@ inline std::string gray(int kind, std::uint8_t value) {
 
 /// An image of one channel, (height, width), as lines of text: in 24 grays where `color`, else black and
 /// white, with what is at least half bright drawn as blocks.
-[[gnu::cold]] inline std::string terminal_image(const std::uint8_t* pixels, std::size_t height,
-                                                std::size_t width, bool color = true) {
+inline std::string terminal_image(const std::uint8_t* pixels, std::size_t height, std::size_t width,
+                                  bool color = true) {
   std::string text, colors;
   for (std::size_t y = 0; y < height; y += 2) {
     for (std::size_t x = 0; x < width; ++x) {
@@ -49,9 +49,8 @@ inline std::string gray(int kind, std::uint8_t value) {
 
 /// The confusion matrix as text: a row for each true class, a column for each predicted one. Where `color`,
 /// what is right lies on green and what is wrong on red, the deeper the larger its part of the row.
-[[gnu::cold]] inline std::string terminal_confusion_matrix(const ConfusionMatrix& counts,
-                                                           const std::vector<std::string>& names = {},
-                                                           bool color = true) {
+inline std::string terminal_confusion_matrix(const ConfusionMatrix& counts,
+                                             const std::vector<std::string>& names = {}, bool color = true) {
   const std::size_t classes = counts.shape()[0];
   if (!names.empty() && names.size() < classes)
     fail("There are " + std::to_string(names.size()) + " class names, but the confusion matrix has " +
