@@ -2,7 +2,7 @@
 file(GLOB_RECURSE headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/*.hpp)
 # Those that need what is not there are left out.
 if(NOT TARGET digitnet::keras)
-  list(FILTER headers EXCLUDE REGEX "io/(hdf5|zip|keras.*)\\.hpp$")
+  list(FILTER headers EXCLUDE REGEX "(io/(hdf5|zip|keras).*|digitnet/keras/.*)\\.hpp$")
 endif()
 if(NOT TARGET digitnet::onnx)
   list(FILTER headers EXCLUDE REGEX "(io/onnx|onnx/.*)\\.hpp$")

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -56,6 +57,8 @@ struct Compiled {
   float initial = 0;  ///< what the slots hold before the first step
   /// Variables behind the slots.
   std::vector<std::pair<std::string, float>> scalars;
+  /// The optimizer's numbers() after so many steps, from a file's scalars.
+  std::function<std::vector<double>(std::uint64_t, const std::vector<float>&)> numbers{};
   TrainingState state;
   std::string registered_name{};  ///< of a user's own optimizer
 
@@ -158,11 +161,13 @@ inline void describe_optimizer(std::type_identity<Nadam>, const Nadam& o, Compil
          Attribute{"", double{o.momentum_decay}}.value_text() +
          ": write the model alone, with save_keras(trainer.model(), path)");
   describe_adam(o.beta_1, o.beta_2, o.epsilon, false, c);
-  // What beta_1 has come to in all steps so far.
-  double product = 1;
-  for (std::uint64_t t = 1; t <= c.state.step && product > 0; ++t)
-    product *= o.beta_1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(t)));
-  c.scalars = {{"variable", static_cast<float>(product)}};
+  c.scalars = {{"variable", static_cast<float>(o.momentum_product(static_cast<double>(c.state.step)))}};
+  // What the file says, unless it follows from the steps.
+  c.numbers = [o](std::uint64_t step, const std::vector<float>& scalars) -> std::vector<double> {
+    const double usual = Nadam{.beta_1 = o.beta_1}.momentum_product(static_cast<double>(step));
+    if (scalars.size() != 1 || std::abs(double{scalars[0]} - usual) <= 1e-4 * usual + 1e-12) return {0, 1};
+    return {static_cast<double>(step), double{scalars[0]}};
+  };
 }
 inline void describe_optimizer(std::type_identity<Lion>, const Lion& o, Compiled& c) {
   c.optimizer["beta_1"] = short_number(o.beta_1);

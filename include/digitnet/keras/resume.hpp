@@ -25,6 +25,7 @@ struct FileOptimizer {
   std::uint64_t iterations = 0;
   float learning_rate = 0;
   std::vector<FileArray> slots;  ///< in Keras' order
+  std::vector<float> scalars{};
 };
 
 namespace detail {
@@ -49,9 +50,16 @@ inline FileOptimizer read_optimizer(const std::shared_ptr<hdf5::ReadFile>& file,
   result.learning_rate = arrays[0].read().at(0);
   if (!(result.learning_rate >= 0 && result.learning_rate <= 1e30f))
     fail(path + "'s learning rate is " + to_text(result.learning_rate));
-  // Scalars behind or before the slots follow from the steps.
-  for (std::size_t i = 1; i < arrays.size(); ++i)
-    if (!arrays[i].info.shape.empty()) result.slots.push_back(std::move(arrays[i]));
+  // Keras keeps scalars behind the slots or, before 3.10, before them.
+  for (std::size_t i = 1; i < arrays.size(); ++i) {
+    if (!arrays[i].info.shape.empty()) {
+      result.slots.push_back(std::move(arrays[i]));
+      continue;
+    }
+    result.scalars.push_back(arrays[i].read().at(0));
+    if (!(result.scalars.back() >= 0 && result.scalars.back() <= 1e30f))
+      fail(path + "'s " + arrays[i].place + " is " + to_text(result.scalars.back()));
+  }
   return result;
 }
 
@@ -147,9 +155,12 @@ requires requires(const Trainer& trainer) { trainer.optimizer(); }
   std::vector<float> parameters(before.begin(), before.end());
   load_keras(model, parameters, path);
   const keras::FileOptimizer optimizer = keras::open_optimizer(path);
-  Arena<float> slots = keras::load_slots(optimizer, keras::compiled(trainer), model, parameters.size(), path);
+  const keras::Compiled compiled = keras::compiled(trainer);
+  Arena<float> slots = keras::load_slots(optimizer, compiled, model, parameters.size(), path);
   std::copy(parameters.begin(), parameters.end(), trainer.model().parameters().begin());
-  trainer.restore_optimizer(optimizer.iterations, optimizer.learning_rate, std::move(slots));
+  trainer.restore_optimizer(
+      optimizer.iterations, optimizer.learning_rate, std::move(slots),
+      compiled.numbers ? compiled.numbers(optimizer.iterations, optimizer.scalars) : std::vector<double>{});
 }
 
 }  // namespace digitnet

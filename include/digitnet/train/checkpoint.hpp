@@ -24,6 +24,9 @@ inline const std::string callbacks_prefix = "callbacks/", setup_prefix = "setup/
 
 inline std::string slot_prefix(std::size_t slot) { return "optimizer/" + std::to_string(slot) + "/"; }
 inline const std::string trained_prefix = "trained/";
+[[gnu::cold]] inline std::string number_key(std::size_t number) {
+  return "optimizer/number_" + std::to_string(number);
+}
 
 // Reads a checkpoint's numbers; what is none is a difference.
 class CheckpointWords {
@@ -121,6 +124,8 @@ inline void write_checkpoint(const std::string& path, const ModelDescription& mo
                    {"optimizer", state.optimizer},
                    {"fit_epochs", to_text(state.fit_epochs)},
                    {"stopped", state.stopped}};
+  for (std::size_t i = 0; i < state.optimizer_numbers.size(); ++i)
+    file.metadata[detail::number_key(i)] = to_text(state.optimizer_numbers[i]);
   if (state.unfinished) detail::write_unfinished(file.metadata, *state.unfinished);
   for (const auto& [name, word] : state.setup) file.metadata[detail::setup_prefix + name] = word;
   add_parameters(file, model, parameters);
@@ -168,6 +173,12 @@ inline TrainingState read_checkpoint(const std::string& path, const ModelDescrip
     differences.push_back("the file's counts of epochs and steps are absurd");
   state.optimizer = optimizer;
   state.stopped = words.text("stopped");
+  for (std::size_t i = 0; file.metadata.contains(detail::number_key(i)); ++i) {
+    state.optimizer_numbers.push_back(words.number<double>(detail::number_key(i)));
+    if (!(state.optimizer_numbers.back() >= 0 && state.optimizer_numbers.back() <= 1e18))
+      differences.push_back("the file's " + detail::number_key(i) + " is " +
+                            words.text(detail::number_key(i)) + ", but must be a number from 0 to 1e18");
+  }
   state.unfinished = detail::read_unfinished(words);
   for (const auto& [name, word] : file.metadata)
     if (name.starts_with(detail::setup_prefix)) state.setup[name.substr(detail::setup_prefix.size())] = word;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,7 +29,7 @@ namespace digitnet {
 ///
 /// which returns the new parameter; V is a vector of floats. A gradient of zero must leave a zero
 /// parameter with fresh slots at zero: that is what padding is. `settings()` lists what Trainer checks, and
-/// what a checkpoint compares; an optimizer may be without.
+/// a checkpoint compares; `numbers()`, a span of doubles, what it holds beside the slots. Either may miss.
 
 /// w -= rate * g; with momentum, v = momentum v - rate g and w += v, or (nesterov) w += momentum v - rate g.
 struct SGD {
@@ -274,6 +275,16 @@ struct Nadam {
                                                 {"epsilon", epsilon, positive},
                                                 {"momentum_decay", momentum_decay, not_negative}});
   }
+  /// A step, and the product of the momenta up to it: known where another's training goes on.
+  std::array<double, 2> known_product{0, 1};
+  std::span<double> numbers() { return known_product; }
+  double momentum_at(double t) const { return beta_1 * (1 - 0.5 * std::pow(0.96, t * momentum_decay)); }
+  /// Computed at each step, so that the formula depends on nothing else; soon too small to matter.
+  double momentum_product(double step) const {
+    double product = known_product[1];
+    for (double t = known_product[0] + 1; t <= step && product > 1e-12; ++t) product *= momentum_at(t);
+    return product;
+  }
 
   struct Formula {
     static constexpr std::size_t slots = 2;
@@ -293,17 +304,11 @@ struct Nadam {
   };
   template <class Visit>
   void with_formula(std::uint64_t step, float rate, Visit&& visit) const {
-    const auto momentum_at = [&](std::uint64_t t) {
-      return beta_1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(t) * momentum_decay));
-    };
-    // Computed at each step, so that the formula depends on nothing but the step; soon too small to matter.
-    double product = 1;
-    for (std::uint64_t t = 1; t <= step && product > 1e-12; ++t) product *= momentum_at(t);
-    const double now = momentum_at(step), next = momentum_at(step + 1);
+    const auto at = static_cast<double>(step);
+    const double product = momentum_product(at), now = momentum_at(at), next = momentum_at(at + 1);
     visit(Formula{static_cast<float>(rate * next / (1 - product * next)),
                   static_cast<float>(rate * (1 - now) / (1 - product)),
-                  static_cast<float>(1 / (1 - std::pow(double{beta_2}, static_cast<double>(step)))), beta_1,
-                  beta_2, epsilon});
+                  static_cast<float>(1 / (1 - std::pow(double{beta_2}, at))), beta_1, beta_2, epsilon});
   }
 };
 

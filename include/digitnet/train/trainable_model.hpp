@@ -62,6 +62,8 @@ class TrainableModel {
   /// The optimizer's slots, one arena after the other; none before the first step.
   virtual Arena<float> copy_of_slots() const = 0;
   virtual void restore_slots(Arena<float> slots) = 0;
+  /// What the optimizer keeps beside them.
+  virtual std::span<double> optimizer_numbers() { return {}; }
 };
 
 }  // namespace digitnet

@@ -58,6 +58,12 @@ class TrainableNetwork final : public TrainableModel {
   LearningRate& learning_rate() override { return optimizer_.learning_rate; }
   Arena<float> copy_of_slots() const override { return stepper_.copy_of_slots(); }
   void restore_slots(Arena<float> slots) override { stepper_.restore_slots(std::move(slots)); }
+  std::span<double> optimizer_numbers() override {
+    if constexpr (requires { optimizer_.numbers(); })
+      return optimizer_.numbers();
+    else
+      return {};
+  }
 
  private:
   Model& model_;

@@ -73,9 +73,10 @@ class Trainer {
                                       network_.facts().slots, network_.parameters().size()));
   }
   /// Goes on with an optimizer that has done so many steps: with its slots, one arena after the other, and
-  /// its learning rate, which a schedule does not take over.
-  void restore_optimizer(std::uint64_t steps, float learning_rate, Arena<float> slots) {
-    training_.restore_optimizer(steps, learning_rate, std::move(slots));
+  /// its learning rate, which a schedule does not take over, and what it keeps beside them.
+  void restore_optimizer(std::uint64_t steps, float learning_rate, Arena<float> slots,
+                         std::span<const double> numbers = {}) {
+    training_.restore_optimizer(steps, learning_rate, std::move(slots), numbers);
   }
   /// Epochs trained so far.
   std::size_t epochs() const { return static_cast<std::size_t>(training_.epochs); }

@@ -7,6 +7,7 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -88,6 +89,8 @@ struct Training {
     state.learning_rate = rate.is_constant() ? rate(0) : 0;
     state.optimizer = model.facts().optimizer;
     state.slots = model.copy_of_slots();
+    const std::span<const double> numbers = model.optimizer_numbers();
+    state.optimizer_numbers.assign(numbers.begin(), numbers.end());
     if (left) {
       state.unfinished = left->unfinished;
       state.callbacks = left->callbacks;
@@ -97,7 +100,7 @@ struct Training {
   }
   /// Goes on from a state that has the model's parameters.
   void restore(TrainingState state) {
-    restore_optimizer(state.step, state.learning_rate, std::move(state.slots));
+    restore_optimizer(state.step, state.learning_rate, std::move(state.slots), state.optimizer_numbers);
     epochs = state.epoch;
     seed = Seed{state.seed};
     std::copy_n(state.parameters.data(), state.parameters.size(), model.parameters().data());
@@ -107,11 +110,14 @@ struct Training {
                 .trained_parameters = std::move(state.trained_parameters),
                 .checksum = checksum()};
   }
-  /// Goes on with an optimizer that has done so many steps.
-  void restore_optimizer(std::uint64_t steps_done, float rate, Arena<float> slots) {
+  /// Goes on with an optimizer that has done so many steps. Its numbers stay where none are given.
+  void restore_optimizer(std::uint64_t steps_done, float rate, Arena<float> slots,
+                         std::span<const double> numbers) {
     if (model.learning_rate().is_constant()) model.learning_rate().set_constant(rate);
     steps = steps_done;
     model.restore_slots(std::move(slots));
+    const std::span<double> own = model.optimizer_numbers();
+    std::copy_n(numbers.begin(), std::min(numbers.size(), own.size()), own.begin());
     left.reset();
   }
   /// Of the model's parameters as they are.

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/train/callback_state.hpp"
@@ -39,6 +40,8 @@ struct TrainingState {
   std::string optimizer;
   /// The optimizer's slots, each laid out as the model's arena.
   Arena<float> slots;
+  /// What it keeps beside them.
+  std::vector<double> optimizer_numbers{};
   /// The model's, where a checkpoint was read; else they are in the model.
   Arena<float> parameters{};
   /// Those that the training goes on from, where callbacks gave the model others at its end (averages).
