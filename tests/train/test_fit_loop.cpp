@@ -183,16 +183,16 @@ TEST_CASE("history holds the means with penalties, and what the rate was") {
 }
 
 TEST_CASE("each epoch has an order of its own, which follows from the seed, and every sample once") {
-  Course course, same, other;
+  Course course, again, other;
   other.training.seed = Seed{8};
   std::set<std::vector<int>> orders;
   for (int epoch = 0; epoch < 3; ++epoch) {
-    for (Course* each : {&course, &same, &other}) {
+    for (Course* each : {&course, &again, &other}) {
       each->events.clear();
       each->fit(numbers(20), {.batch_size = 3});
     }
     std::vector<int> order = indices(course.events, "accumulate");
-    CHECK(order == indices(same.events, "accumulate"));
+    CHECK(order == indices(again.events, "accumulate"));
     CHECK(order != indices(other.events, "accumulate"));
     orders.insert(order);
     std::sort(order.begin(), order.end());
