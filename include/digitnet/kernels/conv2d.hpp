@@ -7,7 +7,7 @@
 
 #include "digitnet/kernels/conv2d_extents.hpp"
 #include "digitnet/kernels/conv2d_input_gradient.hpp"
-#include "digitnet/kernels/gather_gemm.hpp"
+#include "digitnet/kernels/line_gemm.hpp"
 #include "digitnet/kernels/reduce.hpp"
 #include "digitnet/kernels/winograd.hpp"
 

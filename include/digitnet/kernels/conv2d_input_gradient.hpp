@@ -8,7 +8,7 @@
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/kernels/conv2d_extents.hpp"
-#include "digitnet/kernels/gather_gemm.hpp"
+#include "digitnet/kernels/line_gemm.hpp"
 #include "digitnet/kernels/padded_images.hpp"
 
 namespace digitnet::kernels {

@@ -17,7 +17,7 @@ struct Border {
   Extent outer;
 
   constexpr bool is_empty() const { return inner == outer; }
-  /// Elements of scratch that framing needs.
+  /// Elements of scratch that padding needs.
   constexpr std::size_t size() const { return is_empty() ? 0 : outer.height * outer.width * channels; }
   /// Elements from the start of the whole to that of a row of the image.
   constexpr std::size_t row(std::size_t i) const {

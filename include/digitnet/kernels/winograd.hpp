@@ -8,7 +8,7 @@
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/processor.hpp"
-#include "digitnet/kernels/gather_gemm.hpp"
+#include "digitnet/kernels/line_gemm.hpp"
 #include "digitnet/kernels/winograd_transform.hpp"
 
 namespace digitnet::kernels {
