@@ -9,12 +9,9 @@
 
 namespace digitnet {
 
-/// As many groups as there are channels: each channel is normalized by itself (instance normalization).
-inline constexpr std::size_t each_channel = static_cast<std::size_t>(-1);
-
 /// Keras' GroupNormalization over the last axis, for inputs of any rank; training and inference are the same.
-/// Groups must divide the channels. Parameters, each (channels): with Scale "gamma", with Center "beta". Wu,
-/// He: Group Normalization (2018).
+/// Groups must divide the channels; as many as channels are instance normalization. Parameters, each
+/// (channels): with Scale "gamma", with Center "beta". Wu, He: Group Normalization (2018).
 template <std::size_t Groups = 32, bool Center = true, bool Scale = true>
 struct BasicGroupNormalization {
   static constexpr std::string_view class_name = "GroupNormalization";
@@ -34,10 +31,10 @@ struct BasicGroupNormalization {
     using Layer = BasicGroupNormalization;
     using Output = In;
     static constexpr std::size_t channels = In::last, positions = In::size / channels;
-    static constexpr bool divides = Groups == each_channel || (Groups > 0 && channels % Groups == 0);
+    static constexpr bool divides = Groups > 0 && channels % Groups == 0;
     static_assert(divides, "GroupNormalization's groups must divide the channels, the input's last axis");
     // Channels in a group, and numbers that are normalized together.
-    static constexpr std::size_t width = !divides || Groups == each_channel ? 1 : channels / Groups;
+    static constexpr std::size_t width = divides ? channels / Groups : 1;
     static constexpr std::size_t count = width * positions;
     using Gamma = Parameter<"gamma", Shape<channels>, &Layer::gamma_initializer, &Layer::gamma_regularizer>;
     using Beta = Parameter<"beta", Shape<channels>, &Layer::beta_initializer, &Layer::beta_regularizer>;
@@ -148,7 +145,7 @@ struct BasicGroupNormalization {
   };
 };
 
-/// `GroupNormalization<8>`, `GroupNormalization<each_channel>{.epsilon = 1e-6f}`; without beta or gamma,
+/// `GroupNormalization<8>`, `GroupNormalization<8>{.epsilon = 1e-6f}`; without beta or gamma,
 /// BasicGroupNormalization.
 template <std::size_t Groups = 32>
 using GroupNormalization = BasicGroupNormalization<Groups>;

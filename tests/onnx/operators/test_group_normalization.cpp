@@ -7,8 +7,8 @@ TEST_CASE("groups are normalized as channels, in images between convolutions wit
   const auto graph =
       written::write(networks::with_random_parameters(
                          Sequential{Input<6, 5, 2>{}, Conv2D<6, 3>{}, GroupNormalization<3>{.epsilon = 0.02f},
-                                    ReLU{}, Conv2D<4, 1>{}, GroupNormalization<each_channel>{}, Flatten{},
-                                    Dense<6>{}, BasicGroupNormalization<2, false, true>{}, Dense<3>{}},
+                                    ReLU{}, Conv2D<4, 1>{}, GroupNormalization<4>{}, Flatten{}, Dense<6>{},
+                                    BasicGroupNormalization<2, false, true>{}, Dense<3>{}},
                          11),
                      "group_normalization");
   CHECK(written::nodes_of(graph) ==

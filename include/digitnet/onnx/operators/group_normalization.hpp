@@ -9,7 +9,7 @@ namespace digitnet::onnx_operators {
 inline const Entry group_normalization({"GroupNormalization"}, [](OnnxGraph& graph,
                                                                   const LayerDescription& layer) {
   const std::size_t rank = layer.input.size(), channels = layer.input.back();
-  // Channels go to the front, the other axes behind them; an image's are there more often than not.
+  // Channels go to the front, the other axes behind them.
   std::vector<std::int64_t> shape{-1, static_cast<std::int64_t>(channels)}, forth{0}, back{0};
   forth.push_back(static_cast<std::int64_t>(rank));
   std::vector<std::size_t> by_channel{channels};
@@ -24,8 +24,7 @@ inline const Entry group_normalization({"GroupNormalization"}, [](OnnxGraph& gra
     graph.channels_first();
   else if (rank > 1)
     graph.step("Transpose").set("perm", forth);
-  const auto groups = layer.attribute<std::int64_t>("groups");
-  const std::size_t count = groups == -1 ? channels : static_cast<std::size_t>(groups);
+  const auto count = static_cast<std::size_t>(layer.attribute<std::int64_t>("groups"));
   graph.step("Reshape", {graph.list({0, static_cast<std::int64_t>(count), -1})});
   graph
       .step("InstanceNormalization", {graph.tensor("ones", {count}, std::vector<float>(count, 1.0f)),
