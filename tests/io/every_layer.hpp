@@ -102,6 +102,15 @@ inline auto combinators(std::uint64_t seed) {
       seed);
 }
 
+/// Normalization by groups: of images, of flat samples, without beta, without gamma.
+inline auto grouped(std::uint64_t seed) {
+  return with_random_parameters(
+      Sequential{Input<6, 5, 2>{}, Conv2D<6, 3>{}, GroupNormalization<3>{.epsilon = 0.02f}, ReLU{},
+                 BasicGroupNormalization<6, true, false>{}, Flatten{}, Dense<8>{},
+                 BasicGroupNormalization<2, false, true>{}, Dense<32>{}, GroupNormalization<>{}, Dense<3>{}},
+      seed);
+}
+
 inline auto ann(std::uint64_t seed) {
   return with_random_parameters(
       Sequential{Input<20>{}, Dense<16>{}, ReLU{}, Dropout{0.2f}, Dense<10>{}, Softmax{}}, seed);

@@ -76,6 +76,13 @@ def run(layer, weights, x, *others):
         weights = list(weights)
         x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + config["epsilon"])
         x = x * (weights.pop(0) if config["scale"] else 1) + (weights.pop(0) if config["center"] else 0)
+    elif kind == "GroupNormalization":
+        assert config["axis"] == -1
+        weights = list(weights)
+        groups = x.reshape(len(x), -1, config["groups"], x.shape[-1] // config["groups"])
+        mean, variance = groups.mean((1, 3), keepdims=True), groups.var((1, 3), keepdims=True)
+        x = ((groups - mean) / np.sqrt(variance + config["epsilon"])).reshape(x.shape)
+        x = x * (weights.pop(0) if config["scale"] else 1) + (weights.pop(0) if config["center"] else 0)
     elif kind == "Add":
         x = sum(others, x)
     elif kind == "Multiply":
@@ -194,7 +201,7 @@ def archive(path):
 
 folder, trainings = sys.argv[1:]
 worst = 0
-for model in ("every_layer", "pooled", "branches", "combinators", "ann", "cnn"):
+for model in ("every_layer", "pooled", "branches", "combinators", "grouped", "ann", "cnn"):
     x = np.fromfile(f"{folder}/{model}.input", np.float32).astype(np.float64).reshape(50, -1)
     wanted = np.fromfile(f"{folder}/{model}.output", np.float32).reshape(50, -1)
     files = {".h5": whole_h5(f"{folder}/{model}.h5"), ".keras": archive(f"{folder}/{model}.keras")}

@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
     write_all(networks::pooled(2), folder + "/pooled");
     write_all(networks::branches(5), folder + "/branches");
     write_all(networks::combinators(6), folder + "/combinators");
+    write_all(networks::grouped(7), folder + "/grouped");
     write_all(networks::ann(3), folder + "/ann");
     write_all(networks::cnn(4), folder + "/cnn");
   } catch (const Error& error) {

@@ -14,6 +14,7 @@
 #include "digitnet/keras/layers/convolution.hpp"
 #include "digitnet/keras/layers/dense.hpp"
 #include "digitnet/keras/layers/dropout.hpp"
+#include "digitnet/keras/layers/group_normalization.hpp"
 #include "digitnet/keras/layers/merge.hpp"
 #include "digitnet/keras/layers/normalization.hpp"
 #include "digitnet/keras/layers/pooling.hpp"
@@ -27,9 +28,9 @@ namespace digitnet::keras {
 [[gnu::cold]] inline const std::vector<LayerEntry>& library_entries() {
   static const std::vector<LayerEntry> entries = [] {
     std::vector<LayerEntry> all;
-    for (const auto family :
-         {layers::dense, layers::convolutions, layers::poolings, layers::normalizations, layers::dropouts,
-          layers::random_images, layers::activations, layers::merges, layers::shapes})
+    for (const auto family : {layers::dense, layers::convolutions, layers::poolings, layers::normalizations,
+                              layers::group_normalizations, layers::dropouts, layers::random_images,
+                              layers::activations, layers::merges, layers::shapes})
       for (LayerEntry& entry : family()) all.push_back(std::move(entry));
     return all;
   }();
