@@ -2,6 +2,7 @@
 # other. This reads every include.
 #   cmake -DINCLUDE=include -P layering.cmake
 cmake_minimum_required(VERSION 3.20)
+get_filename_component(INCLUDE "${INCLUDE}" ABSOLUTE)
 set(order core kernels layers graph model inspect io train)
 set(last data report keras onnx applications testing)
 # Names that are older than the order: they only lead on to where the header is now.
