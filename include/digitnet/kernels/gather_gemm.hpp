@@ -9,6 +9,7 @@
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/sanitizers.hpp"
 #include "digitnet/core/simd.hpp"
+#include "digitnet/kernels/identity.hpp"
 
 // Not with sanitizers, whose checks of every access would make the unrolled code too large to compile.
 #ifdef DIGITNET_SANITIZED
@@ -51,14 +52,6 @@ constexpr auto walk_of() {
 /// An extent that the compiler knows, given where any number may be: less code is made for it.
 template <std::size_t N>
 using Fixed = std::integral_constant<std::size_t, N>;
-
-/// What is done to a sum before it is stored: nothing, or an activation.
-struct Identity {
-  template <class V>
-  static V value(V x) {
-    return x;
-  }
-};
 
 /// Whether a product replaces what is in c or is added to it.
 enum class Result { assign, add };

@@ -57,14 +57,15 @@ void for_each_in_window(std::size_t row, std::size_t column, Visit visit) {
   }
 }
 
-/// y = the largest value of each window; `argmax` gets the number of the first one inside the window.
+/// y = the largest value of each window; `argmax`, unless it is null, gets the number of the first one inside
+/// the window.
 template <PoolingExtents E, class Arch = DefaultArch, class T>
 void max_pooling_forward(std::size_t samples, const T* x, T* y, std::uint8_t* argmax) {
   using Vector = simd::Vector<T, Arch>;
   constexpr std::size_t width = simd::width<T, Arch>;
   for (std::size_t i = 0; i < samples; ++i, x += E.input_size())
     for (std::size_t row = 0; row < E.out_height; ++row)
-      for (std::size_t column = 0; column < E.out_width; ++column, y += E.channels, argmax += E.channels)
+      for (std::size_t column = 0; column < E.out_width; ++column, y += E.channels) {
         for (std::size_t channel = 0; channel < E.channels; channel += width) {
           const std::size_t lanes = std::min(width, E.channels - channel);
           const auto values = [&](std::size_t offset) {
@@ -81,18 +82,15 @@ void max_pooling_forward(std::size_t samples, const T* x, T* y, std::uint8_t* ar
             best_number = first ? this_number : simd::select(larger, this_number, best_number);
             first = false;
           });
+          simd::write_part<Arch>(y + channel, best, lanes);
+          if (!argmax) continue;
           alignas(64) T numbers[width];
           simd::write<Arch>(numbers, best_number);
-          if (lanes == width) {
-            simd::write<Arch>(y + channel, best);
-            for (std::size_t lane = 0; lane < width; ++lane)
-              argmax[channel + lane] = static_cast<std::uint8_t>(numbers[lane]);
-          } else {
-            simd::write_part<Arch>(y + channel, best, lanes);
-            for (std::size_t lane = 0; lane < lanes; ++lane)
-              argmax[channel + lane] = static_cast<std::uint8_t>(numbers[lane]);
-          }
+          for (std::size_t lane = 0; lane < lanes; ++lane)
+            argmax[channel + lane] = static_cast<std::uint8_t>(numbers[lane]);
         }
+        if (argmax) argmax += E.channels;
+      }
 }
 
 /// dx = dy at each window's argmax, zero elsewhere.

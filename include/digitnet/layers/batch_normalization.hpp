@@ -49,10 +49,8 @@ struct BasicBatchNormalization {
                                               ParameterList<Gamma, MovingMean, MovingVariance>>,
                            std::conditional_t<Center, ParameterList<Beta, MovingMean, MovingVariance>,
                                               ParameterList<MovingMean, MovingVariance>>>;
-    static constexpr bool backward_reads_y = false;
-    static constexpr bool rematerializes_y = true;
-    static constexpr std::size_t barriers = 1;
     static constexpr std::size_t statistics = 2 * channels;
+    static constexpr LayerTraits traits{.backward_reads_y = false, .barriers = 1, .rematerializes_y = true};
 
     /// How a channel is normalized: y = factor * (x - mean) + offset. The mean is subtracted first, so that
     /// precision does not depend on how far from zero the numbers are; what of it T cannot hold is in the
@@ -112,7 +110,7 @@ struct BasicBatchNormalization {
     template <std::size_t stage>
     static void merge_statistics(const MergedStatistics& merge) {
       if (merge.samples_before == 0) {
-        std::copy_n(merge.partial, statistics, merge.total);
+        std::copy_n(merge.partial, traits.statistics, merge.total);
         return;
       }
       const auto before = static_cast<double>(merge.samples_before),
@@ -136,7 +134,7 @@ struct BasicBatchNormalization {
       const T* const dy = io.dy.data;
       if constexpr (stage == 0) {
         double* const sums = io.statistics.partial;
-        std::fill_n(sums, statistics, 0.0);
+        std::fill_n(sums, traits.statistics, 0.0);
         kernels::add_channel_sums<channels>(
             io.samples() * positions, sums,
             [&](std::size_t c) {

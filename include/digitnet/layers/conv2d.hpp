@@ -45,9 +45,11 @@ struct Conv2D {
                              &Conv2D::kernel_initializer, &Conv2D::kernel_regularizer>;
     using Bias = Parameter<"bias", Shape<Filters>, &Conv2D::bias_initializer, &Conv2D::bias_regularizer>;
     using Parameters = std::conditional_t<UseBias, ParameterList<Kernel, Bias>, ParameterList<Kernel>>;
-    static constexpr bool backward_reads_y = false;
-    static constexpr std::size_t multiply_adds = extents.multiply_adds();
-    static constexpr std::string_view method = kernels::conv2d_method(extents);
+    static constexpr LayerTraits traits{.takes_activation = true,
+                                        .backward_reads_y = false,
+                                        .keeps_dy = true,
+                                        .multiply_adds = extents.multiply_adds(),
+                                        .method = kernels::conv2d_method(extents)};
 
     template <class T>
     static constexpr std::size_t scratch_bytes(std::size_t) {

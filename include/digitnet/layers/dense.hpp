@@ -29,30 +29,27 @@ struct Dense {
         Parameter<"kernel", Shape<In::size, Units>, &Dense::kernel_initializer, &Dense::kernel_regularizer>;
     using Bias = Parameter<"bias", Shape<Units>, &Dense::bias_initializer, &Dense::bias_regularizer>;
     using Parameters = std::conditional_t<UseBias, ParameterList<Kernel, Bias>, ParameterList<Kernel>>;
-    static constexpr bool backward_reads_y = false;
-    static constexpr std::size_t multiply_adds = In::size * Units;
     static constexpr std::size_t deferred = In::size + Units;
     static constexpr kernels::Fixed<Units> units{};
     static constexpr kernels::DenseProducts products = kernels::dense_products(In::size, Units);
-    static constexpr std::string_view method =
-        products == kernels::DenseProducts::blas ? "OpenBLAS" : "register tiles";
+    static constexpr kernels::Fixed<Units> units{};
+    static constexpr kernels::DenseProducts products = kernels::dense_products(In::size, Units);
 
-    /// Calls visit(DeferredWeightGradient) for the kernel.
-    template <class Visit>
-    static constexpr void for_each_deferred(std::size_t deferred_before, std::size_t parameters_before,
-                                            const Visit& visit) {
-      visit(DeferredWeightGradient{
-          .inputs = In::size,
-          .outputs = Units,
-          .deferred = deferred_before,
-          .parameter = parameters_before,
-          .pieces = products == kernels::DenseProducts::blas ? std::size_t{8} : 1,  // it packs dy for each
-          .multiply = multiply});
-    }
     static void multiply(std::size_t samples, std::size_t rows, const float* x, const float* dy, float* to) {
       kernels::dense_backward_weights<products, kernels::Result::assign>(samples, rows, In::size, units, x,
                                                                          dy, to);
     }
+    static constexpr bool by_blas = products == kernels::DenseProducts::blas;
+    static constexpr LayerTraits traits{.takes_activation = true,
+                                        .backward_reads_y = false,
+                                        .keeps_dy = true,
+                                        .multiply_adds = In::size * Units,
+                                        .method = by_blas ? "OpenBLAS" : "register tiles",
+                                        // OpenBLAS packs dy for each piece.
+                                        .deferred_gradient = {.inputs = In::size,
+                                                              .outputs = Units,
+                                                              .pieces = by_blas ? std::size_t{8} : 1,
+                                                              .multiply = multiply}};
 
     template <class T, Purpose purpose>
     static constexpr std::size_t packed_bytes() {

@@ -114,9 +114,11 @@ struct DepthwiseConv2D {
     using Bias = Parameter<"bias", Shape<Output::channels>, &DepthwiseConv2D::bias_initializer,
                            &DepthwiseConv2D::bias_regularizer>;
     using Parameters = std::conditional_t<UseBias, ParameterList<Kernel, Bias>, ParameterList<Kernel>>;
-    static constexpr bool backward_reads_y = false;
-    static constexpr std::size_t multiply_adds = Base::depthwise_adds;
-    static constexpr std::string_view method = "by channels";
+    static constexpr LayerTraits traits{.takes_activation = true,
+                                        .backward_reads_y = false,
+                                        .keeps_dy = true,
+                                        .multiply_adds = Base::depthwise_adds,
+                                        .method = "by channels"};
 
     template <class T>
     static constexpr std::size_t scratch_bytes(std::size_t) {
@@ -185,11 +187,13 @@ struct SeparableConv2D {
                                           ParameterList<Depthwise, Pointwise>>;
     /// What the depthwise convolution made.
     using Cache = Buffer<Scalar, Wide::size>;
-    static constexpr bool backward_reads_y = false;
     static constexpr kernels::Conv2DExtents mixing{Wide::height, Wide::width, Wide::channels, Filters, 1, 1,
                                                    valid};
-    static constexpr std::size_t multiply_adds = Base::depthwise_adds + mixing.multiply_adds();
-    static constexpr std::string_view method = "by channels, register tiles";
+    static constexpr LayerTraits traits{.takes_activation = true,
+                                        .backward_reads_y = false,
+                                        .keeps_dy = true,
+                                        .multiply_adds = Base::depthwise_adds + mixing.multiply_adds(),
+                                        .method = "by channels, register tiles"};
 
     /// One sample's depthwise result or its gradient, and what the convolutions need.
     template <class T>

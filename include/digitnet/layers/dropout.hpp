@@ -36,9 +36,8 @@ struct Dropout {
     using Output = In;
     // 1 where a number stays.
     using Cache = Buffer<std::uint8_t, In::size>;
-    static constexpr bool in_place = true;
-    static constexpr bool backward_reads_x = false;
-    static constexpr bool backward_reads_y = false;
+    static constexpr LayerTraits traits{
+        .in_place = true, .backward_reads_x = false, .backward_reads_y = false};
 
     template <class Io>
     static void forward(const Io& io) {
@@ -95,9 +94,8 @@ struct SpatialDropout2D {
     using Output = In;
     // The factor of each channel.
     using Cache = Buffer<Scalar, In::last>;
-    static constexpr bool in_place = true;
-    static constexpr bool backward_reads_x = false;
-    static constexpr bool backward_reads_y = false;
+    static constexpr LayerTraits traits{
+        .in_place = true, .backward_reads_x = false, .backward_reads_y = false};
 
     template <class Io>
     static void forward(const Io& io) {
@@ -146,9 +144,8 @@ struct GaussianNoise {
   template <class In>
   struct On : LayerDefaults {
     using Output = In;
-    static constexpr bool in_place = true;
-    static constexpr bool backward_reads_x = false;
-    static constexpr bool backward_reads_y = false;
+    static constexpr LayerTraits traits{
+        .in_place = true, .backward_reads_x = false, .backward_reads_y = false};
 
     template <class Io>
     static void forward(const Io& io) {

@@ -17,8 +17,7 @@ Vector splat(double value) {
 template <class In>
 struct ElementwiseOfResult : LayerDefaults {
   using Output = In;
-  static constexpr bool in_place = true;
-  static constexpr bool backward_reads_x = false;
+  static constexpr LayerTraits traits{.in_place = true, .elementwise = true, .backward_reads_x = false};
 
   template <class Io>
   static void forward(const Io& io) {
@@ -39,7 +38,7 @@ struct ElementwiseOfResult : LayerDefaults {
 template <class In>
 struct ElementwiseOfArgument : LayerDefaults {
   using Output = In;
-  static constexpr bool backward_reads_y = false;
+  static constexpr LayerTraits traits{.elementwise = true, .backward_reads_y = false};
 
   template <class Io>
   static void forward(const Io& io) {

@@ -1,74 +1,71 @@
 // What a layer is: the contract, before any code.
 /// @page layer_contract What a layer is
 ///
-/// A layer is a small value: what decides a shape is a template parameter, what does not is a plain
-/// member with a default; both are listed in `settings` (see setting.hpp), by which descriptions and files
-/// know them. It has no memory of its own. Everything that depends on the shape of its input sits in a nested
-/// template
+/// A layer is a small value: what decides a shape is a template parameter, what does not is a plain member
+/// with a default. `settings` lists both (see setting.hpp), by which descriptions and files know them. A
+/// layer has no memory of its own. What depends on the shape of its input sits in a nested template, On. A
+/// whole layer, which multiplies each feature by a number that it learns:
 ///
-///     template <class In> struct On : LayerDefaults { ... };   // In is a Shape, such as Shape<28, 28, 1>
+///     struct Scale {
+///       static constexpr std::string_view class_name = "Scale";
+///       Initializer factor_initializer = Ones{};
 ///
-/// which has:
+///       template <class In>
+///       struct On : LayerDefaults {
+///         using Output = In;
+///         using Factor = Parameter<"factor", Shape<In::size>, &Scale::factor_initializer>;
+///         using Parameters = ParameterList<Factor>;
 ///
-/// - `Output`: a Shape.
-/// - `Parameters`: a ParameterList, with names, shapes, initializers. Default: none.
-/// - `Cache`: what backward needs besides x and y: `Buffer<Element, ElementsPerSample>`. Default: none.
-/// - `forward(io)`, `backward(io)`: static functions; io is a ForwardIo or a BackwardIo.
-/// - `scratch_bytes<T>(samples)`: bytes that forward and backward may overwrite freely. Default: 0.
-/// - `packed_bytes<T, Purpose>()`, `pack<T, Purpose>(layer, parameters, packed)`: what forward or
-///   backward wants computed from the parameters once a step instead of once a micro-batch, such as a
-///   transposed kernel; a part for each. Only a layer that `folds` is asked for `Purpose::inference`, and
-///   then forward in inference gets that part; others get there what forward gets in training. Default:
-///   nothing.
-/// - `deferred`, `for_each_deferred`: if a parameter's gradient is a product x^T dy over all samples,
-/// backward
-///   may keep x and dy for the whole batch instead (`deferred` elements a sample) and leave the product to
-///   the training; see DeferredWeightGradient and Dense. Default: none.
-/// - `barriers`, `statistics`: for layers that need sums over the whole batch
-///   (BatchNormalization): how often forward and backward each must wait for the other samples, and how
-///   many sums a pass makes. Such a layer has `forward_stage<stage>(io)`, `backward_stage<stage>(io)` for
-///   stage 0 to `barriers` instead of forward and backward; see BatchStatistics, and stages.hpp
-///   for what calls them. Default: 0.
-/// - `merge_statistics<stage>(merge)`: how what forward's stage says of two parts of the batch becomes what
-///   it says of both, where that is more than a sum; see MergedStatistics. Default: a sum.
-/// - `multiply_adds`, `method`: of forward for one sample, and how it is computed, for the plan. Default:
-///   0, "".
+///         static void forward(const auto& io) {
+///           const auto factor = get<"factor">(io.parameters);
+///           for (std::size_t i = 0; i < io.x.size(); ++i)
+///             io.y.data[i] = factor.data[i % In::size] * io.x.data[i];
+///         }
+///         static void backward(const auto& io) {
+///           const auto factor = get<"factor">(io.parameters);
+///           const auto gradient = get<"factor">(io.gradients);
+///           for (std::size_t i = 0; i < io.x.size(); ++i) {
+///             gradient.data[i % In::size] += io.x.data[i] * io.dy.data[i];
+///             if (io.wants_dx) io.dx.data[i] = factor.data[i % In::size] * io.dy.data[i];
+///           }
+///         }
+///       };
+///     };
 ///
-/// An unsuitable In is refused by one static_assert in On, whose sentence names the cure; every other
-/// member must still compile, so that one mistake gives one error.
+/// ### What every layer has
 ///
-/// **forward(io)** requires x, parameters; ensures that y is assigned, every element of it. In training
-/// it also assigns what it needs of cache; in inference cache may be null. `packed` is what pack
-/// made for forward of these parameters, or null, and then forward does without. It may read random keys;
-/// the same keys give the same values.
+/// 1. `class_name`, Keras' name where Keras has the layer.
+/// 2. `On<In>`, In being a Shape. A static_assert in On refuses an unsuitable In, and names the cure; every
+///    other member must still compile, so that one mistake gives one error.
+/// 3. `Output`: a Shape.
+/// 4. `Parameters`: a ParameterList. Default: none.
+/// 5. `forward(io)`, io being a ForwardIo. It *assigns* every element of y. In training it also assigns what
+///    backward needs of cache; in inference cache is null.
+/// 6. `backward(io)`, io being a BackwardIo. x, y and cache are as forward left them. It *assigns* every
+///    element of dx if `wants_dx`, and *adds* to gradients. It may overwrite dy. It is called once for each
+///    forward in training, for the same samples.
 ///
-/// **backward(io)** requires x, y, cache as forward left them, dy, packed; ensures that dx is assigned,
-/// every element of it, if `wants_dx`, and that the gradients of the parameters are *added to* gradients.
-/// It may overwrite dy. It is called once for each forward in training, for the same samples.
+/// Buffers do not overlap, are aligned to 64 bytes, and can be read for 64 bytes beyond their end. Elements
+/// between the parameters of an arena are zero and stay so. forward and backward run on several threads at
+/// once, on different samples, with the same const layer and parameters, and with gradients of their own.
 ///
-/// **Aliasing.** x, y, dx, dy do not overlap, except: a layer with `is_view` may find y.data == x.data
-/// and dx.data == dy.data (it then has nothing to do), and one with `in_place` may find the same and must
-/// then overwrite. A layer with `dx_in_place` may find dx.data == dy.data: it assigns no dx before it has
-/// read all of dy. Cache and scratch overlap nothing.
+/// ### Promises for speed
 ///
-/// **What may be forgotten.** `backward_reads_x`, `backward_reads_y`: whether backward looks at x or y.
-/// Who says no allows that memory to be reused; it is then poisoned in tests.
+/// `static constexpr LayerTraits traits{...}` makes promises, each of which has its sentence there. Beside
+/// it:
 ///
-/// **Reading on.** Every buffer is readable, but not meaningful, for 64 bytes beyond its end.
-///
-/// **Stages.** Between stages of one micro-batch, x, y, cache, dy and dx stay; scratch does not. A layer
-/// that synchronizes may promise more. With `reads_x_once`, forward in training reads x in its first
-/// stage only and backward in its last, and x need not stay. With `rematerializes_y`, forward's last stage
-/// computes y from x, cache and the batch's sums, and may be run again before a backward that needs y,
-/// which then need not stay either.
-///
-/// **Not trainable.** The gradient of a parameter that is not trainable is what the step adds to it; one
-/// micro-batch of the batch (`statistics.first_micro_batch`) says it.
-///
-/// **Padding.** The elements between the parameters of an arena are zero and must not be written.
-///
-/// **Threads.** forward and backward run on several threads at once, on different samples, with the same
-/// const layer and parameters, and with gradients of their own.
+/// - `Cache`: what backward needs besides x and y: `Buffer<Element, ElementsPerSample>`.
+/// - `scratch_bytes<T>(samples)`: bytes that forward and backward may overwrite freely.
+/// - `packed_bytes<T, Purpose>()`, `pack<T, Purpose>(layer, parameters, packed)`: what forward or backward
+///   wants computed from the parameters once a step instead of once a micro-batch, such as a transposed
+///   kernel. `packed` is then that, or null in a forward, which does without.
+/// - `forward_stage<stage>(io)`, `backward_stage<stage>(io)` instead of forward and backward, for a
+///   layer that waits for the whole batch (BatchNormalization). Its stages are parted by `traits.barriers`
+///   *batch barriers*, at which all micro-batches of the batch have finished the stage before. `statistics`
+///   are the sums that cross them; see BatchStatistics. y and dx are assigned in the last stage. Between
+///   stages x, y, cache, dy and dx stay; scratch does not.
+/// - `merge_statistics<stage>(merge)`: how the statistics of two parts of the batch become those of both,
+///   where that is more than a sum; see MergedStatistics.
 #pragma once
 #include <concepts>
 #include <cstddef>
@@ -119,23 +116,65 @@ struct Buffer {
 };
 using NoBuffer = Buffer<std::byte, 0>;
 
-/// Conservative answers to what a layer may leave unsaid.
+/// A gradient that backward leaves to the end of the batch: that of a parameter (inputs, outputs) which is
+/// x^T dy over all samples. backward then keeps x and dy; see Dense.
+struct DeferredWeightGradient {
+  std::size_t inputs = 0, outputs = 0;
+  /// Elements a sample that stand before it in what is kept: for a batch of n, x (n, inputs) lies
+  /// n * kept_before elements into that memory, and dy (n, outputs) behind it.
+  std::size_t kept_before = 0;
+  /// Elements of the arena before the parameter.
+  std::size_t parameter = 0;
+  /// The product is computed in parts of so many times what fits the cache.
+  std::size_t pieces = 1;
+  /// to (rows, outputs) = some rows of x^T dy, `x` pointing to the first row's input in the first sample.
+  void (*multiply)(std::size_t samples, std::size_t rows, const float* x, const float* dy,
+                   float* to) = nullptr;
+
+  constexpr std::size_t kept() const { return inputs + outputs; }
+};
+
+/// What a layer promises. The defaults promise nothing.
+struct LayerTraits {
+  /// y is x under another shape: y.data may be x.data and dx.data dy.data, and then there is nothing to do.
+  bool is_view = false;
+  /// y.data may be x.data, and dx.data dy.data: the layer then overwrites.
+  bool in_place = false;
+  /// y = layer.value(x) for each number, and dx = layer.slope(y) * dy, or slope(x) if backward reads x: the
+  /// layer may be computed as a part of the one before it.
+  bool elementwise = false;
+  /// forward has a second template parameter: an elementwise layer without settings that is applied to y.
+  bool takes_activation = false;
+  /// Whether backward looks at x, and at y. If not, that memory may be used for something else meanwhile.
+  bool backward_reads_x = true;
+  bool backward_reads_y = true;
+  /// backward leaves dy as it is.
+  bool keeps_dy = false;
+  /// dx.data may be dy.data, or overlap it: backward assigns no dx before it has read all of dy.
+  bool dx_in_place = false;
+  /// Multiply-adds of forward for one sample, and how it is computed; for plan().
+  std::size_t multiply_adds = 0;
+  std::string_view method = "";
+  /// backward leaves this parameter's gradient to the end of the batch when io.deferred says where.
+  DeferredWeightGradient deferred_gradient{};
+  /// How often forward, and backward, each wait for the whole batch, and how many sums each makes.
+  std::size_t barriers = 0;
+  std::size_t statistics = 0;
+  /// With barriers: forward reads x in its first stage only, and backward in its last.
+  bool reads_x_once = false;
+  /// With barriers: forward's last stage computes y from x, cache and the batch's sums, and may run again
+  /// before a backward that needs y, which then need not stay.
+  bool rematerializes_y = false;
+  /// The layer packs for Purpose::inference what forward then gets in inference; else it gets there what
+  /// forward gets in training.
+  bool folds = false;
+};
+
+/// What a layer may leave unsaid.
 struct LayerDefaults {
   using Parameters = ParameterList<>;
   using Cache = NoBuffer;
-  static constexpr bool is_view = false;
-  static constexpr bool in_place = false;
-  static constexpr bool backward_reads_x = true;
-  static constexpr bool backward_reads_y = true;
-  static constexpr std::size_t multiply_adds = 0;
-  static constexpr std::string_view method = "";
-  static constexpr std::size_t deferred = 0;
-  static constexpr std::size_t barriers = 0;
-  static constexpr std::size_t statistics = 0;
-  static constexpr bool folds = false;
-  static constexpr bool rematerializes_y = false;
-  static constexpr bool reads_x_once = false;
-  static constexpr bool dx_in_place = false;
+  static constexpr LayerTraits traits{};
 
   template <class T>
   static constexpr std::size_t scratch_bytes(std::size_t) {
@@ -147,35 +186,30 @@ struct LayerDefaults {
   }
 };
 
-/// A gradient left to the training: d_parameter (inputs, outputs) = x^T dy over the batch. For a batch of n,
-/// x (n, inputs) lies n * kept elements into the memory for what is kept, and dy (n, outputs) behind it.
-struct DeferredWeightGradient {
-  std::size_t inputs, outputs;
-  std::size_t deferred;   ///< elements a sample before it
-  std::size_t parameter;  ///< elements of the arena before it
-  std::size_t pieces;     ///< the gradient is computed in parts of so many times what fits the cache
-  /// to (rows, outputs) = some rows of x^T dy, `x` pointing to the first row's input in the first sample.
-  void (*multiply)(std::size_t samples, std::size_t rows, const float* x, const float* dy, float* to);
-};
-
-/// Where backward keeps what products need: null, and it computes the gradients itself.
+/// Where backward keeps x and dy of a deferred gradient: null, and it computes the gradient itself.
 template <class T>
 struct DeferredBatch {
   T* memory = nullptr;
-  std::size_t first_sample = 0;  ///< number of the micro-batch's first sample in the batch
-  std::size_t batch = 0;         ///< samples in the batch
+  /// Number of the micro-batch's first sample in the batch.
+  std::size_t first_sample = 0;
+  /// Samples in the batch.
+  std::size_t batch = 0;
 };
 
 /// Sums over the batch. In stage p a layer assigns the part of its micro-batch to those of `partial` that
 /// belong to p; in later stages `total` has their sums over all micro-batches, or what merge_statistics makes
 /// of them.
+/// The gradient of a parameter that is not trained is what the step adds to it; the first micro-batch says
+/// it.
 struct BatchStatistics {
   double* partial = nullptr;
   const double* total = nullptr;
-  std::size_t batch = 0;           ///< samples in the batch
-  bool first_micro_batch = false;  ///< whether this is the batch's first micro-batch
+  /// Samples in the batch.
+  std::size_t batch = 0;
+  /// Whether this is the batch's first micro-batch.
+  bool first_micro_batch = false;
 
-  /// Those of a layer in a chain.
+  /// Those of one layer of several.
   BatchStatistics from(std::size_t offset) const {
     return {partial ? partial + offset : nullptr, total ? total + offset : nullptr, batch, first_micro_batch};
   }
@@ -188,7 +222,7 @@ struct MergedStatistics {
   const double* partial;
   std::size_t samples_before, samples;
 
-  /// Those of a layer in a chain.
+  /// Those of one layer of several.
   MergedStatistics from(std::size_t offset) const {
     return {total + offset, partial + offset, samples_before, samples};
   }
@@ -208,8 +242,10 @@ struct ForwardIo {
   typename On::Cache::template Pointer<T> cache;
   T* scratch;
   Mode mode;
-  RandomKey random;          ///< belongs to (seed, epoch, step, layer)
-  std::size_t first_sample;  ///< number of x's first sample in the batch
+  /// Belongs to (seed, epoch, step, layer).
+  RandomKey random;
+  /// Number of x's first sample in the batch.
+  std::size_t first_sample;
   BatchStatistics statistics{};
 
   std::size_t samples() const { return x.samples; }
@@ -222,7 +258,8 @@ template <class T, class LayerType, class In, bool WantsDx>
 struct BackwardIo {
   using On = typename LayerType::template On<In>;
   using Real = T;
-  static constexpr bool wants_dx = WantsDx;  ///< the gradient of a model's own input is never computed
+  /// The gradient of a model's own input is not computed.
+  static constexpr bool wants_dx = WantsDx;
 
   const LayerType& layer;
   View<const T, In> x;
@@ -236,7 +273,8 @@ struct BackwardIo {
   T* scratch;
   DeferredBatch<T> deferred{};
   BatchStatistics statistics{};
-  const double* forward_totals = nullptr;  ///< the sums that forward made
+  /// The sums that forward made.
+  const double* forward_totals = nullptr;
 
   std::size_t samples() const { return x.samples; }
 };

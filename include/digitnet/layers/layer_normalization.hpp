@@ -35,7 +35,7 @@ struct BasicLayerNormalization {
         std::conditional_t<Scale,
                            std::conditional_t<Center, ParameterList<Gamma, Beta>, ParameterList<Gamma>>,
                            std::conditional_t<Center, ParameterList<Beta>, ParameterList<>>>;
-    static constexpr bool backward_reads_y = false;
+    static constexpr LayerTraits traits{.backward_reads_y = false, .keeps_dy = true};
 
     template <class Io>
     static void forward(const Io& io) {

@@ -11,6 +11,7 @@
 #include "digitnet/core/shape.hpp"
 #include "digitnet/core/simd.hpp"
 #include "digitnet/core/tensor.hpp"
+#include "digitnet/kernels/identity.hpp"
 
 /// @page merge_contract What a merge is
 ///
@@ -18,36 +19,61 @@
 /// of these shapes, with:
 ///
 /// - `Output`: a Shape.
-/// - `passes_gradient`: whether the gradient of each branch's result is that of the merge's.
-/// - `reads_results`: whether backward reads the branches' results.
-/// - `forward(samples, y, results)`: assigns y; y may be the first of the results where not
-///   `reads_results`.
+/// - `traits`: what it promises, a MergeTraits.
+/// - `forward(samples, y, results)`: assigns y; y may be one of the first `traits.overwrites` results.
 /// - `backward(samples, dy, results, d)`: assigns what d points to, except null and what is dy itself.
 namespace digitnet {
+
+/// What a merge promises. The defaults promise nothing.
+struct MergeTraits {
+  /// How many of the first results may lie where y goes.
+  std::size_t overwrites = 0;
+  /// dy is the gradient of each result.
+  bool passes_gradient = false;
+  /// Whether backward reads the results.
+  bool reads_results = true;
+  /// forward has a first template parameter: an elementwise layer without settings that is applied to y.
+  bool takes_activation = false;
+};
+
+/// What a merge may leave unsaid.
+struct MergeDefaults {
+  static constexpr MergeTraits traits{};
+};
 
 /// The sum of results of one shape.
 struct Add {
   static constexpr std::string_view class_name = "Add";
 
   template <class First, class... Rest>
-  struct On {
+  struct On : MergeDefaults {
     using Output = First;
-    static constexpr bool passes_gradient = true;
-    static constexpr bool reads_results = false;
     static constexpr std::size_t count = 1 + sizeof...(Rest);
+    // Of more than two, y is overwritten before the third is read.
+    static constexpr MergeTraits traits{.overwrites = std::min<std::size_t>(2, count),
+                                        .passes_gradient = true,
+                                        .reads_results = false,
+                                        .takes_activation = true};
 
-    template <class T>
+    template <class Activation = kernels::Identity, class T>
     static void forward(std::size_t samples, T* y, const std::array<const T*, count>& results) {
       const std::size_t size = samples * Output::size;
-      if constexpr (count == 1) {
-        if (y != results[0]) std::copy_n(results[0], size, y);
-      } else {
+      if constexpr (count == 1)
+        simd::transform(
+            size, y, [](auto a) { return Activation::value(a); }, results[0]);
+      else if constexpr (count == 2)
+        simd::transform(
+            size, y, [](auto a, auto b) { return Activation::value(a + b); }, results[0], results[1]);
+      else
         simd::transform(
             size, y, [](auto a, auto b) { return a + b; }, results[0], results[1]);
-        for (std::size_t i = 2; i < count; ++i)
-          simd::transform(
-              size, y, [](auto a, auto b) { return a + b; }, static_cast<const T*>(y), results[i]);
-      }
+      for (std::size_t i = 2; i + 1 < count; ++i)
+        simd::transform(
+            size, y, [](auto a, auto b) { return a + b; }, static_cast<const T*>(y), results[i]);
+      if constexpr (count > 2)
+        simd::transform(
+            size, y, [](auto a, auto b) { return Activation::value(a + b); }, static_cast<const T*>(y),
+            results[count - 1]);
     }
     template <class T>
     static void backward(std::size_t samples, const T* dy, const std::array<const T*, count>&,
@@ -67,7 +93,7 @@ struct Multiply {
   static constexpr std::string_view class_name = "Multiply";
 
   template <class... Outputs>
-  struct On {
+  struct On : MergeDefaults {
     static_assert(sizeof...(Outputs) == 2, "Multiply needs two branches");
     using All = std::tuple<Outputs..., Shape<1>, Shape<1>>;
     using Output = std::tuple_element_t<0, All>;
@@ -76,15 +102,15 @@ struct Multiply {
     static constexpr bool fits = std::is_same_v<Factor, Output> || by_channel;
     static_assert(fits,
                   "Multiply needs branches with results of one shape, or a second one of (1, 1, channels)");
-    static constexpr bool passes_gradient = false;
-    static constexpr bool reads_results = true;
+    static constexpr MergeTraits traits{.takes_activation = true};
+    static constexpr std::size_t count = 2;
     static constexpr std::size_t rows = fits ? Output::size / Factor::size : 1, row = Factor::size;
 
-    template <class T>
+    template <class Activation = kernels::Identity, class T>
     static void forward(std::size_t samples, T* y, const std::array<const T*, 2>& results) {
       for (std::size_t i = 0; i < samples * rows; ++i)
         simd::transform(
-            row, y + i * row, [](auto a, auto b) { return a * b; }, results[0] + i * row,
+            row, y + i * row, [](auto a, auto b) { return Activation::value(a * b); }, results[0] + i * row,
             results[1] + i / rows * row);
     }
     template <class T>
@@ -124,20 +150,20 @@ struct Concatenate {
   static constexpr std::string_view class_name = "Concatenate";
 
   template <class First, class... Rest>
-  struct On {
+  struct On : MergeDefaults {
     static constexpr std::size_t positions = First::size / First::last;
     static constexpr std::size_t count = 1 + sizeof...(Rest);
     static constexpr std::array<std::size_t, count> sizes{First::last, Rest::last...};
     static constexpr std::size_t last = (First::last + ... + Rest::last);
     using Output = typename detail::WithLast<First, last, std::make_index_sequence<First::rank>>::Type;
-    static constexpr bool passes_gradient = false;
-    static constexpr bool reads_results = false;
+    static constexpr MergeTraits traits{.reads_results = false, .takes_activation = true};
 
-    template <class T>
+    template <class Activation = kernels::Identity, class T>
     static void forward(std::size_t samples, T* y, const std::array<const T*, count>& results) {
       for (std::size_t position = 0; position < samples * positions; ++position)
         for (std::size_t i = 0; i < count; ++i) {
-          std::copy_n(results[i] + position * sizes[i], sizes[i], y);
+          simd::transform(
+              sizes[i], y, [](auto a) { return Activation::value(a); }, results[i] + position * sizes[i]);
           y += sizes[i];
         }
     }

@@ -24,8 +24,7 @@ struct PoolingOn : LayerDefaults {
                                                    moves ? Strides : Extent{1},
                                                    Border};
   using Output = std::conditional_t<is_image, Shape<extents.out_height, extents.out_width, In::channels>, In>;
-  static constexpr bool backward_reads_x = false;
-  static constexpr bool backward_reads_y = false;
+  static constexpr LayerTraits traits{.backward_reads_x = false, .backward_reads_y = false, .keeps_dy = true};
 
   static_assert(moves, "Pooling's strides must be at least 1");
   static_assert(is_image, "Pooling needs an image (height, width, channels): put Reshape before it");
@@ -98,8 +97,8 @@ struct GlobalAveragePooling2D {
                   "GlobalAveragePooling2D needs an image (height, width, channels): put Reshape before it");
     static constexpr std::size_t positions = In::height * In::width;
     using Output = std::conditional_t<is_image, Shape<In::channels>, In>;
-    static constexpr bool backward_reads_x = false;
-    static constexpr bool backward_reads_y = false;
+    static constexpr LayerTraits traits{
+        .backward_reads_x = false, .backward_reads_y = false, .keeps_dy = true};
 
     template <class Io>
     static void forward(const Io& io) {

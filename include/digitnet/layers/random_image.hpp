@@ -25,8 +25,7 @@ struct RandomImageOn : LayerDefaults {
   using Output = In;
   // The map from the varied image to the original one.
   using Cache = Buffer<Scalar, 6>;
-  static constexpr bool backward_reads_x = false;
-  static constexpr bool backward_reads_y = false;
+  static constexpr LayerTraits traits{.backward_reads_x = false, .backward_reads_y = false};
 
   template <class Io>
   static void forward(const Io& io) {

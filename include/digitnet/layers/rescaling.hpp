@@ -14,7 +14,8 @@ struct Rescaling {
 
   template <class In>
   struct On : detail::ElementwiseOfResult<In> {
-    static constexpr bool backward_reads_y = false;
+    static constexpr LayerTraits traits{
+        .in_place = true, .elementwise = true, .backward_reads_x = false, .backward_reads_y = false};
   };
 
   template <class V>

@@ -12,9 +12,7 @@ namespace detail {
 template <class In, class Out>
 struct ReshapeOn : LayerDefaults {
   using Output = Out;
-  static constexpr bool is_view = true;
-  static constexpr bool backward_reads_x = false;
-  static constexpr bool backward_reads_y = false;
+  static constexpr LayerTraits traits{.is_view = true, .backward_reads_x = false, .backward_reads_y = false};
 
   template <class Io>
   static void forward(const Io& io) {

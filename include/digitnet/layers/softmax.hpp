@@ -17,9 +17,8 @@ struct Softmax {
         In::last > 1,
         "Softmax of a single number is always 1: use Sigmoid, or give Dense an output for each class");
     using Output = In;
-    static constexpr bool in_place = true;
-    static constexpr bool backward_reads_x = false;
     static constexpr std::size_t classes = In::last;
+    static constexpr LayerTraits traits{.in_place = true, .backward_reads_x = false};
 
     template <class Io>
     static void forward(const Io& io) {
