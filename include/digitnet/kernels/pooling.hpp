@@ -82,7 +82,10 @@ void max_pooling_forward(std::size_t samples, const T* x, T* y, std::uint8_t* ar
             best_number = first ? this_number : simd::select(larger, this_number, best_number);
             first = false;
           });
-          simd::write_part<Arch>(y + channel, best, lanes);
+          if (lanes == width)
+            simd::write<Arch>(y + channel, best);
+          else
+            simd::write_part<Arch>(y + channel, best, lanes);
           if (!argmax) continue;
           alignas(64) T numbers[width];
           simd::write<Arch>(numbers, best_number);

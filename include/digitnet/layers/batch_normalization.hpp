@@ -49,8 +49,11 @@ struct BasicBatchNormalization {
                                               ParameterList<Gamma, MovingMean, MovingVariance>>,
                            std::conditional_t<Center, ParameterList<Beta, MovingMean, MovingVariance>,
                                               ParameterList<MovingMean, MovingVariance>>>;
-    static constexpr std::size_t statistics = 2 * channels;
-    static constexpr LayerTraits traits{.backward_reads_y = false, .barriers = 1, .rematerializes_y = true};
+    static constexpr LayerTraits traits{.backward_reads_y = false,
+                                        .keeps_dy = true,
+                                        .barriers = 1,
+                                        .statistics = 2 * channels,
+                                        .rematerializes_y = true};
 
     /// How a channel is normalized: y = factor * (x - mean) + offset. The mean is subtracted first, so that
     /// precision does not depend on how far from zero the numbers are; what of it T cannot hold is in the
@@ -205,8 +208,13 @@ struct BasicBatchNormalization {
     static V before(V gradient, V x, V mean, V factor, V offset) {
       if constexpr (std::is_same_v<Activation, kernels::Identity>)
         return gradient;
-      else
-        return Activation::slope(Activation::value(normalized(x, mean, factor, offset))) * gradient;
+      else {
+        const V argument = normalized(x, mean, factor, offset);
+        if constexpr (detail::slope_of_argument<Activation>)
+          return Activation::slope(argument) * gradient;
+        else
+          return Activation::slope(Activation::value(argument)) * gradient;
+      }
     }
     // What moves a number by a share of its way to another. Where that is less than half the step from it to
     // the next T, it moves by one of these, or it would stand still far from where it should be.

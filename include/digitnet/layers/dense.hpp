@@ -32,8 +32,6 @@ struct Dense {
     static constexpr std::size_t deferred = In::size + Units;
     static constexpr kernels::Fixed<Units> units{};
     static constexpr kernels::DenseProducts products = kernels::dense_products(In::size, Units);
-    static constexpr kernels::Fixed<Units> units{};
-    static constexpr kernels::DenseProducts products = kernels::dense_products(In::size, Units);
 
     static void multiply(std::size_t samples, std::size_t rows, const float* x, const float* dy, float* to) {
       kernels::dense_backward_weights<products, kernels::Result::assign>(samples, rows, In::size, units, x,

@@ -34,6 +34,10 @@ struct ElementwiseOfResult : LayerDefaults {
   }
 };
 
+/// Whether an elementwise layer's slope is a function of its argument, not of its result.
+template <class L>
+inline constexpr bool slope_of_argument = L::template On<Shape<1>>::traits.backward_reads_x;
+
 /// Layers whose derivative needs their argument: `layer.value(x)`, `layer.slope(x)`.
 template <class In>
 struct ElementwiseOfArgument : LayerDefaults {

@@ -7,10 +7,10 @@
 
 namespace digitnet {
 
-/// A stage of forward, from 0 to On::barriers; that of a layer without stages is all of it.
+/// A stage of forward, from 0 to On::traits.barriers; that of a layer without stages is all of it.
 template <class On, std::size_t stage, class Io>
 void run_forward_stage(const Io& io) {
-  static_assert(stage <= On::barriers);
+  static_assert(stage <= On::traits.barriers);
   if constexpr (requires { On::template forward_stage<stage>(io); })
     On::template forward_stage<stage>(io);
   else
@@ -18,7 +18,7 @@ void run_forward_stage(const Io& io) {
 }
 template <class On, std::size_t stage, class Io>
 void run_backward_stage(const Io& io) {
-  static_assert(stage <= On::barriers);
+  static_assert(stage <= On::traits.barriers);
   if constexpr (requires { On::template backward_stage<stage>(io); })
     On::template backward_stage<stage>(io);
   else
@@ -31,18 +31,18 @@ void merge_stage_statistics(const MergedStatistics& merge) {
   if constexpr (requires { On::template merge_statistics<stage>(merge); })
     On::template merge_statistics<stage>(merge);
   else
-    for (std::size_t i = 0; i < On::statistics; ++i)
+    for (std::size_t i = 0; i < On::traits.statistics; ++i)
       merge.total[i] = (merge.samples_before == 0 ? 0 : merge.total[i]) + merge.partial[i];
 }
 
 /// All stages, one after the other. In training the micro-batch must then be the whole batch.
 template <class On, class Io>
 void run_forward(const Io& io) {
-  for_each_index<On::barriers + 1>([&]<std::size_t stage>() { run_forward_stage<On, stage>(io); });
+  for_each_index<On::traits.barriers + 1>([&]<std::size_t stage>() { run_forward_stage<On, stage>(io); });
 }
 template <class On, class Io>
 void run_backward(const Io& io) {
-  for_each_index<On::barriers + 1>([&]<std::size_t stage>() { run_backward_stage<On, stage>(io); });
+  for_each_index<On::traits.barriers + 1>([&]<std::size_t stage>() { run_backward_stage<On, stage>(io); });
 }
 
 }  // namespace digitnet

@@ -1,7 +1,7 @@
 // Combinators: layers side by side whose results are merged, as layers.
 #pragma once
+#include <array>
 #include <cstddef>
-#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -14,7 +14,6 @@
 #include "digitnet/layers/merge.hpp"
 #include "digitnet/layers/pooling.hpp"
 #include "digitnet/layers/reshape.hpp"
-#include "digitnet/model/parallel_on.hpp"
 #include "digitnet/model/sequential.hpp"
 
 namespace digitnet {
@@ -22,7 +21,7 @@ namespace digitnet {
 /// Branches (layers, or Sequentials of them) that get the same input, and their results merged by Add,
 /// Multiply or Concatenate: `Parallel<Concatenate, Conv2D<8, 1>, Sequential<Conv2D<8, 3, 1, same>, ReLU>>`.
 /// Parameters are named "parallel/conv2d/kernel", "parallel/sequential/conv2d/kernel".
-template <class Merge, class... Branches>
+template <class MergeType, class... Branches>
 struct Parallel {
   static constexpr std::string_view class_name = "Parallel";
 
@@ -32,17 +31,18 @@ struct Parallel {
   constexpr explicit Parallel(Branches... values) requires(sizeof...(Branches) > 0)
       : branches(std::move(values)...) {}
 
+  using Merge = MergeType;
   template <class In>
-  struct On : ParallelOn<In, Merge, Branches...> {};
+  using BranchList = TypeList<Branches...>;
+  template <class In>
+  struct On : LayersOn<Parallel, In> {};
 
   template <std::size_t I, class In>
   constexpr const auto& branch() const {
     return std::get<I>(branches);
   }
-  template <std::size_t I>
-  static std::string branch_name(detail::LayerNames& names) {
-    return names.next(std::tuple_element_t<I, std::tuple<Branches...>>::class_name);
-  }
+  static constexpr std::array<BranchName, sizeof...(Branches)> branch_names{
+      BranchName{Branches::class_name, true}...};
 };
 
 /// In front of a Residual's layers: what its shortcut is made of.
@@ -117,8 +117,11 @@ struct Residual {
            sizeof...(Values) > 0) constexpr explicit Residual(Values... layers)
       : body(std::move(layers)...) {}
 
+  using Merge = Add;
   template <class In>
-  struct On : ParallelOn<In, Add, typename Kinds::BodyLayer, typename Kinds::template ShortcutLayer<In>> {};
+  using BranchList = TypeList<typename Kinds::BodyLayer, typename Kinds::template ShortcutLayer<In>>;
+  template <class In>
+  struct On : LayersOn<Residual, In> {};
 
   template <std::size_t I, class In>
   const auto& branch() const {
@@ -129,10 +132,7 @@ struct Residual {
       return shortcut;
     }
   }
-  template <std::size_t I>
-  static std::string branch_name(detail::LayerNames&) {
-    return I == 0 ? "" : "shortcut";
-  }
+  static constexpr std::array<BranchName, 2> branch_names{BranchName{"", false}, {"shortcut", false}};
 };
 template <class... Values>
 Residual(Values...) -> Residual<Values...>;
@@ -152,18 +152,18 @@ struct SqueezeExcite {
                                      : 1)>,
                           ReLU, Dense<In::channels>, Sigmoid, Reshape<1, 1, In::channels>>;
 
+  using Merge = Multiply;
   template <class In>
-  struct On : ParallelOn<In, Multiply, Identity, Gate<In>> {};
+  using BranchList = TypeList<Identity, Gate<In>>;
+  template <class In>
+  struct On : LayersOn<SqueezeExcite, In> {};
 
   template <std::size_t I, class In>
   const auto& branch() const {
     static const std::conditional_t<I == 0, Identity, Gate<In>> layer{};
     return layer;
   }
-  template <std::size_t I>
-  static std::string branch_name(detail::LayerNames&) {
-    return I == 0 ? "identity" : "";
-  }
+  static constexpr std::array<BranchName, 2> branch_names{BranchName{"identity", false}, {"", false}};
 };
 
 }  // namespace digitnet

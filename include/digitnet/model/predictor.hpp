@@ -15,7 +15,7 @@ namespace digitnet {
 template <class Model>
 class Predictor {
  public:
-  explicit Predictor(const Model& model) : model_(model), packed_(Model::packed_size) { refresh(); }
+  explicit Predictor(const Model& model) : model_(model), packed_(Model::packed_size()) { refresh(); }
   template <std::same_as<Model> Temporary>
   explicit Predictor(Temporary&& model) : Predictor(std::as_const(model)) {
     static_assert(!std::same_as<Temporary, Model>,

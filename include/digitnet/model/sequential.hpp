@@ -1,19 +1,17 @@
 // Sequential: layers one after the other. With an Input in front it is a model, without one it is a layer.
 #pragma once
-#include <memory>
-#include <mutex>
+#include <array>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
-#include "digitnet/core/blas.hpp"
 #include "digitnet/core/samples.hpp"
-#include "digitnet/core/thread_team.hpp"
+#include "digitnet/graph/graph.hpp"
 #include "digitnet/layers/input.hpp"
-#include "digitnet/layers/stages.hpp"
+#include "digitnet/model/inference.hpp"
 #include "digitnet/model/outputs.hpp"
-#include "digitnet/model/sequential_on.hpp"
-#include "digitnet/model/workspace.hpp"
+#include "digitnet/model/parameter_info.hpp"
 
 namespace digitnet {
 
@@ -52,24 +50,10 @@ struct Sequential {
   std::string summary() const { return detail::needs_input<Layers...>(), ""; }
   std::string plan() const { return detail::needs_input<Layers...>(), ""; }
 
+  using LayerList = TypeList<Layers...>;
   template <class In>
-  struct On : SequentialOn<In, Layers...> {};
+  struct On : LayersOn<Sequential, In> {};
 };
-
-namespace detail {
-
-/// The team that `predict` uses. One caller at a time has it; others meanwhile compute on their own thread.
-struct SharedTeam {
-  std::mutex mutex;
-  std::unique_ptr<ThreadTeam> team;
-
-  static SharedTeam& instance() {
-    static SharedTeam shared;
-    return shared;
-  }
-};
-
-}  // namespace detail
 
 /// A model: layers, and the memory of their parameters (float32, in one arena). Copying copies the
 /// parameters, and so does moving, so that no model is ever without any. `Sequential<Input<784>, Dense<10>,
@@ -103,14 +87,8 @@ class Sequential<Input<Extents...>, Layers...> {
   ~Sequential() = default;
 
   /// Gives every parameter a fresh initial value.
-  [[gnu::cold]] void initialize(Seed seed) {
-    std::size_t index = 0;
-    for_each_parameter([&](const ParameterInfo& info) {
-      std::vector<double> values(info.size());
-      info.initializer.fill(ParameterExtents{info.extents}, RandomKey(seed).child(index++), values);
-      std::transform(values.begin(), values.end(), parameters_.data() + info.offset,
-                     [](double value) { return static_cast<float>(value); });
-    });
+  void initialize(Seed seed) {
+    detail::initialize(detail::parameters_of<InputShape>(body_), seed, parameters_.data());
   }
 
   const Body& body() const { return body_; }
@@ -126,7 +104,7 @@ class Sequential<Input<Extents...>, Layers...> {
   /// Calls visit(const ParameterInfo&) for every parameter in the order of the arena.
   template <class Visit>
   void for_each_parameter(const Visit& visit) const {
-    detail::for_each_parameter<On>(body_, visit);
+    for (const ParameterInfo& info : detail::parameters_of<InputShape>(body_)) visit(info);
   }
 
   /// The parameter of that name, such as "conv2d_1/kernel", as an xtensor view of the model's memory. Throws
@@ -176,56 +154,22 @@ class Sequential<Input<Extents...>, Layers...> {
       predict_packed(samples, nullptr, result);
       return;
     }
-    thread_local Arena<float> packed(packed_size);
+    thread_local Arena<float> packed(packed_size());
     pack(packed.data());
     predict_packed(samples, packed.data(), result);
   }
 
   /// Elements that `pack` writes.
-  static constexpr std::size_t packed_size =
-      On::template packed_bytes<float, Purpose::inference>() / sizeof(float);
+  static std::size_t packed_size() { return inference().packed_size(); }
   /// Computes from the parameters what makes prediction faster, such as transformed kernels; see Predictor.
   void pack(float* packed) const {
-    On::template pack<float, Purpose::inference>(body_, {parameters_.data()}, packed);
+    inference().pack(Graph::template packs<float, Purpose::inference>, objects().data(), parameters_.data(),
+                     packed);
   }
   /// `predict` with what `pack` wrote, or with null.
   void predict_packed(const Samples& samples, const float* packed, float* result) const {
     samples.check_shape(InputShape::extents);
-    const blas::SingleThread single;
-    using Memory = Workspace<On, InputShape>;
-    const std::size_t micro_batches = (samples.count() + Memory::micro_batch - 1) / Memory::micro_batch;
-    const auto run = [&](std::size_t index, std::size_t) {
-      thread_local Memory workspace;
-      workspace.reserve();
-      const std::size_t first = index * Memory::micro_batch;
-      const std::size_t count = std::min(Memory::micro_batch, samples.count() - first);
-      samples.check_finite(first, count);
-      const float* x = samples.in_place(first, count);
-      if (!x) {
-        for (std::size_t i = 0; i < count; ++i) samples.copy(first + i, workspace.x() + i * InputShape::size);
-        x = workspace.x();
-      }
-      run_forward<On>(ForwardIo<float, Body, InputShape>{.layer = body_,
-                                                         .x = {x, count},
-                                                         .y = {workspace.y(), count},
-                                                         .parameters = {parameters_.data()},
-                                                         .packed = packed,
-                                                         .cache = workspace.cache(),
-                                                         .scratch = workspace.scratch(),
-                                                         .mode = Mode::inference,
-                                                         .random = RandomKey{},
-                                                         .first_sample = 0});
-      std::copy_n(workspace.y(), count * OutputShape::size, result + first * OutputShape::size);
-    };
-    detail::SharedTeam& shared = detail::SharedTeam::instance();
-    std::unique_lock lock(shared.mutex, std::defer_lock);
-    if (micro_batches > 1 && hardware_threads() > 1 && lock.try_lock()) {
-      if (!shared.team) shared.team = std::make_unique<ThreadTeam>();
-      shared.team->for_each(micro_batches, run);
-    } else {
-      const FlushDenormals flush;
-      for (std::size_t index = 0; index < micro_batches; ++index) run(index, 0);
-    }
+    inference().predict(samples, objects().data(), parameters_.data(), packed, result);
   }
 
   /// The most probable class of each sample; with a single output, whether it is above one half, or, in a
@@ -236,9 +180,18 @@ class Sequential<Input<Extents...>, Layers...> {
   }
 
  private:
+  using Graph = detail::Graph<Body, InputShape>;
+
   // From so many samples on, packing costs less than it saves.
   static constexpr std::size_t packed_from = 16;
 
+  static const detail::InferencePlan& inference() {
+    static const detail::InferencePlan plan(Graph::template facts<float>(), Graph::template forward<float>);
+    return plan;
+  }
+  std::array<const void*, Graph::Nodes::size> objects() const {
+    return detail::objects_of<InputShape>(body_);
+  }
   template <class T>
   auto named_view(T* arena, const std::string& name) const {
     std::vector<std::size_t> extents;

@@ -8,55 +8,23 @@
 #include <string_view>
 #include <type_traits>
 
+#include "digitnet/graph/fusion/rule.hpp"
 #include "digitnet/layers/batch_normalization.hpp"
 #include "digitnet/layers/conv2d.hpp"
 #include "digitnet/layers/depthwise_conv2d.hpp"
-#include "digitnet/layers/layer.hpp"
-#include "digitnet/model/chain.hpp"
 
-namespace digitnet::detail {
+namespace digitnet {
 
-/// The normalization's part of what a fused layer gets.
-template <class Normalization, class Z, class Io>
-auto normalization_forward_io(const Io& io, const Normalization& layer, const typename Io::Real* z,
-                              std::size_t parameters_before) {
-  using T = typename Io::Real;
-  return ForwardIo<T, Normalization, Z>{.layer = layer,
-                                        .x = {z, io.samples()},
-                                        .y = {io.y.data, io.samples()},
-                                        .parameters = {io.parameters.data + parameters_before},
-                                        .packed = nullptr,
-                                        .cache = nullptr,
-                                        .scratch = nullptr,
-                                        .mode = io.mode,
-                                        .random = io.random,
-                                        .first_sample = io.first_sample,
-                                        .statistics = io.statistics};
-}
-template <class Normalization, class Z, bool WantsDx, class Io>
-auto normalization_backward_io(const Io& io, const Normalization& layer, const typename Io::Real* z,
-                               typename Io::Real* dz, std::size_t parameters_before) {
-  using T = typename Io::Real;
-  return BackwardIo<T, Normalization, Z, WantsDx>{.layer = layer,
-                                                  .x = {z, io.samples()},
-                                                  .y = {nullptr, io.samples()},
-                                                  .dx = {dz, io.samples()},
-                                                  .dy = {io.dy.data, io.samples()},
-                                                  .parameters = {io.parameters.data + parameters_before},
-                                                  .gradients = {io.gradients.data + parameters_before},
-                                                  .packed = nullptr,
-                                                  .cache = nullptr,
-                                                  .scratch = nullptr,
-                                                  .statistics = io.statistics,
-                                                  .forward_totals = io.forward_totals};
-}
+namespace detail {
 
 /// A normalization and the activation after it, whose derivative is computed again from x.
 template <class Normalization, class Activation>
 struct NormalizationWithActivation {
   static constexpr std::string_view class_name = "NormalizationWithActivation";
-  static constexpr std::size_t normalization_at = 0;
   const Normalization* normalization;
+  static NormalizationWithActivation from(const void* const* layers) {
+    return {static_cast<const Normalization*>(layers[0])};
+  }
 
   template <class In>
   struct On : Normalization::template On<In> {
@@ -64,14 +32,14 @@ struct NormalizationWithActivation {
 
     template <std::size_t stage, class Io>
     static void forward_stage(const Io& io) {
-      Base::template forward_stage<stage, Activation>(
-          normalization_forward_io<Normalization, In>(io, *io.layer.normalization, io.x.data, 0));
+      Base::template forward_stage<stage, Activation>(forward_part<typename Io::Real, Normalization, In>(
+          io, *io.layer.normalization, io.x.data, io.y.data));
     }
     template <std::size_t stage, class Io>
     static void backward_stage(const Io& io) {
       Base::template backward_stage<stage, Activation>(
-          normalization_backward_io<Normalization, In, Io::wants_dx>(io, *io.layer.normalization, io.x.data,
-                                                                     io.dx.data, 0));
+          backward_part<typename Io::Real, Normalization, In, Io::wants_dx>(io, *io.layer.normalization,
+                                                                            io.x.data, io.dx.data));
     }
   };
 };
@@ -104,29 +72,35 @@ struct FoldedProduct<SeparableConv2D<Filters, Kernel, Strides, Border, Multiplie
 template <class Product, class Normalization, class Activation>
 struct NormalizedProduct {
   static constexpr std::string_view class_name = "NormalizedProduct";
-  static constexpr std::size_t normalization_at = 1;
   const Normalization* normalization;
+  static NormalizedProduct from(const void* const* layers) {
+    return {static_cast<const Normalization*>(layers[1])};
+  }
 
   template <class In>
   struct On : LayerDefaults {
     using ProductOn = typename Product::template On<In>;
     using Output = typename ProductOn::Output;
     using NormalizationOn = typename Normalization::template On<Output>;
-    using Parameters = JoinedParameters<ProductOn, NormalizationOn>;
+    struct Parameters {
+      static constexpr std::size_t arena_size =
+          ProductOn::Parameters::arena_size + NormalizationOn::Parameters::arena_size;
+    };
     using Folded = typename FoldedProduct<Product>::Type;
     using FoldedOn = typename Folded::template On<In>;
     static constexpr std::size_t normalization_offset = ProductOn::Parameters::arena_size;
     static constexpr std::size_t channels = NormalizationOn::channels;
-    static constexpr bool backward_reads_x = ProductOn::backward_reads_x;
-    static constexpr bool backward_reads_y = false;
-    static constexpr bool rematerializes_y = true;
-    static constexpr bool reads_x_once = true;
-    static constexpr bool dx_in_place = true;
-    static constexpr std::size_t barriers = NormalizationOn::barriers;
-    static constexpr std::size_t statistics = NormalizationOn::statistics;
-    static constexpr std::size_t multiply_adds = ProductOn::multiply_adds;
-    static constexpr std::string_view method = ProductOn::method;
-    static constexpr bool folds = true;
+    static constexpr LayerTraits traits{.backward_reads_x = ProductOn::traits.backward_reads_x,
+                                        .backward_reads_y = false,
+                                        .keeps_dy = true,
+                                        .dx_in_place = true,
+                                        .multiply_adds = ProductOn::traits.multiply_adds,
+                                        .method = ProductOn::traits.method,
+                                        .barriers = NormalizationOn::traits.barriers,
+                                        .statistics = NormalizationOn::traits.statistics,
+                                        .reads_x_once = true,
+                                        .rematerializes_y = true,
+                                        .folds = true};
 
     /// The convolution's result, and its cache.
     struct Cache {
@@ -174,12 +148,8 @@ struct NormalizedProduct {
         return;
       }
       T* const z = reinterpret_cast<T*>(io.cache);
-      if constexpr (stage == 0)
-        ProductOn::forward(
-            product_io<ForwardIo<T, Product, In>>(io, product, io.parameters.data, io.packed, z, io.cache));
-      NormalizationOn::template forward_stage<stage, Activation>(
-          normalization_forward_io<Normalization, Output>(io, *io.layer.normalization, z,
-                                                          normalization_offset));
+      if constexpr (stage == 0) ProductOn::forward(product_io(io, product, io.parameters.data, io.packed, z));
+      NormalizationOn::template forward_stage<stage, Activation>(normalization_io(io, z));
     }
     template <std::size_t stage>
     static void merge_statistics(const MergedStatistics& merge) {
@@ -190,21 +160,18 @@ struct NormalizedProduct {
       using T = typename Io::Real;
       const T* const z = reinterpret_cast<const T*>(io.cache);
       T* const dz = io.scratch;
-      NormalizationOn::template backward_stage<stage, Activation>(
-          normalization_backward_io<Normalization, Output, true>(io, *io.layer.normalization, z, dz,
-                                                                 normalization_offset));
-      if constexpr (stage == 1)
-        ProductOn::backward(BackwardIo<T, Product, In, Io::wants_dx>{
-            .layer = product,
-            .x = io.x,
-            .y = {z, io.samples()},
-            .dx = io.dx,
-            .dy = {dz, io.samples()},
-            .parameters = {io.parameters.data},
-            .gradients = {io.gradients.data},
-            .packed = io.packed,
-            .cache = cache_of<ProductOn, T>(io.cache, io.samples()),
-            .scratch = dz + result_bytes<T>(io.samples()) / sizeof(T)});
+      auto normalization = backward_part<T, Normalization, Output, true>(io, *io.layer.normalization, z, dz);
+      normalization.parameters.data += normalization_offset;
+      normalization.gradients.data += normalization_offset;
+      NormalizationOn::template backward_stage<stage, Activation>(normalization);
+      if constexpr (stage == 1) {
+        auto part = backward_part<T, Product, In, Io::wants_dx>(io, product, io.x.data, io.dx.data);
+        part.y.data = z;
+        part.dy.data = dz;
+        part.cache = cache_of<ProductOn, T>(io.cache, io.samples());
+        part.scratch = dz + result_bytes<T>(io.samples()) / sizeof(T);
+        ProductOn::backward(part);
+      }
     }
 
    private:
@@ -222,19 +189,19 @@ struct NormalizedProduct {
       return reinterpret_cast<typename On::Cache::template Pointer<T>>(
           cache ? cache + result_bytes<T>(samples) : nullptr);
     }
-    template <class ProductIo, class Io, class Layer, class T>
-    static ProductIo product_io(const Io& io, const Layer& layer, const T* parameters, const T* packed, T* to,
-                                std::byte* cache) {
-      return {.layer = layer,
-              .x = io.x,
-              .y = {to, io.samples()},
-              .parameters = {parameters},
-              .packed = packed,
-              .cache = cache_of<typename ProductIo::On, T>(cache, io.samples()),
-              .scratch = io.scratch,
-              .mode = io.mode,
-              .random = io.random,
-              .first_sample = io.first_sample};
+    template <class Io, class L, class T>
+    static auto product_io(const Io& io, const L& layer, const T* parameters, const T* packed, T* to) {
+      auto part = forward_part<T, L, In>(io, layer, io.x.data, to);
+      part.parameters.data = parameters;
+      part.packed = packed;
+      part.cache = cache_of<typename L::template On<In>, T>(io.cache, io.samples());
+      return part;
+    }
+    template <class Io, class T>
+    static auto normalization_io(const Io& io, T* z) {
+      auto part = forward_part<T, Normalization, Output>(io, *io.layer.normalization, z, io.y.data);
+      part.parameters.data += normalization_offset;
+      return part;
     }
 
     template <class Io>
@@ -242,14 +209,13 @@ struct NormalizedProduct {
       using T = typename Io::Real;
       if (io.packed && io.packed[0] != 0) {
         const T* const kernel = io.packed + alignment_bytes / sizeof(T);
-        FoldedOn::template forward<ForwardIo<T, Folded, In>, Activation>(product_io<ForwardIo<T, Folded, In>>(
-            io, folded, kernel, kernel + folded_bytes<T> / sizeof(T), io.y.data, nullptr));
+        const auto part = product_io(io, folded, kernel, kernel + folded_bytes<T> / sizeof(T), io.y.data);
+        FoldedOn::template forward<std::remove_const_t<decltype(part)>, Activation>(part);
         return;
       }
-      ProductOn::forward(product_io<ForwardIo<T, Product, In>>(
-          io, product, io.parameters.data, static_cast<const T*>(nullptr), io.y.data, nullptr));
-      NormalizationOn::template forward_stage<1, Activation>(normalization_forward_io<Normalization, Output>(
-          io, *io.layer.normalization, io.y.data, normalization_offset));
+      ProductOn::forward(
+          product_io(io, product, io.parameters.data, static_cast<const T*>(nullptr), io.y.data));
+      NormalizationOn::template forward_stage<1, Activation>(normalization_io(io, io.y.data));
     }
 
     // Kernel times factor, and (bias - mean) times factor plus offset, of each output channel. Where a mean
@@ -295,4 +261,54 @@ struct NormalizedProduct {
   };
 };
 
-}  // namespace digitnet::detail
+/// Whether a normalization's kernel takes this activation.
+template <class Node>
+concept FollowsNormalization = Elementwise<Node> && WithoutSettings<typename Node::Layer>;
+template <class L>
+inline constexpr bool is_normalization = false;
+template <bool Center, bool Scale>
+inline constexpr bool is_normalization<BasicBatchNormalization<Center, Scale>> = true;
+
+}  // namespace detail
+
+/// Product, normalization, activation.
+struct FuseProductNormalizationActivation {
+  static constexpr std::size_t length = 3;
+  template <class First, class Second, class Third>
+  static constexpr bool applies = detail::FoldedProduct<typename First::Layer>::exists&&
+      detail::is_normalization<typename Second::Layer>&& detail::FollowsNormalization<Third>;
+  template <class First, class Second, class Third>
+  struct Fused {
+    using Type = detail::LayerNode<
+        detail::NormalizedProduct<typename First::Layer, typename Second::Layer, typename Third::Layer>,
+        typename First::Input>;
+  };
+};
+/// Product, normalization.
+struct FuseProductNormalization {
+  static constexpr std::size_t length = 2;
+  template <class First, class Second>
+  static constexpr bool applies =
+      detail::FoldedProduct<typename First::Layer>::exists&& detail::is_normalization<typename Second::Layer>;
+  template <class First, class Second>
+  struct Fused {
+    using Type = detail::LayerNode<
+        detail::NormalizedProduct<typename First::Layer, typename Second::Layer, kernels::Identity>,
+        typename First::Input>;
+  };
+};
+/// Normalization, activation.
+struct FuseNormalizationActivation {
+  static constexpr std::size_t length = 2;
+  template <class First, class Second>
+  static constexpr bool applies =
+      detail::is_normalization<typename First::Layer>&& detail::FollowsNormalization<Second>;
+  template <class First, class Second>
+  struct Fused {
+    using Type =
+        detail::LayerNode<detail::NormalizationWithActivation<typename First::Layer, typename Second::Layer>,
+                          typename First::Input>;
+  };
+};
+
+}  // namespace digitnet

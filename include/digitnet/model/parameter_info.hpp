@@ -1,0 +1,75 @@
+// The parameters of a model, as data.
+#pragma once
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "digitnet/graph/lower.hpp"
+
+namespace digitnet {
+
+/// What is known of one parameter of a model.
+struct ParameterInfo {
+  /// "conv2d/kernel"; nested: "residual_1/conv2d/kernel".
+  std::string name;
+  std::span<const std::size_t> extents;
+  /// Elements from the start of the arena.
+  std::size_t offset;
+  bool trainable;
+  Initializer initializer;
+  Regularizer regularizer;
+
+  std::size_t size() const { return ParameterExtents{extents}.size(); }
+};
+
+namespace detail {
+
+template <class Node>
+void add_parameters(const void* object, const std::string& name, std::size_t begin,
+                    std::vector<ParameterInfo>& to) {
+  if constexpr (!Node::is_merge) {
+    const auto& layer = *static_cast<const typename Node::Layer*>(object);
+    Node::Parameters::for_each([&]<class P>(std::size_t offset) {
+      to.push_back(
+          {.name = name.empty() ? std::string(P::name.view()) : name + "/" + std::string(P::name.view()),
+           .extents = P::Shape::extents,
+           .offset = begin + offset,
+           .trainable = P::trainable,
+           .initializer = layer.*P::initializer,
+           .regularizer = regularizer_of<P>(layer)});
+    });
+  }
+}
+
+/// All parameters of a layer, or of what is made of layers, in the order of the arena.
+template <class In, class L>
+std::vector<ParameterInfo> parameters_of(const L& layer) {
+  using Nodes = typename Lowered<L, In>::Nodes;
+  const auto objects = objects_of<In>(layer);
+  const Outline outline = OutlineOf<L, In>::value();
+  const std::vector<std::string> names = names_of(outline);
+  std::vector<ParameterInfo> result;
+  std::size_t i = 0;
+  const auto add = [&](auto add_node) {
+    add_node(objects[i], names[i], outline.nodes[i].parameters, result);
+    ++i;
+  };
+  [&]<class... Node>(TypeList<Node...>) { (add(add_parameters<Node>), ...); }(Nodes{});
+  return result;
+}
+
+/// Gives each parameter its initial value, which follows from the seed and its number.
+inline void initialize(const std::vector<ParameterInfo>& parameters, Seed seed, float* arena) {
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    std::vector<double> values(parameters[i].size());
+    parameters[i].initializer.fill(ParameterExtents{parameters[i].extents}, RandomKey(seed).child(i), values);
+    for (std::size_t j = 0; j < values.size(); ++j)
+      arena[parameters[i].offset + j] = static_cast<float>(values[j]);
+  }
+}
+
+}  // namespace detail
+
+}  // namespace digitnet
