@@ -39,13 +39,8 @@ void check_layer(const Layer& layer, const Values& x, const Values& parameters, 
     for (std::size_t i = 0; i < size; ++i) places.push_back(offset + i);
   };
   bench.parameters.fill(0);
-  using On = typename decltype(bench)::On;
-  if constexpr (requires { On::for_each_layer(layer, "", 0, [](const auto&...) {}); })
-    detail::for_each_parameter<On>(layer, [&](const ParameterInfo& info) {
-      if (info.trainable) use(info.offset, info.size());
-    });
-  else
-    On::Parameters::for_each([&]<class P>(std::size_t offset) { use(offset, P::Shape::size); });
+  for (const ParameterInfo& info : detail::parameters_of<In>(layer))
+    if (info.trainable) use(info.offset, info.size());
   REQUIRE(places.size() == parameters.size());
   for (std::size_t i = 0; i < places.size(); ++i)
     bench.parameters.data()[places[i]] = static_cast<float>(parameters[i]);

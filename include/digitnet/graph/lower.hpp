@@ -89,10 +89,11 @@ struct LayerNode {
 };
 
 /// A merge of results of these shapes: one node.
-template <class MergeType, class... Inputs>
+template <class MergeType, class First, class... Rest>
 struct MergeNode {
   using Layer = MergeType;
-  using On = typename MergeType::template On<Inputs...>;
+  using Input = First;
+  using On = typename MergeType::template On<First, Rest...>;
   using Output = typename On::Output;
   using Parameters = ParameterList<>;
   static constexpr bool is_merge = true;

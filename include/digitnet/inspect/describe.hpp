@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "digitnet/core/shape.hpp"
+#include "digitnet/graph/lower.hpp"
 #include "digitnet/inspect/description.hpp"
 #include "digitnet/layers/layer.hpp"
 
@@ -21,12 +22,11 @@ namespace digitnet {
 namespace detail {
 
 // Code is made for each kind of value, not for each layer.
-[[gnu::cold, gnu::noinline]] inline void add_setting(Attributes& to, std::string_view name,
-                                                     Attribute::Value value) {
+inline void add_setting(Attributes& to, std::string_view name, Attribute::Value value) {
   to.push_back({std::string(name), std::move(value)});
 }
 template <class T>
-[[gnu::cold, gnu::noinline]] void add_setting(Attributes& to, std::string_view name, const T& value) {
+void add_setting(Attributes& to, std::string_view name, const T& value) {
   const auto whole = [](auto number) { return static_cast<std::int64_t>(number); };
   if constexpr (std::same_as<T, bool>)
     add_setting(to, name, Attribute::Value(value));
@@ -60,72 +60,12 @@ constexpr bool has_members(ParameterList<P...>) {
   return !std::is_empty_v<Layer> && sizeof(Layer) > (std::size_t{0} + ... + bytes_of_rules<P>);
 }
 
-// Adds layers and their weights to a description.
-class Describer {
- public:
-  [[gnu::cold]] explicit Describer(std::span<const std::size_t> input) {
-    result.input.assign(input.begin(), input.end());
-  }
-  [[gnu::cold, gnu::noinline]] void add_layer(std::string_view class_name, const std::string& name,
-                                              std::optional<Attributes> settings,
-                                              std::span<const std::size_t> input,
-                                              std::span<const std::size_t> output) {
-    const bool after_last = now_ == result.layers.size();
-    result.layers.push_back(
-        {.class_name = std::string(class_name),
-         .name = name,
-         .attributes = settings ? std::move(*settings) : Attributes{},
-         .input = {input.begin(), input.end()},
-         .output = {output.begin(), output.end()},
-         .weights = {},
-         .sources = after_last ? std::vector<std::size_t>{} : std::vector<std::size_t>{now_},
-         .says_settings = settings.has_value()});
-    now_ = result.layers.size();
-  }
-  [[gnu::cold, gnu::noinline]] void add_weight(std::string_view name, std::span<const std::size_t> shape,
-                                               bool trainable, std::size_t offset,
-                                               const Regularizer& regularizer) {
-    result.layers.back().weights.push_back(
-        {std::string(name), {shape.begin(), shape.end()}, trainable, offset, regularizer});
-  }
-  // Where branches part and meet.
-  std::size_t now() const { return now_; }
-  void go_to(std::size_t source) { now_ = source; }
-  [[gnu::cold, gnu::noinline]] void merge(std::string_view class_name, const std::string& name,
-                                          std::span<const std::size_t> ends,
-                                          std::span<const std::size_t> input,
-                                          std::span<const std::size_t> output) {
-    add_layer(class_name, name, Attributes{}, input, output);
-    result.layers.back().sources.assign(ends.begin(), ends.end());
-  }
-  ModelDescription result{};
-
- private:
-  std::size_t now_ = 0;  // the source of the next layer
-};
-
-// Walks through a model's layers.
-struct DescribingVisitor {
-  Describer& describer;
-
-  template <class Step>
-  void operator()(std::type_identity<Step>, const auto& layer, const std::string& name,
-                  std::size_t first) const;
-  std::size_t fork() const { return describer.now(); }
-  void branch(std::size_t source) const { describer.go_to(source); }
-  template <std::size_t N>
-  void merge(std::string_view class_name, const std::string& name, const std::array<std::size_t, N>& ends,
-             std::span<const std::size_t> input, std::span<const std::size_t> output) const {
-    describer.merge(class_name, name, ends, input, output);
-  }
-};
-
 }  // namespace detail
 
 /// What decides a layer's mathematics: what an overload `attributes_of(layer)` in its own namespace says, or
 /// else its `settings`. Of a layer that says nothing, and may have something to say, nothing is known.
 template <class Layer, class Parameters>
-[[gnu::cold]] std::optional<Attributes> settings_of_layer(const Layer& layer, Parameters) {
+std::optional<Attributes> settings_of_layer(const Layer& layer, Parameters) {
   Attributes result;
   if constexpr (requires { attributes_of(layer); })
     result = attributes_of(layer);
@@ -137,26 +77,55 @@ template <class Layer, class Parameters>
   return result;
 }
 
-template <class Step>
-void detail::DescribingVisitor::operator()(std::type_identity<Step>, const auto& layer,
-                                           const std::string& name, std::size_t first) const {
-  describer.add_layer(Step::Layer::class_name, name,
-                      settings_of_layer(layer, typename Step::On::Parameters{}), Step::Input::extents,
-                      Step::Output::extents);
-  if constexpr (requires { file_entries(layer); })
-    describer.result.layers.back().file_entries = file_entries(layer);
-  Step::On::Parameters::for_each([&]<class P>(std::size_t offset) {
-    describer.add_weight(P::name.view(), P::Shape::extents, P::trainable, first + offset,
-                         regularizer_of<P>(layer));
-  });
+namespace detail {
+
+// One line of a description. Each node of a graph is one, and value v is the result of line v - 1.
+template <class Node>
+LayerDescription describe_node(const void* object, const std::string& name, const NodePlace& place) {
+  LayerDescription result;
+  result.class_name = Node::class_name;
+  result.name = name;
+  result.output.assign(Node::Output::extents.begin(), Node::Output::extents.end());
+  result.input.assign(Node::Input::extents.begin(), Node::Input::extents.end());
+  if constexpr (!Node::is_merge) {
+    const auto& layer = *static_cast<const typename Node::Layer*>(object);
+    std::optional<Attributes> settings = settings_of_layer(layer, typename Node::Parameters{});
+    result.says_settings = settings.has_value();
+    if (settings) result.attributes = std::move(*settings);
+    if constexpr (requires { file_entries(layer); }) result.file_entries = file_entries(layer);
+    Node::Parameters::for_each([&]<class P>(std::size_t offset) {
+      result.weights.push_back({std::string(P::name.view()),
+                                {P::Shape::extents.begin(), P::Shape::extents.end()},
+                                P::trainable,
+                                place.parameters + offset,
+                                regularizer_of<P>(layer)});
+    });
+  }
+  return result;
 }
+
+}  // namespace detail
 
 /// The model's layers as data.
 template <class Model>
-[[gnu::cold, gnu::noinline]] ModelDescription describe(const Model& model) {
-  detail::Describer describer(Model::InputShape::extents);
-  Model::On::for_each_layer(model.body(), "", 0, detail::DescribingVisitor{describer});
-  return std::move(describer.result);
+ModelDescription describe(const Model& model) {
+  using In = typename Model::InputShape;
+  using Body = typename Model::Body;
+  ModelDescription result{{In::extents.begin(), In::extents.end()}, {}};
+  const auto objects = detail::objects_of<In>(model.body());
+  const detail::Outline outline = detail::OutlineOf<Body, In>::value();
+  const std::vector<std::string> names = detail::names_of(outline);
+  const auto add = [&](auto describe_node) {
+    const std::size_t i = result.layers.size();
+    result.layers.push_back(describe_node(objects[i], names[i], outline.nodes[i]));
+    const auto inputs = outline.inputs(i);
+    if (inputs.size() > 1 || inputs[0] != i)
+      result.layers.back().sources.assign(inputs.begin(), inputs.end());
+  };
+  [&]<class... Node>(TypeList<Node...>) {
+    (add(detail::describe_node<Node>), ...);
+  }(typename detail::Lowered<Body, In>::Nodes{});
+  return result;
 }
 
 }  // namespace digitnet

@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "digitnet/core/for_each_index.hpp"
+#include "digitnet/graph/executor.hpp"
+#include "digitnet/graph/micro_batch.hpp"
 #include "digitnet/inspect/summary.hpp"
 #include "digitnet/model/sequential.hpp"
 
@@ -19,78 +20,11 @@ struct PlannedOperation {
   std::size_t multiply_adds;        ///< of the direct method, forward, for one sample
 };
 
-namespace detail {
-
-template <class On>
-void plan_chain(const std::string& prefix, bool outermost, std::size_t micro_batch,
-                std::vector<PlannedOperation>& to);
-
-/// The operations of a layer; of one that consists of layers, theirs.
-template <class On, class Layer>
-void plan_layer(const std::string& name, PlannedOperation operation, std::size_t micro_batch,
-                std::vector<PlannedOperation>& to) {
-  if constexpr (requires { On::operation_count; }) {
-    plan_chain<On>(name.empty() ? "" : name + "/", false, micro_batch, to);
-  } else if constexpr (requires { typename On::MergeOn; }) {
-    LayerNames names;
-    const std::string prefix = name.empty() ? "" : name + "/";
-    for_each_index<On::count>([&]<std::size_t I>() {
-      const std::string own = Layer::template branch_name<I>(names);
-      using BranchOn = typename On::template BranchOn<I>;
-      if constexpr (I != On::view)
-        plan_layer<BranchOn, typename On::template Step<I>::Layer>(
-            own.empty() ? name : prefix + own,
-            {.layers = prefix + own,
-             .method = std::string(BranchOn::method),
-             .output = {BranchOn::Output::extents.begin(), BranchOn::Output::extents.end()},
-             .place = I == On::at_output ? "output" : "inside",
-             .multiply_adds = BranchOn::multiply_adds},
-            micro_batch, to);
-    });
-    operation.layers = prefix + snake_case(On::Steps::merge_name);
-    operation.multiply_adds = 0;
-    to.push_back(std::move(operation));
-  } else {
-    to.push_back(std::move(operation));
-  }
-}
-
-template <class On>
-void plan_chain(const std::string& prefix, bool outermost, std::size_t micro_batch,
-                std::vector<PlannedOperation>& to) {
-  LayerNames names;
-  for_each_index<On::operation_count>([&]<std::size_t I>() {
-    using Operation = typename On::template Operation<I>;
-    std::string layers;
-    for_each_index<Operation::length>([&]<std::size_t J>() {
-      layers +=
-          (J ? " + " : "") + prefix + names.next(On::template Step<Operation::first + J>::Layer::class_name);
-    });
-    using Output = typename Operation::On::Output;
-    const auto place = On::place_of(I);
-    plan_layer<typename Operation::On, typename Operation::Layer>(
-        layers,
-        {.layers = layers,
-         .method = std::string(Operation::On::method),
-         .output = {Output::extents.begin(), Output::extents.end()},
-         .place = place == On::Place::in_place  ? "same place"
-                  : place == On::Place::output  ? "output"
-                  : place == On::Place::scratch ? "not kept"
-                  : outermost ? "byte " + with_thousands(On::template result_offset<float>(I, micro_batch))
-                              : "inside",
-         .multiply_adds = Operation::On::multiply_adds},
-        micro_batch, to);
-  });
-}
-
-}  // namespace detail
-
 /// The table of the operations and the sizes of the workspace: what stays of a micro-batch from forward to
 /// backward, which is so much for each of the batch's if layers need sums over it, and scratch.
-[[gnu::cold]] inline std::string plan_table(const std::vector<PlannedOperation>& operations,
-                                            std::size_t micro_batch, std::size_t lasting_bytes,
-                                            std::size_t scratch_bytes, bool for_the_batch,
-                                            std::size_t packed_bytes) {
+inline std::string plan_table(const std::vector<PlannedOperation>& operations, std::size_t micro_batch,
+                              std::size_t lasting_bytes, std::size_t scratch_bytes, bool for_the_batch,
+                              std::size_t packed_bytes) {
   std::size_t widths[4] = {9, 6, 6, 9}, multiply_adds = 0;
   std::vector<std::string> shapes;
   for (const PlannedOperation& operation : operations) {
@@ -118,30 +52,80 @@ void plan_chain(const std::string& prefix, bool outermost, std::size_t micro_bat
          detail::memory_text(lasting_bytes) + " of activations and gradients" +
          (for_the_batch ? ", which stay for the whole batch," : "") + " and " +
          detail::memory_text(scratch_bytes) + " of scratch a thread\n" +
-         "Prepared from the parameters: " + detail::memory_text(packed_bytes) + "\n";
+         "Packed from the parameters: " + detail::memory_text(packed_bytes) + "\n";
 }
+
+namespace detail {
+
+/// The plan of a training, and what plan() says of it.
+struct InspectedPlan {
+  InspectedPlan(const GraphFacts& graph_of, std::span<const std::span<const std::size_t>> outputs)
+      : graph(graph_of),
+        schedule(graph, Mode::training),
+        micro_batch(training_micro_batch(graph)),
+        memory(MemoryPlanner(schedule, micro_batch, sizeof(float)).make()) {
+    const std::vector<std::string> names = names_of(graph.outline);
+    for (std::size_t i = 0; i < graph.size(); ++i) {
+      const OperationFacts& facts = schedule.facts(i);
+      std::string layers;
+      for (std::size_t node = graph.first[i]; node < graph.first[i + 1]; ++node)
+        layers += (node > graph.first[i] ? " + " : "") + names[node];
+      operations.push_back({.layers = layers,
+                            .method = std::string(facts.traits.method),
+                            .output = {outputs[i].begin(), outputs[i].end()},
+                            .place = place(i),
+                            .multiply_adds = facts.traits.multiply_adds});
+    }
+  }
+
+  std::string text() const {
+    const bool barriers = schedule.segments.size() > 1;
+    const std::size_t scratch = memory.passing_bytes - (barriers ? 0 : memory.scratch.offset);
+    return plan_table(operations, micro_batch, memory.lasting_bytes + memory.passing_bytes - scratch, scratch,
+                      barriers,
+                      packed_places(schedule, Purpose::forward).back() +
+                          packed_places(schedule, Purpose::weight_gradients).back());
+  }
+
+  std::string place(std::size_t operation) const {
+    const MemoryPlace& here = memory.value[operation + 1];
+    for (const std::size_t input : schedule.inputs[operation])
+      if (memory.value[input].where == here.where && memory.value[input].offset == here.offset)
+        return "same place";
+    return memory.again[operation + 1].where != MemoryPlace::nowhere ? "not kept"
+                                                                     : "byte " + with_thousands(here.offset);
+  }
+
+  GraphFacts graph;
+  Schedule schedule;
+  std::size_t micro_batch;
+  MemoryPlan memory;
+  std::vector<PlannedOperation> operations;
+};
+
+template <class Model>
+InspectedPlan inspect_plan() {
+  using Graph = detail::Graph<typename Model::Body, typename Model::InputShape>;
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    const std::array<std::span<const std::size_t>, Graph::count> outputs{
+        Graph::template Operation<I>::Output::extents...};
+    return InspectedPlan(Graph::template facts<float>(), outputs);
+  }
+  (std::make_index_sequence<Graph::count>{});
+}
+
+}  // namespace detail
 
 /// The operations of a model's plan, in order; see Sequential::operations.
 template <std::size_t... Extents, class... Layers>
 std::vector<PlannedOperation> operations_of(const Sequential<Input<Extents...>, Layers...>&) {
-  using Model = Sequential<Input<Extents...>, Layers...>;
-  using Memory = TrainingWorkspace<typename Model::On, typename Model::InputShape>;
-  std::vector<PlannedOperation> operations;
-  detail::plan_chain<typename Model::On>("", true, Memory::micro_batch, operations);
-  return operations;
+  return detail::inspect_plan<Sequential<Input<Extents...>, Layers...>>().operations;
 }
 
 /// The plan as text; see Sequential::plan.
 template <std::size_t... Extents, class... Layers>
-std::string plan_of(const Sequential<Input<Extents...>, Layers...>& model) {
-  using Model = Sequential<Input<Extents...>, Layers...>;
-  using On = typename Model::On;
-  using Memory = TrainingWorkspace<On, typename Model::InputShape>;
-  constexpr std::size_t lasting = Memory::lasting_bytes(Memory::micro_batch);
-  return plan_table(operations_of(model), Memory::micro_batch, lasting,
-                    Memory::bytes(Memory::micro_batch) - lasting, On::barriers > 0,
-                    On::template packed_bytes<float, Purpose::forward>() +
-                        On::template packed_bytes<float, Purpose::weight_gradients>());
+std::string plan_of(const Sequential<Input<Extents...>, Layers...>&) {
+  return detail::inspect_plan<Sequential<Input<Extents...>, Layers...>>().text();
 }
 
 }  // namespace digitnet

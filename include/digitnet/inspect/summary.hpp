@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "digitnet/core/for_each_index.hpp"
 #include "digitnet/model/sequential.hpp"
 
 namespace digitnet {
@@ -105,13 +104,16 @@ std::string summary_of(const Sequential<Input<Extents...>, Layers...>&, const st
   using Model = Sequential<Input<Extents...>, Layers...>;
   std::vector<LayerSummary> rows;
   detail::LayerNames names;
-  for_each_index<Model::layer_count>([&]<std::size_t I>() {
-    using Step = typename Model::On::template Step<I>;
-    rows.push_back({.name = names.next(Step::Layer::class_name),
-                    .class_name = std::string(Step::Layer::class_name),
-                    .output = {Step::Output::extents.begin(), Step::Output::extents.end()},
-                    .parameters = Step::On::Parameters::parameter_count});
-  });
+  const auto add = [&]<class Step>(std::type_identity<Step>) {
+    rows.push_back(
+        {.name = names.next(Step::Layer::class_name),
+         .class_name = std::string(Step::Layer::class_name),
+         .output = {Step::Output::extents.begin(), Step::Output::extents.end()},
+         .parameters = Step::Layer::template On<typename Step::Input>::Parameters::parameter_count});
+  };
+  [&]<class... Steps>(TypeList<Steps...>) {
+    (add(std::type_identity<Steps>{}), ...);
+  }(typename detail::Lowered<typename Model::Body, typename Model::InputShape>::Steps{});
   return summary_table(model_name, rows, Model::trainable_count,
                        Model::parameter_count - Model::trainable_count);
 }

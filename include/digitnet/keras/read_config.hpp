@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "digitnet/core/error.hpp"
+#include "digitnet/graph/outline.hpp"
 #include "digitnet/keras/build_model.hpp"
 #include "digitnet/keras/read_call.hpp"
-#include "digitnet/model/chain.hpp"
 
 namespace digitnet::keras {
 

@@ -10,7 +10,7 @@
 #include "digitnet/inspect/description_order.hpp"
 #include "digitnet/keras/registry.hpp"
 #include "digitnet/layers/layer.hpp"
-#include "digitnet/model/chain.hpp"
+#include "digitnet/graph/outline.hpp"
 
 namespace digitnet::keras {
 

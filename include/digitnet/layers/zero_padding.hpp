@@ -19,10 +19,10 @@ struct ZeroPadding2D {
     static_assert(is_image, "ZeroPadding2D needs an image (height, width, channels): put Reshape before it");
     using Padded = Shape<In::height + 2 * Border.height, In::width + 2 * Border.width, In::channels>;
     using Output = std::conditional_t<is_image, Padded, In>;
+    static constexpr LayerTraits traits{.backward_reads_x = false, .backward_reads_y = false};
     static constexpr std::size_t line = In::width * In::channels;
     static constexpr std::size_t offset(std::size_t row) {
       return ((row + Border.height) * Output::width + Border.width) * In::channels;
-      static constexpr LayerTraits traits{.backward_reads_x = false, .backward_reads_y = false};
     }
 
     template <class Io>

@@ -13,9 +13,10 @@
 #include "digitnet/core/for_each_index.hpp"
 #include "digitnet/core/random.hpp"
 #include "digitnet/core/sanitizers.hpp"
+#include "digitnet/graph/executor.hpp"
 #include "digitnet/layers/layer.hpp"
 #include "digitnet/layers/stages.hpp"
-#include "digitnet/model/chain.hpp"
+#include "digitnet/model/parameter_info.hpp"
 
 namespace digitnet::testing {
 
@@ -78,6 +79,12 @@ class Poisoned {
   std::size_t begin_ = 0;
 };
 
+inline void check_intact(std::string_view layer, const char* when,
+                         std::initializer_list<std::pair<bool, const char*>> buffers) {
+  for (const auto& [intact, name] : buffers)
+    if (!intact) fail(std::string(layer) + "'s " + when + " writes outside " + name + ": check its extents");
+}
+
 template <class Layer, class In, class T>
 struct Bench {
   using On = typename Layer::template On<In>;
@@ -90,11 +97,11 @@ struct Bench {
   Poisoned<T> parameters{Parameters::arena_size}, gradients{Parameters::arena_size};
   Poisoned<std::byte> cache{On::Cache::template bytes<T>(samples)};
   Poisoned<std::byte> scratch{On::template scratch_bytes<T>(samples)};
-  Poisoned<std::byte> prepared_forward{On::template packed_bytes<T, Purpose::forward>()};
-  Poisoned<std::byte> prepared_backward{On::template packed_bytes<T, Purpose::all_gradients>()};
+  Poisoned<std::byte> packed_forward{On::template packed_bytes<T, Purpose::forward>()};
+  Poisoned<std::byte> packed_backward{On::template packed_bytes<T, Purpose::all_gradients>()};
   static constexpr T poison = std::numeric_limits<T>::quiet_NaN();
-  std::vector<double> forward_sums = std::vector<double>(On::statistics),
-                      backward_sums = std::vector<double>(On::statistics);
+  std::vector<double> forward_sums = std::vector<double>(On::traits.statistics),
+                      backward_sums = std::vector<double>(On::traits.statistics);
 
   // The batch is one micro-batch, whose sums are the batch's.
   BatchStatistics statistics(std::vector<double>& sums) const {
@@ -115,7 +122,7 @@ struct Bench {
     y.refresh();
     cache.refresh();
     scratch.refresh();
-    const T* const packed = pack<Purpose::forward>(prepared_forward);
+    const T* const packed = pack<Purpose::forward>(packed_forward);
     const ForwardIo<T, Layer, In> io{.layer = layer,
                                      .x = {x.data(), samples},
                                      .y = {y.data(), samples},
@@ -128,23 +135,23 @@ struct Bench {
                                      .first_sample = 0,
                                      .statistics = statistics(forward_sums)};
     const std::vector<T> input(x.data(), x.data() + x.size());
-    for_each_index<On::barriers + 1>([&]<std::size_t stage>() {
+    for_each_index<On::traits.barriers + 1>([&]<std::size_t stage>() {
       scratch.fill(std::byte{0xff});
-      if (On::reads_x_once && stage > 0) x.fill(poison);
+      if (On::traits.reads_x_once && stage > 0) x.fill(poison);
       run_forward_stage<On, stage>(io);
     });
-    if constexpr (On::rematerializes_y) {
+    if constexpr (On::traits.rematerializes_y) {
       y.fill(poison);
-      run_forward_stage<On, On::barriers>(io);
+      run_forward_stage<On, On::traits.barriers>(io);
     }
     std::copy(input.begin(), input.end(), x.data());
   }
   void backward() {
-    if (!On::backward_reads_x) x.fill(poison);
-    if (!On::backward_reads_y) y.fill(poison);
+    if (!On::traits.backward_reads_x) x.fill(poison);
+    if (!On::traits.backward_reads_y) y.fill(poison);
     dx.refresh();
     scratch.refresh();
-    const T* const packed = pack<Purpose::all_gradients>(prepared_backward);
+    const T* const packed = pack<Purpose::all_gradients>(packed_backward);
     const BackwardIo<T, Layer, In, true> io{.layer = layer,
                                             .x = {x.data(), samples},
                                             .y = {y.data(), samples},
@@ -158,9 +165,9 @@ struct Bench {
                                             .statistics = statistics(backward_sums),
                                             .forward_totals = forward_sums.data()};
     const std::vector<T> input(x.data(), x.data() + x.size());
-    for_each_index<On::barriers + 1>([&]<std::size_t stage>() {
+    for_each_index<On::traits.barriers + 1>([&]<std::size_t stage>() {
       scratch.fill(std::byte{0xff});
-      if (On::reads_x_once && stage < On::barriers)
+      if (On::traits.reads_x_once && stage < On::traits.barriers)
         x.fill(poison);
       else
         std::copy(input.begin(), input.end(), x.data());
@@ -168,19 +175,100 @@ struct Bench {
     });
   }
   void check_guards(const char* when) const {
-    for (const auto& [intact, name] : {std::pair{x.intact(), "x"},
-                                       {y.intact(), "y"},
-                                       {dx.intact(), "dx"},
-                                       {dy.intact(), "dy"},
-                                       {parameters.intact(), "parameters"},
-                                       {gradients.intact(), "gradients"},
-                                       {cache.intact(), "cache"},
-                                       {scratch.intact(), "scratch"},
-                                       {prepared_forward.intact(), "packed"},
-                                       {prepared_backward.intact(), "packed"}})
-      if (!intact)
-        fail(std::string(Layer::class_name) + "'s " + when + " writes outside " + name +
-             ": check its extents");
+    check_intact(Layer::class_name, when,
+                 {{x.intact(), "x"},
+                  {y.intact(), "y"},
+                  {dx.intact(), "dx"},
+                  {dy.intact(), "dy"},
+                  {parameters.intact(), "parameters"},
+                  {gradients.intact(), "gradients"},
+                  {cache.intact(), "cache"},
+                  {scratch.intact(), "scratch"},
+                  {packed_forward.intact(), "packed"},
+                  {packed_backward.intact(), "packed"}});
+  }
+};
+
+// A layer made of layers runs as a graph does.
+template <class Layer, class In, class T>
+requires requires { typename Layer::template On<In>::Nodes; }
+struct Bench<Layer, In, T> {
+  using On = typename Layer::template On<In>;
+  using Graph = digitnet::detail::Graph<Layer, In, 0, true>;
+
+  const Layer& layer;
+  std::size_t samples;
+  digitnet::detail::Executor<T> executor{Graph::template facts<T>(),
+                                         {Graph::template forward<T>, Graph::template backward<T>},
+                                         Mode::training,
+                                         samples};
+  Poisoned<T> x{samples * In::size}, y{samples * On::Output::size}, dx{samples * In::size},
+      dy{samples * On::Output::size};
+  Poisoned<T> parameters{On::Parameters::arena_size}, gradients{On::Parameters::arena_size};
+  Poisoned<std::byte> lasting{executor.plan().lasting_bytes}, passing{executor.plan().passing_bytes};
+  Poisoned<T> packed_forward{executor.packed_forward()}, packed_backward{executor.packed_backward()};
+  std::vector<double> partial = std::vector<double>(2 * executor.statistics()),
+                      total = std::vector<double>(2 * executor.statistics());
+
+  auto objects() const { return digitnet::detail::objects_of<In>(layer); }
+  digitnet::detail::MicroBatch<T> micro_batch(RandomKey key) {
+    return {.samples = samples,
+            .lasting = lasting.data(),
+            .passing = passing.data(),
+            .x = x.data(),
+            .dx = dx.data(),
+            .parameters = parameters.data(),
+            .gradients = gradients.data(),
+            .packed_forward = packed_forward.data(),
+            .packed_backward = packed_backward.data(),
+            .random = key,
+            .forward_statistics = {partial.data(), total.data(), samples, true},
+            .backward_statistics = {partial.data() + executor.statistics(),
+                                    total.data() + executor.statistics(), samples, true}};
+  }
+  void forward(RandomKey key) {
+    y.refresh();
+    lasting.refresh();
+    const auto here = micro_batch(key);
+    for (std::size_t i = 0; i < Graph::count; ++i) {
+      executor.pack_forward(i, Graph::template packs<T, Purpose::forward>, objects().data(),
+                            parameters.data(), packed_forward.data());
+      executor.pack_backward(i, Graph::template packs<T, Purpose::weight_gradients>, objects().data(),
+                             parameters.data(), packed_backward.data());
+    }
+    for (std::size_t segment = 0; segment < executor.forward_segments(); ++segment) {
+      passing.refresh();
+      executor.forward(segment, objects().data(), here);
+      if (segment + 1 < executor.forward_segments())
+        executor.merge(segment, {total.data(), partial.data(), 0, samples});
+    }
+    std::copy_n(executor.output(here), y.size(), y.data());
+  }
+  // The first segment goes on where forward's last ended.
+  void backward() {
+    dx.refresh();
+    const auto here = micro_batch(RandomKey{});
+    std::copy_n(dy.data(), dy.size(), executor.output_gradient(here));
+    for (std::size_t segment = 0; segment < executor.backward_segments(); ++segment) {
+      if (segment > 0) passing.refresh();
+      if (segment > 0)
+        std::copy_n(partial.data() + executor.statistics(), executor.statistics(),
+                    total.data() + executor.statistics());
+      executor.backward(segment, objects().data(), here);
+    }
+  }
+  void check_guards(const char* when) const {
+    check_intact(Layer::class_name, when,
+                 {{x.intact(), "x"},
+                  {y.intact(), "y"},
+                  {dx.intact(), "dx"},
+                  {dy.intact(), "dy"},
+                  {parameters.intact(), "parameters"},
+                  {gradients.intact(), "gradients"},
+                  {lasting.intact(), "what lasts"},
+                  {passing.intact(), "scratch"},
+                  {packed_forward.intact(), "packed"},
+                  {packed_backward.intact(), "packed"}});
   }
 };
 
@@ -212,11 +300,8 @@ double check_gradients(const Layer& layer = {}, GradientCheck settings = {}) {
       if (trainable) trained.push_back(offset + i);
     }
   };
-  if constexpr (requires { On::for_each_layer(layer, "", 0, [](const auto&...) {}); })
-    digitnet::detail::for_each_parameter<On>(
-        layer, [&](const auto& info) { use(info.offset, info.size(), info.trainable); });
-  else
-    On::Parameters::for_each([&]<class P>(std::size_t offset) { use(offset, P::Shape::size, P::trainable); });
+  for (const ParameterInfo& info : digitnet::detail::parameters_of<In>(layer))
+    use(info.offset, info.size(), info.trainable);
   for (const std::size_t i : used) parameters[i] = random.uniform(-0.5, 0.5);
 
   const auto restore = [&] {

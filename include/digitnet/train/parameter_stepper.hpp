@@ -11,7 +11,7 @@
 #include "digitnet/core/processor.hpp"
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/kernels/optimizer_step.hpp"
-#include "digitnet/model/sequential_on.hpp"
+#include "digitnet/model/sequential.hpp"
 #include "digitnet/train/gradients.hpp"
 #include "digitnet/train/optimizers.hpp"
 
@@ -185,7 +185,7 @@ class ParameterStepper {
     const DeferredWeightGradient& product = *segment.product;
     const std::size_t first = (segment.begin - product.parameter) / product.outputs;
     const std::size_t rows = std::min(segment.size / product.outputs, product.inputs - first);
-    const float* const x = gradients.deferred + gradients.batch * product.deferred;
+    const float* const x = gradients.deferred + gradients.batch * product.kept_before;
     product.multiply(gradients.batch, rows, x + first, x + gradients.batch * product.inputs, to);
     std::fill(to + rows * product.outputs, to + segment.size, 0.0f);
   }
