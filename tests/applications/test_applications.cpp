@@ -7,6 +7,16 @@
 
 using namespace digitnet;
 
+namespace {
+
+// What layer I of a model gives.
+template <class Net, std::size_t I>
+using OutputOf = typename decltype([]<class... Steps>(TypeList<Steps...>) {
+  return std::tuple_element_t<I, std::tuple<std::type_identity<typename Steps::Output>...>>{};
+}(typename detail::Lowered<typename Net::Body, typename Net::InputShape>::Steps{}))::type;
+
+}  // namespace
+
 TEST_CASE("LeNet-5") {
   using Net = applications::LeNet5<>;
   static_assert(Net::parameter_count == 61'706);
@@ -19,7 +29,7 @@ TEST_CASE("ResNet") {
   // He's ResNet-20 has 0.27 million parameters.
   static_assert(Net::trainable_count == 272'186);
   static_assert(Net::layer_count == 3 + 9 * 2 + 3);
-  static_assert(std::is_same_v<detail::Graph<Net::Body, Net::InputShape>::Node<Net::On::Nodes::size - 4>::Output, Shape<7, 7, 64>>);
+  static_assert(std::is_same_v<OutputOf<Net, 20>, Shape<7, 7, 64>>);
   // 20 layers with weights, two projections, and a normalization after each convolution.
   std::size_t kernels = 0, gammas = 0;
   Net{}.for_each_parameter([&](const ParameterInfo& info) {
@@ -45,9 +55,9 @@ TEST_CASE("Deep networks are laid out in memory, and train in micro-batches") {
 TEST_CASE("MobileNet") {
   using Net = applications::MobileNet<>;
   static_assert(Net::layer_count == 3 + 5 * 6 + 3);
-  static_assert(std::is_same_v<Net::On::Step<32>::Output, Shape<7, 7, 256>>);
+  static_assert(std::is_same_v<OutputOf<Net, 32>, Shape<7, 7, 256>>);
   using Half = applications::MobileNet<Input<28, 28, 1>, 50>;
-  static_assert(std::is_same_v<Half::On::Step<32>::Output, Shape<7, 7, 128>>);
+  static_assert(std::is_same_v<OutputOf<Half, 32>, Shape<7, 7, 128>>);
   static_assert(4 * Half::trainable_count > Net::trainable_count);
   static_assert(3 * Half::trainable_count < Net::trainable_count);
 }

@@ -28,9 +28,9 @@ TEST_CASE("ReLU computed with the product before it") {
   CHECK(check_gradients<Sequential<Conv2D<10, 3, 1, same>, ReLU>, Shape<4, 4, 17>>({}, {.samples = 2}) <=
         1e-6);
   CHECK(check_gradients<Sequential<Conv2D<10, 3, 1, same>, ReLU>, Shape<2, 2, 17>>() <= 1e-6);
-  static_assert(Conv2D<9, 3>::On<Shape<6, 6, 8>>::method == "Winograd F(4x4, 3x3)");
-  static_assert(Conv2D<10, 3, 1, same>::On<Shape<4, 4, 17>>::method == "Winograd F(4x4, 3x3)");
-  static_assert(Conv2D<10, 3, 1, same>::On<Shape<2, 2, 17>>::method == "Winograd F(2x2, 3x3)");
+  static_assert(Conv2D<9, 3>::On<Shape<6, 6, 8>>::traits.method == "Winograd F(4x4, 3x3)");
+  static_assert(Conv2D<10, 3, 1, same>::On<Shape<4, 4, 17>>::traits.method == "Winograd F(4x4, 3x3)");
+  static_assert(Conv2D<10, 3, 1, same>::On<Shape<2, 2, 17>>::traits.method == "Winograd F(2x2, 3x3)");
 }
 
 namespace {

@@ -45,17 +45,15 @@ TEST_CASE(
             Shape<10, 9, 1>>({}, {.samples = 5}) <= 1e-6);
 }
 
-// A chain of one is never fused with its neighbours.
+// Fused or not, a chain computes the same.
 template <class T, class In, class Product, class... After>
 void check_fused_equals_simple() {
-  using Fused = Sequential<Product, After...>;
-  using Simple = Sequential<Sequential<Product>, After...>;
-  static_assert(Fused::template On<In>::operation_count == 1 &&
-                Simple::template On<In>::operation_count == 1 + sizeof...(After));
-  const Fused fused{};
-  const Simple simple{};
-  testing::detail::Bench<Fused, In, T> a{.layer = fused, .samples = 7};
-  testing::detail::Bench<Simple, In, T> b{.layer = simple, .samples = 7};
+  using Chain = Sequential<Product, After...>;
+  static_assert(detail::Graph<Chain, In>::count == 1 &&
+                detail::Graph<Chain, In, 0, true, Fusing::off>::count == 1 + sizeof...(After));
+  const Chain chain{};
+  testing::detail::Bench<Chain, In, T> a{.layer = chain, .samples = 7};
+  testing::detail::Bench<Chain, In, T, Fusing::off> b{.layer = chain, .samples = 7};
   Random random(Seed{5});
   const auto fill = [&](auto& first, auto& second) {
     for (std::size_t i = 0; i < first.size(); ++i)

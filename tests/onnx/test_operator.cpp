@@ -8,7 +8,7 @@ using namespace digitnet;
 namespace mine {
 
 struct Elementwise : LayerDefaults {
-  static constexpr bool backward_reads_y = false;
+  static constexpr LayerTraits traits{.backward_reads_y = false};
 };
 
 // x sigmoid(beta x)

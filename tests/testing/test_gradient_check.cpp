@@ -14,7 +14,7 @@ struct Faulty {
   struct On : LayerDefaults {
     using Output = In;
     using Parameters = ParameterList<Parameter<"scale", Shape<1>, &Faulty::initializer>>;
-    static constexpr bool backward_reads_y = false;
+    static constexpr LayerTraits traits{.backward_reads_y = false};
     static void forward(const auto& io) {
       const double scale = get<"scale">(io.parameters).data[0];
       for (std::size_t i = 0; i < io.x.size(); ++i)

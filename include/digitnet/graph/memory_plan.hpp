@@ -16,6 +16,7 @@ struct MemoryPlace {
   enum Where : unsigned char { nowhere, caller, lasting, passing };
   Where where = nowhere;
   std::size_t offset = 0;
+  bool operator==(const MemoryPlace&) const = default;
 };
 
 /// Where an operation writes the gradient of one thing that it reads, and where that is then added to; the

@@ -90,10 +90,9 @@ struct InspectedPlan {
   std::string place(std::size_t operation) const {
     const MemoryPlace& here = memory.value[operation + 1];
     for (const std::size_t input : schedule.inputs[operation])
-      if (memory.value[input].where == here.where && memory.value[input].offset == here.offset)
-        return "same place";
-    return memory.again[operation + 1].where != MemoryPlace::nowhere ? "not kept"
-                                                                     : "byte " + with_thousands(here.offset);
+      if (memory.value[input] == here) return "same place";
+    if (memory.again[operation + 1].where != MemoryPlace::nowhere) return "not kept";
+    return here == memory.value[schedule.output()] ? "output" : "byte " + with_thousands(here.offset);
   }
 
   GraphFacts graph;

@@ -42,7 +42,7 @@ struct BasicGroupNormalization {
         std::conditional_t<Scale,
                            std::conditional_t<Center, ParameterList<Gamma, Beta>, ParameterList<Gamma>>,
                            std::conditional_t<Center, ParameterList<Beta>, ParameterList<>>>;
-    static constexpr bool backward_reads_y = false;
+    static constexpr LayerTraits traits{.backward_reads_y = false, .keeps_dy = true};
 
     // Five numbers for each channel.
     template <class T>

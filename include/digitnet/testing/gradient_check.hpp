@@ -85,7 +85,7 @@ inline void check_intact(std::string_view layer, const char* when,
     if (!intact) fail(std::string(layer) + "'s " + when + " writes outside " + name + ": check its extents");
 }
 
-template <class Layer, class In, class T>
+template <class Layer, class In, class T, Fusing fusing = Fusing::on>
 struct Bench {
   using On = typename Layer::template On<In>;
   using Out = typename On::Output;
@@ -190,11 +190,11 @@ struct Bench {
 };
 
 // A layer made of layers runs as a graph does.
-template <class Layer, class In, class T>
+template <class Layer, class In, class T, Fusing fusing>
 requires requires { typename Layer::template On<In>::Nodes; }
-struct Bench<Layer, In, T> {
+struct Bench<Layer, In, T, fusing> {
   using On = typename Layer::template On<In>;
-  using Graph = digitnet::detail::Graph<Layer, In, 0, true>;
+  using Graph = digitnet::detail::Graph<Layer, In, 0, true, fusing>;
 
   const Layer& layer;
   std::size_t samples;
@@ -282,7 +282,6 @@ struct Bench<Layer, In, T> {
 template <class Layer, class In>
 double check_gradients(const Layer& layer = {}, GradientCheck settings = {}) {
   detail::Bench<Layer, In, double> bench{.layer = layer, .samples = settings.samples};
-  using On = typename decltype(bench)::On;
   const std::string name(Layer::class_name);
   Random random(settings.seed);
   const RandomKey key = RandomKey(settings.seed).child(7);
