@@ -26,7 +26,7 @@ struct Repeat {
   struct On : digitnet::LayerDefaults {
     using Output = digitnet::Shape<In::size * Times>;
     using Parameters = digitnet::ParameterList<digitnet::Parameter<"gain", In, &Repeat::gain_initializer>>;
-    static constexpr LayerTraits traits{.backward_reads_y = false};
+    static constexpr digitnet::LayerTraits traits{.backward_reads_y = false};
 
     static void forward(const auto& io) {
       const auto* const gain = digitnet::get<"gain">(io.parameters).data;

@@ -69,7 +69,7 @@ struct Half {
   template <class In>
   struct On : LayerDefaults {
     using Output = In;
-    static constexpr bool backward_reads_x = false, backward_reads_y = false;
+    static constexpr LayerTraits traits{.backward_reads_x = false, .backward_reads_y = false};
     static void forward(const auto& io) {
       for (std::size_t i = 0; i < io.x.size(); ++i) io.y.data[i] = io.x.data[i] / 2;
     }

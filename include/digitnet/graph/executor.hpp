@@ -72,12 +72,12 @@ class Executor {
       statistics_at_.push_back(statistics_);
       statistics_ += facts.traits.statistics;
       DeferredWeightGradient deferred = facts.traits.deferred_gradient;
-      kept_at_.push_back(kept_);
+      deferred_at_.push_back(deferred_size_);
       if (!deferred.multiply) continue;
-      deferred.kept_before = kept_;
+      deferred.deferred_before = deferred_size_;
       deferred.parameter += node.parameters;
       deferred_.push_back(deferred);
-      kept_ += deferred.kept();
+      deferred_size_ += deferred.size();
     }
   }
   Executor(const Executor&) = delete;
@@ -91,7 +91,7 @@ class Executor {
   std::size_t statistics() const { return statistics_; }
   /// Gradients that backward leaves to the end of the batch, and elements a sample that they keep.
   std::span<const DeferredWeightGradient> deferred() const { return deferred_; }
-  std::size_t kept() const { return kept_; }
+  std::size_t deferred_size() const { return deferred_size_; }
   std::size_t packed_forward() const { return packed_forward_.back() / sizeof(T); }
   std::size_t packed_backward() const { return packed_backward_.back() / sizeof(T); }
 
@@ -123,14 +123,15 @@ class Executor {
   void backward(std::size_t segment, const void* const* layers, const MicroBatch<T>& batch) const {
     for (const ScheduledStage& here : schedule_.backward[segment]) {
       const std::size_t i = here.operation, count = schedule_.inputs[i].size();
-      if (here.stage == schedule_.facts(i).traits.barriers) compute_again(i, layers, batch);
+      if (here.stage == schedule_.facts(i).traits.barriers) rematerialize(i, layers, batch);
       OperationIo<T> io = common(i, layers, batch);
       Pointers<const T> x(count);
       Pointers<T> dx(count);
       for (std::size_t j = 0; j < count; ++j) {
         const std::size_t input = schedule_.inputs[i][j];
-        x[j] = plan_.again[input].where == MemoryPlace::nowhere ? value(input, batch)
-                                                                : find(plan_.again[input], batch);
+        x[j] = plan_.rematerialized[input].where == MemoryPlace::nowhere
+                   ? value(input, batch)
+                   : find(plan_.rematerialized[input], batch);
         dx[j] = find(plan_.dx[i][j].dx, batch);
       }
       io.x = x.data();
@@ -140,7 +141,7 @@ class Executor {
       io.gradients = batch.gradients + parameters_[i];
       io.packed = at(batch.packed_backward, packed_backward_[i]);
       if (batch.deferred.memory && schedule_.facts(i).traits.deferred_gradient.multiply)
-        io.deferred = {batch.deferred.memory + batch.deferred.batch * kept_at_[i],
+        io.deferred = {batch.deferred.memory + batch.deferred.batch * deferred_at_[i],
                        batch.deferred.first_sample, batch.deferred.batch};
       io.statistics = batch.backward_statistics.from(statistics_at_[i]);
       io.forward_totals =
@@ -235,9 +236,9 @@ class Executor {
   }
 
   // What operation i reads and what did not stay.
-  void compute_again(std::size_t i, const void* const* layers, const MicroBatch<T>& batch) const {
+  void rematerialize(std::size_t i, const void* const* layers, const MicroBatch<T>& batch) const {
     for (const std::size_t input : schedule_.inputs[i])
-      if (T* const y = find(plan_.again[input], batch))
+      if (T* const y = find(plan_.rematerialized[input], batch))
         run_forward({input - 1, schedule_.facts(input - 1).traits.barriers}, layers, batch, y,
                     Mode::training);
   }
@@ -248,9 +249,9 @@ class Executor {
   MemoryPlan plan_;
   std::vector<std::size_t> packed_forward_, packed_backward_;
   std::vector<std::vector<std::size_t>> random_;
-  std::vector<std::size_t> parameters_, statistics_at_, kept_at_;
+  std::vector<std::size_t> parameters_, statistics_at_, deferred_at_;
   std::vector<DeferredWeightGradient> deferred_;
-  std::size_t statistics_ = 0, kept_ = 0;
+  std::size_t statistics_ = 0, deferred_size_ = 0;
 };
 
 }  // namespace DIGITNET_PROCESSOR

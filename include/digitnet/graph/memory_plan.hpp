@@ -30,8 +30,8 @@ struct MemoryPlan {
   /// Where the caller may put the graph's input; values that lie in it are the caller's.
   MemoryPlace input;
   std::vector<MemoryPlace> value;
-  /// Values that do not stay until backward: where they are computed again just before their reader runs.
-  std::vector<MemoryPlace> again;
+  /// Where values that do not stay until backward are rematerialized, just before their reader runs.
+  std::vector<MemoryPlace> rematerialized;
   std::vector<MemoryPlace> gradient;
   std::vector<std::vector<GradientPlace>> dx;
   std::vector<MemoryPlace> cache;
@@ -48,7 +48,7 @@ class MemoryPlanner {
     root_.resize(values);
     gradient_root_.assign(values, none);
     value_.resize(values);
-    again_.assign(values, none);
+    rematerialized_.assign(values, none);
   }
 
   MemoryPlan make() {
@@ -111,7 +111,7 @@ class MemoryPlanner {
   }
 
   // The only reader of a value that costs less to compute again than to keep; else none.
-  std::size_t reader_of_again(std::size_t value) const {
+  std::size_t rematerializes_for(std::size_t value) const {
     if (!training() || value == 0 || value == s_.output() || shares(value) || s_.readers[value].size() != 1)
       return none;
     const LayerTraits& traits = s_.facts(value - 1).traits;
@@ -122,7 +122,7 @@ class MemoryPlanner {
     // To compute it again, its producer may look at what it reads.
     if (!traits.reads_x_once)
       for (const std::size_t input : s_.inputs[value - 1])
-        if (again_[input] != none) return none;
+        if (rematerialized_[input] != none) return none;
     return reader;
   }
 
@@ -134,18 +134,19 @@ class MemoryPlanner {
       if (v > 0) lives_until(value_[v], writes(s_.forward_steps[v - 1].last));
     }
     for (std::size_t v = 0; v < value_.size(); ++v) {
-      const std::size_t again = reader_of_again(v);
+      const std::size_t rematerializing = rematerializes_for(v);
       if (v == s_.output()) lives_until(value_[v], writes(s_.loss_step));
       if (v > 0 && reads_y(v - 1)) lives_until(value_[v], writes(s_.backward_steps[v - 1].last));
       for (const std::size_t reader : s_.readers[v]) {
         const bool once = s_.facts(reader).traits.reads_x_once;
         const Steps steps = s_.forward_steps[reader];
         lives_until(value_[v], writes(once && !training() ? steps.last : once ? steps.first : steps.last));
-        if (reads_x(reader) && again == none) lives_until(value_[v], writes(s_.backward_steps[reader].last));
+        if (reads_x(reader) && rematerializing == none)
+          lives_until(value_[v], writes(s_.backward_steps[reader].last));
       }
-      if (again == none) continue;
-      const std::size_t step = s_.backward_steps[again].last;
-      again_[v] = add(size_of(v), reads(step), writes(step));
+      if (rematerializing == none) continue;
+      const std::size_t step = s_.backward_steps[rematerializing].last;
+      rematerialized_[v] = add(size_of(v), reads(step), writes(step));
       if (!s_.facts(v - 1).traits.reads_x_once)
         for (const std::size_t input : s_.inputs[v - 1]) lives_until(value_[input], writes(step));
     }
@@ -274,7 +275,7 @@ class MemoryPlanner {
     };
     for (std::size_t v = 0; v < value_.size(); ++v) {
       plan.value.push_back(root_[v] == 0 ? MemoryPlace{MemoryPlace::caller, 0} : place(value_[v]));
-      plan.again.push_back(place(again_[v]));
+      plan.rematerialized.push_back(place(rematerialized_[v]));
       plan.gradient.push_back(place(gradient_root_[v]));
     }
     plan.input = place(value_[0]);
@@ -290,7 +291,7 @@ class MemoryPlanner {
   std::size_t samples_, scalar_;
   std::vector<PlannedBuffer> buffers_;
   // root_[v]: the value in whose memory value v lies. The others are numbers of buffers.
-  std::vector<std::size_t> root_, value_, again_, gradient_root_, cache_;
+  std::vector<std::size_t> root_, value_, rematerialized_, gradient_root_, cache_;
   std::vector<std::vector<std::size_t>> dx_, dx_sum_;
   std::size_t scratch_bytes_ = 0;
 };

@@ -97,7 +97,7 @@ class WorkingSet {
 
   WorkingPart chain(const std::vector<WorkingPart>& parts) const {
     const std::size_t count = parts.size();
-    std::vector<bool> shares(count), at_output(count), again(count);
+    std::vector<bool> shares(count), at_output(count), rematerialized(count);
     std::vector<std::size_t> turn(count);
     bool earlier_reads = parts[0].reads_y;
     for (std::size_t i = 1; i < count; ++i) {
@@ -111,23 +111,24 @@ class WorkingSet {
       turn[i - 1] = turn[i] + (shares[i] || (parts[i].dx_in_place && fits) ? 0 : 1);
     }
     for (std::size_t i = 0; i + 1 < count; ++i)
-      again[i] = parts[i].rematerializes && !shares[i] && !shares[i + 1] && parts[i + 1].reads_x_once;
+      rematerialized[i] =
+          parts[i].rematerializes && !shares[i] && !shares[i + 1] && parts[i + 1].reads_x_once;
     WorkingPart result{};
-    std::array<std::size_t, 2> of_turn{}, of_again{};
+    std::array<std::size_t, 2> of_turn{}, of_rematerialized{};
     std::size_t slot = 0, scratch = 0;
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t bytes = of(parts[i].output);
       if (turn[i] > 0) of_turn[turn[i] % 2] = std::max(of_turn[turn[i] % 2], bytes);
-      if (again[i]) of_again[slot % 2] = std::max(of_again[slot % 2], bytes);
-      if (again[i]) ++slot;
-      if (!shares[i] && !again[i] && !at_output[i]) result.cache_bytes += bytes;
+      if (rematerialized[i]) of_rematerialized[slot % 2] = std::max(of_rematerialized[slot % 2], bytes);
+      if (rematerialized[i]) ++slot;
+      if (!shares[i] && !rematerialized[i] && !at_output[i]) result.cache_bytes += bytes;
       result.cache_bytes += round_up(parts[i].cache_bytes, alignment_bytes);
       result.barriers += parts[i].barriers;
       result.reads_y = result.reads_y || (at_output[i] && parts[i].reads_y);
       scratch = std::max(scratch, parts[i].scratch_bytes);
     }
     (result.barriers > 0 ? result.cache_bytes : result.scratch_bytes) += of_turn[0] + of_turn[1];
-    result.scratch_bytes += of_again[0] + of_again[1] + round_up(scratch, alignment_bytes);
+    result.scratch_bytes += of_rematerialized[0] + of_rematerialized[1] + round_up(scratch, alignment_bytes);
     result.reads_x = parts[0].reads_x;
     result.reads_x_once =
         (parts[0].reads_x_once && !parts[0].is_view && !parts[0].in_place) || result.barriers == 0;

@@ -91,7 +91,7 @@ struct InspectedPlan {
     const MemoryPlace& here = memory.value[operation + 1];
     for (const std::size_t input : schedule.inputs[operation])
       if (memory.value[input] == here) return "same place";
-    if (memory.again[operation + 1].where != MemoryPlace::nowhere) return "not kept";
+    if (memory.rematerialized[operation + 1].where != MemoryPlace::nowhere) return "not kept";
     return here == memory.value[schedule.output()] ? "output" : "byte " + with_thousands(here.offset);
   }
 

@@ -121,8 +121,8 @@ using NoBuffer = Buffer<std::byte, 0>;
 struct DeferredWeightGradient {
   std::size_t inputs = 0, outputs = 0;
   /// Elements a sample that stand before it in what is kept: for a batch of n, x (n, inputs) lies
-  /// n * kept_before elements into that memory, and dy (n, outputs) behind it.
-  std::size_t kept_before = 0;
+  /// n * deferred_before elements into that memory, and dy (n, outputs) behind it.
+  std::size_t deferred_before = 0;
   /// Elements of the arena before the parameter.
   std::size_t parameter = 0;
   /// The product is computed in parts of so many times what fits the cache.
@@ -131,7 +131,7 @@ struct DeferredWeightGradient {
   void (*multiply)(std::size_t samples, std::size_t rows, const float* x, const float* dy,
                    float* to) = nullptr;
 
-  constexpr std::size_t kept() const { return inputs + outputs; }
+  constexpr std::size_t size() const { return inputs + outputs; }
 };
 
 /// What a layer promises. The defaults promise nothing.

@@ -98,8 +98,9 @@ class BatchRunner {
     });
     batch_ = batch.indices.size();
     scale_ = 1.0f / static_cast<float>(std::max(batch_, step_samples));
-    defers_ = training_.kept() > 0 && step_samples <= batch_;
-    if (defers_ && kept_.size() < batch_ * training_.kept()) kept_ = Arena<float>(batch_ * training_.kept());
+    defers_ = training_.deferred_size() > 0 && step_samples <= batch_;
+    if (defers_ && deferred_.size() < batch_ * training_.deferred_size())
+      deferred_ = Arena<float>(batch_ * training_.deferred_size());
     cut(batch_);
     results_.fill(BatchResult{});
     if (training_.has_barriers())
@@ -138,7 +139,7 @@ class BatchRunner {
   Gradients gradients() const {
     return {.shards = shards_,
             .products = training_.deferred(),
-            .deferred = defers_ ? kept_.data() : nullptr,
+            .deferred = defers_ ? deferred_.data() : nullptr,
             .batch = batch_};
   }
 
@@ -231,7 +232,7 @@ class BatchRunner {
                            .packed_backward = packed_backward_.data(),
                            .random = key,
                            .first_sample = parts_[i].first,
-                           .deferred = {defers_ ? kept_.data() : nullptr, parts_[i].first, batch_},
+                           .deferred = {defers_ ? deferred_.data() : nullptr, parts_[i].first, batch_},
                            .forward_statistics = forward_statistics_.of(i, batch_),
                            .backward_statistics = backward_statistics_.of(i, batch_)};
     here.x = training_.input(here);
@@ -275,7 +276,7 @@ class BatchRunner {
   // One a thread; what lasts is one a micro-batch where there are barriers.
   std::vector<Arena<std::byte>> passing_, lasting_;
   // What deferred gradients need of the batch.
-  Arena<float> kept_;
+  Arena<float> deferred_;
   std::size_t batch_ = 0;
   // Of the gradients: one over the samples of a step.
   float scale_ = 1;

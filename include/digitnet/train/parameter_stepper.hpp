@@ -185,7 +185,7 @@ class ParameterStepper {
     const DeferredWeightGradient& product = *segment.product;
     const std::size_t first = (segment.begin - product.parameter) / product.outputs;
     const std::size_t rows = std::min(segment.size / product.outputs, product.inputs - first);
-    const float* const x = gradients.deferred + gradients.batch * product.kept_before;
+    const float* const x = gradients.deferred + gradients.batch * product.deferred_before;
     product.multiply(gradients.batch, rows, x + first, x + gradients.batch * product.inputs, to);
     std::fill(to + rows * product.outputs, to + segment.size, 0.0f);
   }

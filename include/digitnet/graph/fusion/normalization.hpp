@@ -17,7 +17,7 @@ namespace digitnet {
 
 namespace detail {
 
-/// A normalization and the activation after it, whose derivative is computed again from x.
+/// A normalization and the activation after it, whose derivative is rematerialized from x.
 template <class Normalization, class Activation>
 struct NormalizationWithActivation {
   static constexpr std::string_view class_name = "NormalizationWithActivation";
@@ -68,7 +68,7 @@ struct FoldedProduct<SeparableConv2D<Filters, Kernel, Strides, Border, Multiplie
 };
 
 /// A convolution, the normalization after it and an activation. In training the convolution's result is kept,
-/// from which theirs is computed again; in inference the folded convolution runs alone.
+/// from which theirs is rematerialized; in inference the folded convolution runs alone.
 template <class Product, class Normalization, class Activation>
 struct NormalizedProduct {
   static constexpr std::string_view class_name = "NormalizedProduct";
