@@ -37,7 +37,6 @@ const std::map<std::string, std::vector<std::string>> reasons{
     {"dilated", {"its dilation_rate is [2,2]"}},
     {"float64", {"\"dense_149\": it computes in float64", "\"dense_150\": it computes in float64"}},
     {"globalmax", {"there is no GlobalMaxPooling2D here"}},
-    {"groupnorm", {"there is no GroupNormalization here"}},
     {"groups", {"its groups is 2"}},
     {"lambda", {"there is no Lambda here"}},
     {"lay_PReLU", {"there is no PReLU here"}},

@@ -1,6 +1,5 @@
 // What Keras calls a compiled model: loss, metrics, optimizer and the optimizer's variables.
 #pragma once
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -40,32 +39,34 @@ struct OptimizedLayer {
   const LayerDescription* layer = nullptr;
 };
 
-/// How Keras stores an optimizer of a user's own, whose `file_entries(optimizer)` returns it. Its settings()
-/// are the configuration's.
+/// How Keras stores an optimizer, whose settings() are its configuration. For one's own,
+/// `file_entries(optimizer)` returns it.
 struct OptimizerEntry {
-  std::string registered_name;                    ///< "package>Class"
-  std::vector<std::vector<OptimizerSlot>> slots;  ///< as Compiled has them
+  /// "package>Class", of a user's own.
+  std::string registered_name{};
+  /// Keras' variables: for each list, all parameters one after the other, each with these slots.
+  std::vector<std::vector<OptimizerSlot>> slots{};
+  /// What the slots hold before the first step.
   float initial = 0;
+  /// Variables behind the slots, and the optimizer's numbers() after so many steps, from a file's.
+  std::vector<std::pair<std::string, float>> scalars{};
+  std::function<std::vector<double>(std::uint64_t, const std::vector<float>&)> numbers{};
+  /// A setting that Keras does not have, and whether weight_decay is written even if it is 0.
+  std::string only_here{};
+  bool decays = false;
 };
 
 /// Loss and optimizer of a training, in Keras' words.
 struct Compiled {
   LossEntry loss;
-  Json optimizer;  ///< configuration
-  /// Keras' variables: for each list, all parameters one after the other, each with these slots.
-  std::vector<std::vector<OptimizerSlot>> slots;
-  float initial = 0;  ///< what the slots hold before the first step
-  /// Variables behind the slots.
-  std::vector<std::pair<std::string, float>> scalars;
-  /// The optimizer's numbers() after so many steps, from a file's scalars.
-  std::function<std::vector<double>(std::uint64_t, const std::vector<float>&)> numbers{};
+  /// The optimizer's configuration.
+  Json optimizer;
+  OptimizerEntry entry;
   TrainingState state;
-  std::string registered_name{};  ///< of a user's own optimizer
 
-  /// Whether a file's optimizer is of that class.
-  bool is(const std::string& class_name) const {
-    return class_name == (registered_name.empty() ? state.optimizer : registered_name);
-  }
+  bool is_own() const { return !entry.registered_name.empty(); }
+  /// The class, as Keras 2 names it.
+  const std::string& class_name() const { return is_own() ? entry.registered_name : state.optimizer; }
   std::string prefix() const { return snake_case(state.optimizer); }
   float learning_rate() const { return optimizer.at("learning_rate").get<float>(); }
   Json training_config() const {
@@ -73,16 +74,14 @@ struct Compiled {
             {"metrics", loss.metrics()},
             {"weighted_metrics", nullptr},
             {"loss_weights", nullptr},
-            {"optimizer_config",
-             {{"class_name", registered_name.empty() ? state.optimizer : registered_name},
-              {"config", optimizer}}}};
+            {"optimizer_config", {{"class_name", class_name()}, {"config", optimizer}}}};
   }
   Json compile_config() const {
     return {{"optimizer",
-             {{"module", registered_name.empty() ? Json("keras.optimizers") : Json(nullptr)},
+             {{"module", is_own() ? Json(nullptr) : Json("keras.optimizers")},
               {"class_name", state.optimizer},
               {"config", optimizer},
-              {"registered_name", registered_name.empty() ? Json(nullptr) : Json(registered_name)}}},
+              {"registered_name", is_own() ? Json(entry.registered_name) : Json(nullptr)}}},
             {"loss", loss.json(Generation::keras3)},
             {"loss_weights", nullptr},
             {"metrics", loss.metrics()},
@@ -94,7 +93,7 @@ struct Compiled {
   /// Keras' order of variables, behind the count of iterations.
   std::vector<OptimizerVariable> variables(const std::vector<OptimizedLayer>& layers) const {
     std::vector<OptimizerVariable> result{{.name = "learning_rate", .value = learning_rate()}};
-    for (const std::vector<OptimizerSlot>& list : slots)
+    for (const std::vector<OptimizerSlot>& list : entry.slots)
       for (const OptimizedLayer& layer : layers)
         for (const WeightDescription& weight : layer.layer->weights)
           for (const OptimizerSlot& slot : list)
@@ -102,14 +101,14 @@ struct Compiled {
               result.push_back({.name = layer.name + "_" + weight.name + "_" + slot.name,
                                 .weight = &weight,
                                 .slot = slot.number});
-    for (const auto& [name, value] : scalars) result.push_back({.name = name, .value = value});
+    for (const auto& [name, value] : entry.scalars) result.push_back({.name = name, .value = value});
     return result;
   }
   /// Its numbers, out of slots that are laid out as an arena of so many parameters.
   std::vector<float> values(const OptimizerVariable& variable, std::size_t arena) const {
     if (!variable.weight) return {variable.value};
     const std::size_t size = variable.weight->size();
-    if (state.slots.size() == 0) return std::vector<float>(size, initial);
+    if (state.slots.size() == 0) return std::vector<float>(size, entry.initial);
     const auto from = state.slots.span().subspan(variable.slot * arena + variable.weight->offset, size);
     return {from.begin(), from.end()};
   }
@@ -117,81 +116,74 @@ struct Compiled {
 
 namespace detail {
 
-// Of exactly these types: one that is derived from them is another optimizer.
-inline void describe_optimizer(std::type_identity<SGD>, const SGD& o, Compiled& c) {
-  c.optimizer["momentum"] = short_number(o.momentum);
-  c.optimizer["nesterov"] = o.nesterov;
-  if (o.momentum != 0) c.slots = {{{"momentum", 0}}};
+// Of exactly these types: one that is derived from them is another optimizer. `steps` are done.
+inline OptimizerEntry optimizer_entry(std::type_identity<SGD>, const SGD& o, std::uint64_t) {
+  OptimizerEntry entry;
+  if (o.momentum != 0) entry.slots = {{{"momentum", 0}}};
+  return entry;
 }
-inline void describe_optimizer(std::type_identity<RMSprop>, const RMSprop& o, Compiled& c) {
-  c.optimizer["rho"] = short_number(o.rho);
-  c.optimizer["momentum"] = short_number(o.momentum);
-  c.optimizer["epsilon"] = short_number(o.epsilon);
-  c.optimizer["centered"] = o.centered;
-  c.slots = {{{"velocity", 0}}};
-  if (o.momentum != 0) c.slots.push_back({{"momentum", o.centered ? std::size_t{2} : std::size_t{1}}});
-  if (o.centered) c.slots.push_back({{"average_gradient", 1}});
+inline OptimizerEntry optimizer_entry(std::type_identity<RMSprop>, const RMSprop& o, std::uint64_t) {
+  OptimizerEntry entry{.slots = {{{"velocity", 0}}}};
+  if (o.momentum != 0) entry.slots.push_back({{"momentum", o.centered ? std::size_t{2} : std::size_t{1}}});
+  if (o.centered) entry.slots.push_back({{"average_gradient", 1}});
+  return entry;
 }
-inline void describe_optimizer(std::type_identity<Adagrad>, const Adagrad& o, Compiled& c) {
-  c.optimizer["initial_accumulator_value"] = short_number(o.initial_accumulator_value);
-  c.optimizer["epsilon"] = short_number(o.epsilon);
-  c.slots = {{{"accumulator", 0}}};
-  c.initial = o.initial_accumulator_value;
+inline OptimizerEntry optimizer_entry(std::type_identity<Adagrad>, const Adagrad& o, std::uint64_t) {
+  return {.slots = {{{"accumulator", 0}}}, .initial = o.initial_accumulator_value};
 }
-inline void describe_adam(float beta_1, float beta_2, float epsilon, bool amsgrad, Compiled& c) {
-  c.optimizer["beta_1"] = short_number(beta_1);
-  c.optimizer["beta_2"] = short_number(beta_2);
-  c.optimizer["epsilon"] = short_number(epsilon);
-  c.slots = {{{"momentum", 0}, {"velocity", 1}}};
-  if (amsgrad) c.slots.push_back({{"velocity_hat", 2}});
+inline OptimizerEntry adam_entry(bool amsgrad) {
+  OptimizerEntry entry{.slots = {{{"momentum", 0}, {"velocity", 1}}}};
+  if (amsgrad) entry.slots.push_back({{"velocity_hat", 2}});
+  return entry;
 }
-inline void describe_optimizer(std::type_identity<Adam>, const Adam& o, Compiled& c) {
-  describe_adam(o.beta_1, o.beta_2, o.epsilon, o.amsgrad, c);
-  c.optimizer["amsgrad"] = o.amsgrad;
+inline OptimizerEntry optimizer_entry(std::type_identity<Adam>, const Adam& o, std::uint64_t) {
+  return adam_entry(o.amsgrad);
 }
-inline void describe_optimizer(std::type_identity<AdamW>, const AdamW& o, Compiled& c) {
-  describe_adam(o.beta_1, o.beta_2, o.epsilon, o.amsgrad, c);
-  c.optimizer["amsgrad"] = o.amsgrad;
+inline OptimizerEntry optimizer_entry(std::type_identity<AdamW>, const AdamW& o, std::uint64_t) {
+  OptimizerEntry entry = adam_entry(o.amsgrad);
   // Keras' default is another one.
-  c.optimizer["weight_decay"] = short_number(o.weight_decay);
+  entry.decays = true;
+  return entry;
 }
-inline void describe_optimizer(std::type_identity<Nadam>, const Nadam& o, Compiled& c) {
+inline OptimizerEntry optimizer_entry(std::type_identity<Nadam>, const Nadam& o, std::uint64_t steps) {
   if (o.momentum_decay != 1)
     fail("Keras' Nadam has no momentum_decay other than 1, but this one's is " +
          Attribute{"", double{o.momentum_decay}}.value_text() +
          ": write the model alone, with save_keras(trainer.model(), path)");
-  describe_adam(o.beta_1, o.beta_2, o.epsilon, false, c);
-  c.scalars = {{"variable", static_cast<float>(o.momentum_product(static_cast<double>(c.state.step)))}};
+  OptimizerEntry entry = adam_entry(false);
+  entry.only_here = "momentum_decay";
+  entry.scalars = {{"variable", static_cast<float>(o.momentum_product(static_cast<double>(steps)))}};
   // What the file says, unless it follows from the steps.
-  c.numbers = [o](std::uint64_t step, const std::vector<float>& scalars) -> std::vector<double> {
+  entry.numbers = [o](std::uint64_t step, const std::vector<float>& scalars) -> std::vector<double> {
     const double usual = Nadam{.beta_1 = o.beta_1}.momentum_product(static_cast<double>(step));
     if (scalars.size() != 1 || std::abs(double{scalars[0]} - usual) <= 1e-4 * usual + 1e-12) return {0, 1};
     return {static_cast<double>(step), double{scalars[0]}};
   };
+  return entry;
 }
-inline void describe_optimizer(std::type_identity<Lion>, const Lion& o, Compiled& c) {
-  c.optimizer["beta_1"] = short_number(o.beta_1);
-  c.optimizer["beta_2"] = short_number(o.beta_2);
-  c.slots = {{{"momentum", 0}}};
+inline OptimizerEntry optimizer_entry(std::type_identity<Lion>, const Lion&, std::uint64_t) {
+  return {.slots = {{{"momentum", 0}}}};
 }
 template <class Own>
-void describe_own_optimizer(const Own& o, Compiled& c) {
-  const auto entry = own_entry<OptimizerEntry>(o);
+OptimizerEntry optimizer_entry(std::type_identity<Own>, const Own& own, std::uint64_t) {
+  const auto entry = own_entry<OptimizerEntry>(own);
   if (!entry) fail_of_own("optimizer", std::string(Own::class_name), "OptimizerEntry");
-  c.registered_name = entry->registered_name;
-  c.slots = entry->slots;
-  c.initial = entry->initial;
-  // The treatment's are written where they do something.
-  const auto treatment = digitnet::detail::with_treatment(o.treatment(), {});
-  for (const OptimizerSetting& setting : digitnet::detail::settings_of(o))
-    if (std::none_of(treatment.begin(), treatment.end(),
-                     [&](const OptimizerSetting& one) { return std::string_view(one.name) == setting.name; }))
-      c.optimizer[setting.name] = setting.range == OptimizerSetting::yes_or_no
-                                      ? Json(setting.value != 0)
-                                      : Json(short_number(setting.value));
+  return *entry;
+}
+// Those of the treatment, which every optimizer has, are written where they do something.
+inline bool is_of_treatment(std::string_view name) {
+  for (const OptimizerSetting& one : digitnet::detail::with_treatment(GradientTreatment{}, {}))
+    if (one.name == name) return true;
+  return false;
+}
+inline void describe_settings(const std::vector<OptimizerSetting>& settings, Compiled& c) {
+  for (const auto& [name, value, range] : settings)
+    if (name != c.entry.only_here && !is_of_treatment(name))
+      c.optimizer[name] = range == OptimizerSetting::yes_or_no ? Json(value != 0) : Json(short_number(value));
 }
 inline void describe_treatment(const GradientTreatment& treatment, Compiled& c) {
-  if (treatment.weight_decay != 0) c.optimizer["weight_decay"] = short_number(treatment.weight_decay);
+  if (treatment.weight_decay != 0 || c.entry.decays)
+    c.optimizer["weight_decay"] = short_number(treatment.weight_decay);
   int bounds = 0;
   for (const auto& [key, value] : {std::pair{"clipnorm", treatment.clipnorm},
                                    {"global_clipnorm", treatment.global_clipnorm},
@@ -210,20 +202,16 @@ inline void describe_treatment(const GradientTreatment& treatment, Compiled& c) 
 /// A trainer's loss and optimizer, with the present learning rate if it follows a schedule. Throws an Error
 /// for settings that Keras does not have.
 template <class Trainer>
-[[gnu::cold]] Compiled compiled(const Trainer& trainer) {
+Compiled compiled(const Trainer& trainer) {
   const auto& optimizer = trainer.optimizer();
   Compiled result{
       .loss = detail::loss_entry(trainer.loss()),
       .optimizer = {{"name", std::string(optimizer.class_name)},
                     {"learning_rate", detail::short_number(optimizer.learning_rate(trainer.steps()))}},
-      .slots = {},
-      .scalars = {},
+      .entry = detail::optimizer_entry(std::type_identity<typename Trainer::OptimizerType>{}, optimizer,
+                                       trainer.steps()),
       .state = trainer.state()};
-  constexpr std::type_identity<typename Trainer::OptimizerType> type{};
-  if constexpr (requires { detail::describe_optimizer(type, optimizer, result); })
-    detail::describe_optimizer(type, optimizer, result);
-  else
-    detail::describe_own_optimizer(optimizer, result);
+  detail::describe_settings(digitnet::detail::settings_of(optimizer), result);
   detail::describe_treatment(optimizer.treatment(), result);
   return result;
 }

@@ -276,7 +276,7 @@ class ModelReader {
 
 /// Reads the configuration of a Sequential or a functional model of Keras 2.0 to 3.x. Throws an Error with
 /// every layer and setting that does not exist here.
-[[gnu::cold]] inline FileModel read_config(const Json& config, const Registry& registry = {}) {
+inline FileModel read_config(const Json& config, const Registry& registry = {}) {
   try {
     const auto class_name = config.at("class_name").get<std::string>();
     const LayerEntry* const entry = registry.find_in_file(class_name);

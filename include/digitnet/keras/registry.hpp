@@ -25,7 +25,7 @@
 namespace digitnet::keras {
 
 /// The library's entries.
-[[gnu::cold]] inline const std::vector<LayerEntry>& library_entries() {
+inline const std::vector<LayerEntry>& library_entries() {
   static const std::vector<LayerEntry> entries = [] {
     std::vector<LayerEntry> all;
     for (const auto family : {layers::dense, layers::convolutions, layers::poolings, layers::normalizations,
@@ -128,8 +128,8 @@ Field field_of(const Setting<T>& setting, const Layer& layer) {
 /// Python must be registered (keras.saving.register_keras_serializable(package)). `header` is what imported
 /// models include.
 template <class Layer>
-[[gnu::cold]] LayerEntry own_layer(const std::string& package, const std::string& header = "",
-                                   Extents (*output)(ShapeReader&) = nullptr) {
+LayerEntry own_layer(const std::string& package, const std::string& header = "",
+                     Extents (*output)(ShapeReader&) = nullptr) {
   LayerEntry entry{.class_name = std::string(Layer::class_name)};
   entry.registered_name = package + ">" + entry.class_name;
   entry.cpp_name = class_name(typeid(Layer));

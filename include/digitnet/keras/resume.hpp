@@ -66,7 +66,7 @@ inline FileOptimizer read_optimizer(const std::shared_ptr<hdf5::ReadFile>& file,
 }  // namespace detail
 
 /// The optimizer of a whole model's file, .keras or .h5. Throws an Error if there is none.
-[[gnu::cold]] inline FileOptimizer open_optimizer(const std::string& path) {
+inline FileOptimizer open_optimizer(const std::string& path) {
   try {
     std::vector<std::byte> bytes = read_file(path);
     if (detail::is_archive(bytes)) {
@@ -102,9 +102,8 @@ inline FileOptimizer read_optimizer(const std::shared_ptr<hdf5::ReadFile>& file,
 
 /// The slots of an optimizer that `compiled` describes, laid out as a TrainingState's, from a model's file.
 /// Throws an Error that lists every difference.
-[[gnu::cold]] inline Arena<float> load_slots(const FileOptimizer& optimizer, const Compiled& compiled,
-                                             const ModelDescription& model, std::size_t arena,
-                                             const std::string& path) {
+inline Arena<float> load_slots(const FileOptimizer& optimizer, const Compiled& compiled,
+                               const ModelDescription& model, std::size_t arena, const std::string& path) {
   // Keras' order is that of the file's layers.
   const ModelDescription theirs = open_file(path, Registry(model)).model.value().description();
   const OrderedDescription our_order = in_keras_order(model), their_order = in_keras_order(theirs);
@@ -116,14 +115,14 @@ inline FileOptimizer read_optimizer(const std::shared_ptr<hdf5::ReadFile>& file,
   std::vector<OptimizerVariable> wanted = compiled.variables(layers);
   std::erase_if(wanted, [](const OptimizerVariable& variable) { return !variable.weight; });
   std::vector<std::string> differences;
-  if (!compiled.is(optimizer.class_name))
-    differences.push_back("the optimizer is " + compiled.state.optimizer + ", in the file " +
+  if (compiled.class_name() != optimizer.class_name)
+    differences.push_back("the optimizer is " + compiled.class_name() + ", in the file " +
                           optimizer.class_name);
   else if (wanted.size() != optimizer.slots.size())
     differences.push_back("the optimizer has " + to_text(wanted.size()) +
                           " slots of parameters, in the file " + to_text(optimizer.slots.size()));
   std::size_t count = 0;
-  for (const auto& list : compiled.slots) count += list.size();
+  for (const auto& list : compiled.entry.slots) count += list.size();
   Arena<float> slots(count * arena);
   for (std::size_t i = 0; i < wanted.size() && differences.empty(); ++i) {
     const FileArray& array = optimizer.slots[i];
@@ -149,7 +148,7 @@ inline FileOptimizer read_optimizer(const std::shared_ptr<hdf5::ReadFile>& file,
 /// not fit; then nothing has changed.
 template <class Trainer>
 requires requires(const Trainer& trainer) { trainer.optimizer(); }
-[[gnu::cold]] void load_keras(Trainer& trainer, const std::string& path) {
+void load_keras(Trainer& trainer, const std::string& path) {
   const ModelDescription model = describe(trainer.model());
   const auto before = std::as_const(trainer.model()).parameters();
   std::vector<float> parameters(before.begin(), before.end());
@@ -158,9 +157,10 @@ requires requires(const Trainer& trainer) { trainer.optimizer(); }
   const keras::Compiled compiled = keras::compiled(trainer);
   Arena<float> slots = keras::load_slots(optimizer, compiled, model, parameters.size(), path);
   std::copy(parameters.begin(), parameters.end(), trainer.model().parameters().begin());
-  trainer.restore_optimizer(
-      optimizer.iterations, optimizer.learning_rate, std::move(slots),
-      compiled.numbers ? compiled.numbers(optimizer.iterations, optimizer.scalars) : std::vector<double>{});
+  trainer.restore_optimizer(optimizer.iterations, optimizer.learning_rate, std::move(slots),
+                            compiled.entry.numbers
+                                ? compiled.entry.numbers(optimizer.iterations, optimizer.scalars)
+                                : std::vector<double>{});
 }
 
 }  // namespace digitnet

@@ -33,7 +33,7 @@ struct WrittenModel {
 namespace detail {
 
 // Keras' order, which its stores of weights count by.
-[[gnu::cold]] inline void put_in_order(std::vector<WrittenLayer>& layers) {
+inline void put_in_order(std::vector<WrittenLayer>& layers) {
   std::vector<std::vector<std::size_t>> sources;
   for (const WrittenLayer& layer : layers) sources.push_back(layer.sources);
   const std::vector<std::size_t> order = keras_order(sources);
@@ -53,7 +53,7 @@ namespace detail {
 /// A model as Keras would have built it, as a Sequential or, with branches, a functional model: an activation
 /// that follows a Dense or Conv2D is inside it. With `keras2_and_3`, what both read: the input's shape is
 /// `batch_input_shape`, types are plain words.
-[[gnu::cold]] inline WrittenModel write_config(const ModelDescription& model, Generation generation) {
+inline WrittenModel write_config(const ModelDescription& model, Generation generation) {
   const bool modern = generation == Generation::keras3;
   check_settings_are_said(model);
   const Registry registry(model);

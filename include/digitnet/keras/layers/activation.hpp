@@ -5,6 +5,14 @@
 namespace digitnet::keras::layers {
 
 inline std::vector<LayerEntry> activations() {
+  // Keras has no layers of these.
+  const auto plain = [](const char* class_name, std::vector<std::string> operations,
+                        std::vector<std::string> words, const char* of_keras_2 = "") {
+    return LayerEntry{.class_name = class_name,
+                      .operations = std::move(operations),
+                      .activation = {{.words = std::move(words), .of_keras_2 = of_keras_2}},
+                      .is_of_keras = false};
+  };
   return {
       {.class_name = "ReLU",
        .written = {{"max_value", nullptr}, {"negative_slope", 0.0}, {"threshold", 0.0}},
@@ -52,26 +60,11 @@ inline std::vector<LayerEntry> activations() {
        .operations = {"Gelu"},
        .activation = {{.words = {"gelu"}, .settings = {{"approximate", false}}}},
        .is_of_keras = false},
-      {.class_name = "Sigmoid",
-       .operations = {"math.sigmoid"},
-       .activation = {{.words = {"sigmoid"}}},
-       .is_of_keras = false},
-      {.class_name = "Tanh",
-       .operations = {"math.tanh"},
-       .activation = {{.words = {"tanh"}}},
-       .is_of_keras = false},
-      {.class_name = "Softplus",
-       .operations = {"math.softplus"},
-       .activation = {{.words = {"softplus"}}},
-       .is_of_keras = false},
-      {.class_name = "SiLU",
-       .operations = {"nn.silu", "Silu"},
-       .activation = {{.words = {"silu", "swish"}, .of_keras_2 = "swish"}},
-       .is_of_keras = false},
-      {.class_name = "HardSwish",
-       .operations = {"HardSilu"},
-       .activation = {{.words = {"hard_silu", "hard_swish"}}},
-       .is_of_keras = false},
+      plain("Sigmoid", {"math.sigmoid"}, {"sigmoid"}),
+      plain("Tanh", {"math.tanh"}, {"tanh"}),
+      plain("Softplus", {"math.softplus"}, {"softplus"}),
+      plain("SiLU", {"nn.silu", "Silu"}, {"silu", "swish"}, "swish"),
+      plain("HardSwish", {"HardSilu"}, {"hard_silu", "hard_swish"}),
       // What its "activation" says follows it, as it does any layer.
       {.class_name = "Activation", .read = [](const LayerEntry&, const detail::Settings&) {
          return std::optional(detail::Described{});

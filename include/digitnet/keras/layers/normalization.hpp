@@ -42,6 +42,12 @@ inline std::string normalization_type(const LayerDescription& layer) {
   return "Basic" + layer.class_name + "<" + (center ? "true, " : "false, ") + (scale ? "true>" : "false>");
 }
 
+inline Extents normalized(ShapeReader& shapes) {
+  shapes.add_weight("gamma", {shapes.last()}, "scale");
+  shapes.add_weight("beta", {shapes.last()}, "center");
+  return shapes.input();
+}
+
 inline std::vector<LayerEntry> normalizations() {
   // Which axis is the last is known when shapes are.
   const Field center = Field::flag("center", true, Field::Place::nowhere),
@@ -59,8 +65,7 @@ inline std::vector<LayerEntry> normalizations() {
            .training = LayerEntry::Training::acts_while_trainable,
            .output =
                [](ShapeReader& shapes) {
-                 shapes.add_weight("gamma", {shapes.last()}, "scale");
-                 shapes.add_weight("beta", {shapes.last()}, "center");
+                 normalized(shapes);
                  shapes.add_weight("moving_mean", {shapes.last()}, nullptr, false);
                  shapes.add_weight("moving_variance", {shapes.last()}, nullptr, false);
                  return shapes.input();
@@ -76,12 +81,7 @@ inline std::vector<LayerEntry> normalizations() {
            .written = {{"axis", -1}},
            .required = {{"rms_scaling", false}},
            .weights = {{"beta", "Zeros"}, {"gamma", "Ones"}},
-           .output =
-               [](ShapeReader& shapes) {
-                 shapes.add_weight("gamma", {shapes.last()}, "scale");
-                 shapes.add_weight("beta", {shapes.last()}, "center");
-                 return shapes.input();
-               },
+           .output = normalized,
            .type = normalization_type},
           {.class_name = "Normalization", .read = read_normalization}};
 }
