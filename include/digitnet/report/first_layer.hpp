@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -89,15 +88,30 @@ constexpr FirstMaps after_layer(FirstMaps state) {
 // The same, where the layer may be a chain of some.
 template <class Layer>
 struct AfterLayer {
+  static constexpr std::size_t described = 1;
   static constexpr FirstMaps of(FirstMaps state) { return after_layer<Layer>(state); }
 };
 template <class... Layers>
 struct AfterLayer<Sequential<Layers...>> {
+  static constexpr std::size_t described = (std::size_t{0} + ... + AfterLayer<Layers>::described);
   static constexpr FirstMaps of(FirstMaps state) {
     ((state = AfterLayer<Layers>::of(state)), ...);
     return state;
   }
 };
+
+// The maps that the first `count` layers of a description make, without their values.
+inline FeatureMaps maps_of(const ModelDescription& model, std::size_t count) {
+  const std::vector<std::size_t>& output = model.layers[count - 1].output;
+  FeatureMaps maps{.height = output[0], .width = output[1], .channels = output[2]};
+  maps.values.resize(output[0] * output[1] * output[2]);
+  bool convolved = false;
+  for (const LayerDescription& layer : std::span(model.layers).first(count)) {
+    convolved = convolved || layer.class_name == "Conv2D";
+    if (convolved) maps.layers += (maps.layers.empty() ? "" : ", ") + layer.name;
+  }
+  return maps;
+}
 
 }  // namespace detail
 
@@ -114,34 +128,26 @@ inline const WeightDescription* first_kernel(const ModelDescription& model) {
 template <std::size_t... Extents, class... Layers>
 std::optional<FeatureMaps> first_feature_maps(const Sequential<Input<Extents...>, Layers...>& model,
                                               const Samples& images) {
-  // How many layers make the maps; 0: none do.
-  constexpr std::size_t count = [] {
-    std::size_t layers = 0, maps = 0;
+  // How many layers make the maps, and how many a description has of them; 0: none do.
+  constexpr std::pair<std::size_t, std::size_t> counts = [] {
+    std::pair<std::size_t, std::size_t> now{}, maps{};
     auto state = detail::FirstMaps::before;
-    ((state = detail::AfterLayer<Layers>::of(state), ++layers,
-      maps = state == detail::FirstMaps::convolved || state == detail::FirstMaps::complete ? layers : maps),
+    ((state = detail::AfterLayer<Layers>::of(state), ++now.first,
+      now.second += detail::AfterLayer<Layers>::described,
+      maps = state == detail::FirstMaps::convolved || state == detail::FirstMaps::complete ? now : maps),
      ...);
     return maps;
   }();
-  if constexpr (count == 0) {
+  if constexpr (counts.first == 0) {
     return {};
   } else {
     if (images.count() == 0) return {};
-    const auto first = prefix<count>(model);
-    using First = std::remove_const_t<decltype(first)>;
+    FeatureMaps maps = detail::maps_of(describe(model), counts.second);
     std::vector<float> image(images.size());
     images.copy(0, image.data());
-    FeatureMaps maps{.height = First::OutputShape::extents[0],
-                     .width = First::OutputShape::extents[1],
-                     .channels = First::OutputShape::extents[2],
-                     .values = std::vector<float>(First::OutputShape::size)};
     const std::span<const std::size_t> extents(images.extents());
-    first.predict(Samples(image.data(), 1, extents.subspan(1)), maps.values.data());
-    bool convolved = false;
-    for (const LayerDescription& layer : describe(first).layers) {
-      convolved = convolved || layer.class_name == "Conv2D";
-      if (convolved) maps.layers += (maps.layers.empty() ? "" : ", ") + layer.name;
-    }
+    prefix<counts.first>(model).predict_packed(Samples(image.data(), 1, extents.subspan(1)), nullptr,
+                                               maps.values.data());
     return maps;
   }
 }
