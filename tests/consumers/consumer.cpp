@@ -1,6 +1,10 @@
 #include <cstdio>
 #include <digitnet/digitnet.hpp>
 
+#if defined(WANTS_COMPILED) && DIGITNET_BODIES
+#error "digitnet::compiled does not say that it has the bodies"
+#endif
+
 using namespace digitnet;
 
 int main() {

@@ -1,23 +1,13 @@
 // MNIST and Fashion-MNIST: read from this machine, or downloaded and verified.
 #pragma once
-#include <sys/stat.h>
-
-#include <algorithm>
-#include <array>
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <initializer_list>
-#include <mutex>
-#include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/core/dataset.hpp"
+#include "digitnet/core/error.hpp"
 #include "digitnet/data/download.hpp"
-#include "digitnet/data/idx.hpp"
-#include "digitnet/data/sha256.hpp"
 
 namespace digitnet {
 
@@ -43,6 +33,37 @@ struct Source {
   /// Time limit for all files together
   std::chrono::milliseconds download_time = most_download_time;
 };
+
+/// MNIST: 60,000 and 10,000 handwritten digits, 28x28. LeCun, Cortes, Burges. Throws an Error if it can be
+/// neither found nor fetched, or if the cache has another content by its SHA-256; where the environment or
+/// the system has another one, a line on stderr says so.
+DIGITNET_INLINE TrainTest mnist(const Source& source = {});
+
+/// Fashion-MNIST: ten kinds of clothing in MNIST's shape. Xiao, Rasul, Vollgraf (2017). Debian has it as
+/// dataset-fashion-mnist.
+DIGITNET_INLINE TrainTest fashion_mnist(const Source& source = {});
+
+/// What Fashion-MNIST's classes are.
+DIGITNET_INLINE std::vector<std::string> fashion_mnist_names();
+
+}  // namespace digitnet::datasets
+
+#if DIGITNET_BODIES
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <initializer_list>
+#include <mutex>
+#include <optional>
+#include <set>
+
+#include "digitnet/data/idx.hpp"
+#include "digitnet/data/sha256.hpp"
+
+namespace digitnet::datasets {
 
 namespace detail {
 
@@ -223,10 +244,7 @@ inline TrainTest find(const Description& description, const Source& source, bool
 
 }  // namespace detail
 
-/// MNIST: 60,000 and 10,000 handwritten digits, 28x28. LeCun, Cortes, Burges. Throws an Error if it can be
-/// neither found nor fetched, or if the cache has another content by its SHA-256; where the environment or
-/// the system has another one, a line on stderr says so.
-inline TrainTest mnist(const Source& source = {}) {
+DIGITNET_INLINE TrainTest mnist(const Source& source) {
   return detail::find(
       {.name = "mnist",
        .files =
@@ -240,9 +258,7 @@ inline TrainTest mnist(const Source& source = {}) {
       source, true);
 }
 
-/// Fashion-MNIST: ten kinds of clothing in MNIST's shape. Xiao, Rasul, Vollgraf (2017). Debian has it as
-/// dataset-fashion-mnist.
-inline TrainTest fashion_mnist(const Source& source = {}) {
+DIGITNET_INLINE TrainTest fashion_mnist(const Source& source) {
   return detail::find(
       {.name = "fashion-mnist",
        .files =
@@ -256,10 +272,10 @@ inline TrainTest fashion_mnist(const Source& source = {}) {
       source, false);
 }
 
-/// What Fashion-MNIST's classes are.
-inline std::vector<std::string> fashion_mnist_names() {
+DIGITNET_INLINE std::vector<std::string> fashion_mnist_names() {
   return {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
           "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
 }
 
 }  // namespace digitnet::datasets
+#endif

@@ -2,22 +2,11 @@
 // missing (DIGITNET_WITH_DOWNLOAD not defined), an error says so.
 #pragma once
 #include <chrono>
-#include <cstddef>
 #include <string>
 #include <vector>
 
-#include "digitnet/core/atomic_file.hpp"
-#include "digitnet/core/error.hpp"
-#include "digitnet/data/sha256.hpp"
-
-#if defined(DIGITNET_WITH_DOWNLOAD)
-#include <curl/curl.h>
-#include <sys/stat.h>
-#include <zlib.h>
-
-#include <algorithm>
-#include <memory>
-#endif
+#include "digitnet/core/compiled.hpp"
+#include "digitnet/core/language.hpp"
 
 namespace digitnet {
 
@@ -25,6 +14,35 @@ namespace digitnet {
 inline constexpr std::chrono::milliseconds most_download_time = std::chrono::minutes(10);
 
 #if defined(DIGITNET_WITH_DOWNLOAD)
+inline constexpr bool can_download = true;
+#else
+inline constexpr bool can_download = false;
+#endif
+
+/// Fetches a gzip file from the first mirror whose content, unpacked, has this SHA-256, and writes it to
+/// `path`. Nothing else is ever written. `mirrors` are URLs of folders, ending with "/". Each mirror gets an
+/// equal part of the time that is left. Throws an Error that says what each did.
+DIGITNET_INLINE void download(const std::vector<std::string>& mirrors, const std::string& file_name,
+                              const std::string& wanted, const std::string& path,
+                              std::chrono::milliseconds time = most_download_time);
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include "digitnet/core/error.hpp"
+#if defined(DIGITNET_WITH_DOWNLOAD)
+#include <curl/curl.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+
+#include "digitnet/core/atomic_file.hpp"
+#include "digitnet/data/sha256.hpp"
+
+namespace digitnet {
 
 namespace detail {
 
@@ -101,14 +119,8 @@ inline void make_folders_of(const std::string& path) {
 
 }  // namespace detail
 
-inline constexpr bool can_download = true;
-
-/// Fetches a gzip file from the first mirror whose content, unpacked, has this SHA-256, and writes it to
-/// `path`. Nothing else is ever written. `mirrors` are URLs of folders, ending with "/". Each mirror gets an
-/// equal part of the time that is left. Throws an Error that says what each did.
-inline void download(const std::vector<std::string>& mirrors, const std::string& file_name,
-                     const Sha256& wanted, const std::string& path,
-                     std::chrono::milliseconds time = most_download_time) {
+DIGITNET_INLINE void download(const std::vector<std::string>& mirrors, const std::string& file_name,
+                              const Sha256& wanted, const std::string& path, std::chrono::milliseconds time) {
   constexpr std::size_t most_packed = std::size_t{64} << 20, most_unpacked = std::size_t{256} << 20;
   const auto end = std::chrono::steady_clock::now() + time;
   std::string reasons;
@@ -132,15 +144,18 @@ inline void download(const std::vector<std::string>& mirrors, const std::string&
   fail(file_name + " could not be downloaded:" + reasons);
 }
 
+}  // namespace digitnet
+
 #else
 
-inline constexpr bool can_download = false;
+namespace digitnet {
 
-inline void download(const std::vector<std::string>&, const std::string& file_name, const Sha256&,
-                     const std::string&, std::chrono::milliseconds = most_download_time) {
+DIGITNET_INLINE void download(const std::vector<std::string>&, const std::string& file_name,
+                              const std::string&, const std::string&, std::chrono::milliseconds) {
   fail(file_name + " could not be downloaded: this program was built without libcurl and libcrypto");
 }
 
-#endif
-
 }  // namespace digitnet
+
+#endif
+#endif

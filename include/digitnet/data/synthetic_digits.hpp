@@ -1,12 +1,35 @@
 // Draws digits that look handwritten, for tests and for machines without MNIST.
 #pragma once
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
-#include <cstdint>
 
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/core/dataset.hpp"
 #include "digitnet/core/random.hpp"
+
+namespace digitnet {
+
+/// Whose hands draw synthetic digits.
+enum class Writers {
+  /// Those of MNIST: the usual ways to write, and a pen of usual width.
+  usual,
+  /// Many countries': half of the digits also in ways that MNIST seldom has (ones with a flag and a foot,
+  /// barred sevens, open fours, looped twos), of any proportions, with thin and with bold pens.
+  many,
+};
+
+/// `count` images of digits, 28 x 28 x 1, with labels 0..9 in random order: drawn from strokes with random
+/// proportions, slant, pen width and distortion. Image i depends on the writers, the seed and i alone. They
+/// resemble MNIST's digits without having seen any: see docs/benchmarks.md for what a network trained on
+/// them reads of the real ones.
+DIGITNET_INLINE Dataset synthetic_digits(std::size_t count, Seed seed = {}, Writers writers = Writers::usual);
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/data/digit_strokes.hpp"
 #include "digitnet/data/rare_strokes.hpp"
@@ -71,19 +94,6 @@ inline void render(Drawing drawing, double pen, std::uint8_t* pixels) {
     pixels[i] = static_cast<std::uint8_t>(std::lround(image.ink[i] * 255));
 }
 
-}  // namespace detail
-
-/// Whose hands draw synthetic digits.
-enum class Writers {
-  /// Those of MNIST: the usual ways to write, and a pen of usual width.
-  usual,
-  /// Many countries': half of the digits also in ways that MNIST seldom has (ones with a flag and a foot,
-  /// barred sevens, open fours, looped twos), of any proportions, with thin and with bold pens.
-  many,
-};
-
-namespace detail {
-
 /// A digit of somebody, its points around (0, 0), not much more than 1 high.
 inline Drawing written_digit(std::size_t digit, Writers writers, Random& random) {
   const bool many = writers == Writers::many;
@@ -96,11 +106,7 @@ inline Drawing written_digit(std::size_t digit, Writers writers, Random& random)
 
 }  // namespace detail
 
-/// `count` images of digits, 28 x 28 x 1, with labels 0..9 in random order: drawn from strokes with random
-/// proportions, slant, pen width and distortion. Image i depends on the writers, the seed and i alone. They
-/// resemble MNIST's digits without having seen any: see docs/benchmarks.md for what a network trained on
-/// them reads of the real ones.
-inline Dataset synthetic_digits(std::size_t count, Seed seed = {}, Writers writers = Writers::usual) {
+DIGITNET_INLINE Dataset synthetic_digits(std::size_t count, Seed seed, Writers writers) {
   Dataset data{Images::from_shape({count, 28, 28, 1}), Labels::from_shape({count})};
   const auto draw = [&](std::size_t i) {
     Random random(RandomKey(seed).child(i));
@@ -120,3 +126,4 @@ inline Dataset synthetic_digits(std::size_t count, Seed seed = {}, Writers write
 }
 
 }  // namespace digitnet
+#endif

@@ -2,23 +2,16 @@
 // which names each array's type, shape and place; the numbers follow.
 // https://github.com/huggingface/safetensors
 #pragma once
-#include <cstdint>
-#include <cstring>
 #include <map>
 #include <memory>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "digitnet/core/atomic_file.hpp"
-#include "digitnet/core/crc32c.hpp"
-#include "digitnet/core/read_file.hpp"
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/inspect/describe.hpp"
-#include "digitnet/io/differences.hpp"
-#include "digitnet/io/safetensors_header.hpp"
 
 namespace digitnet {
 
@@ -73,6 +66,51 @@ class Safetensors {
   std::shared_ptr<std::vector<float>> memory_;
 };
 
+/// The parameters of a model that lies at `arena`, as arrays "PREFIXconv2d/kernel".
+DIGITNET_INLINE void add_parameters(Safetensors& file, const ModelDescription& model,
+                                    std::span<const float> arena, const std::string& prefix = "");
+
+/// Looks for each of the model's parameters under its prefixed name; every name that is missing, has
+/// another shape or numbers that are not finite is added to `differences`. Returns where they are to be
+/// copied from, in the order of the model.
+DIGITNET_INLINE std::vector<std::pair<WeightDescription, std::span<const float>>> match_parameters(
+    const Safetensors& file, const ModelDescription& model, const std::string& prefix,
+    std::vector<std::string>& differences);
+
+/// Writes the parameters of a model under their names ("conv2d/kernel").
+DIGITNET_INLINE void save_safetensors(const ModelDescription& model, std::span<const float> arena,
+                                      const std::string& path);
+template <class Model>
+void save_safetensors(const Model& model, const std::string& path) {
+  save_safetensors(describe(model), model.parameters(), path);
+}
+
+/// Fills a model with the parameters of a file, which must have exactly the model's names and shapes, and may
+/// have whole numbers beside them. Otherwise throws an Error that lists every difference, and the model stays
+/// as it was.
+DIGITNET_INLINE void load_safetensors(const ModelDescription& model, std::span<float> arena,
+                                      const std::string& path);
+template <class Model>
+void load_safetensors(Model& model, const std::string& path) {
+  load_safetensors(describe(model), model.parameters(), path);
+}
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <set>
+
+#include "digitnet/core/atomic_file.hpp"
+#include "digitnet/core/crc32c.hpp"
+#include "digitnet/core/read_file.hpp"
+#include "digitnet/io/differences.hpp"
+#include "digitnet/io/safetensors_header.hpp"
+
+namespace digitnet {
+
 namespace detail {
 
 // The checksum of a whole file stands in its header, among the metadata, and is taken with zeros in its
@@ -95,7 +133,7 @@ inline void check_sum(const std::string& path, std::span<const std::byte> file, 
 
 }  // namespace detail
 
-inline void Safetensors::write(const std::string& path) const {
+DIGITNET_INLINE void Safetensors::write(const std::string& path) const {
   std::string header = "{\"__metadata__\":{";
   for (const auto& [key, value] : metadata)
     header += detail::json_string(key) + ":" + detail::json_string(value) + ",";
@@ -127,7 +165,7 @@ inline void Safetensors::write(const std::string& path) const {
   file.commit();
 }
 
-inline Safetensors Safetensors::read(const std::string& path) {
+DIGITNET_INLINE Safetensors Safetensors::read(const std::string& path) {
   const std::vector<std::byte> bytes = read_file(path);
   const std::uint64_t size = bytes.size();
   std::uint64_t length = 0;
@@ -234,19 +272,15 @@ inline Safetensors Safetensors::read(const std::string& path) {
   return result;
 }
 
-/// The parameters of a model that lies at `arena`, as arrays "PREFIXconv2d/kernel".
-inline void add_parameters(Safetensors& file, const ModelDescription& model, std::span<const float> arena,
-                           const std::string& prefix = "") {
+DIGITNET_INLINE void add_parameters(Safetensors& file, const ModelDescription& model,
+                                    std::span<const float> arena, const std::string& prefix) {
   for (const LayerDescription& layer : model.layers)
     for (const WeightDescription& weight : layer.weights)
       file.add({prefix + layer.name + "/" + weight.name, weight.shape,
                 arena.subspan(weight.offset, weight.size())});
 }
 
-/// Looks for each of the model's parameters under its prefixed name; every name that is missing, has
-/// another shape or numbers that are not finite is added to `differences`. Returns where they are to be
-/// copied from, in the order of the model.
-inline std::vector<std::pair<WeightDescription, std::span<const float>>> match_parameters(
+DIGITNET_INLINE std::vector<std::pair<WeightDescription, std::span<const float>>> match_parameters(
     const Safetensors& file, const ModelDescription& model, const std::string& prefix,
     std::vector<std::string>& differences) {
   std::vector<std::pair<WeightDescription, std::span<const float>>> result;
@@ -272,23 +306,16 @@ inline std::vector<std::pair<WeightDescription, std::span<const float>>> match_p
   return result;
 }
 
-/// Writes the parameters of a model under their names ("conv2d/kernel").
-inline void save_safetensors(const ModelDescription& model, std::span<const float> arena,
-                             const std::string& path) {
+DIGITNET_INLINE void save_safetensors(const ModelDescription& model, std::span<const float> arena,
+                                      const std::string& path) {
   Safetensors file;
   file.metadata["format"] = "digitnet";
   add_parameters(file, model, arena);
   file.write(path);
 }
-template <class Model>
-void save_safetensors(const Model& model, const std::string& path) {
-  save_safetensors(describe(model), model.parameters(), path);
-}
 
-/// Fills a model with the parameters of a file, which must have exactly the model's names and shapes, and may
-/// have whole numbers beside them. Otherwise throws an Error that lists every difference, and the model stays
-/// as it was.
-inline void load_safetensors(const ModelDescription& model, std::span<float> arena, const std::string& path) {
+DIGITNET_INLINE void load_safetensors(const ModelDescription& model, std::span<float> arena,
+                                      const std::string& path) {
   const Safetensors file = Safetensors::read(path);
   std::vector<std::string> differences;
   const auto matches = match_parameters(file, model, "", differences);
@@ -307,9 +334,6 @@ inline void load_safetensors(const ModelDescription& model, std::span<float> are
   for (const auto& [weight, values] : matches)
     std::copy(values.begin(), values.end(), arena.data() + weight.offset);
 }
-template <class Model>
-void load_safetensors(Model& model, const std::string& path) {
-  load_safetensors(describe(model), model.parameters(), path);
-}
 
 }  // namespace digitnet
+#endif

@@ -1,10 +1,9 @@
 // Whether a classifier's probabilities mean what they say.
 #pragma once
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <vector>
 
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/train/metrics.hpp"
 
 namespace digitnet {
@@ -23,8 +22,23 @@ struct ConfidenceBin {
 /// The answers of a classifier sorted into bins of equal width by their confidence. `scores` are
 /// probabilities, (n, classes) with at least two classes; values beyond 0 to 1 count as 0 or 1. Throws an
 /// Error if one is NaN.
-inline std::vector<ConfidenceBin> reliability(const LabelView& labels, const Matrix& scores,
-                                              std::size_t bins = 10) {
+DIGITNET_INLINE std::vector<ConfidenceBin> reliability(const LabelView& labels, const Matrix& scores,
+                                                       std::size_t bins = 10);
+
+/// The mean distance between confidence and accuracy, bins weighted by their answers (Naeini et al. 2015;
+/// Guo et al., "On calibration of modern neural networks", 2017). 0 is perfect.
+DIGITNET_INLINE double expected_calibration_error(const std::vector<ConfidenceBin>& bins);
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include <algorithm>
+#include <cmath>
+
+namespace digitnet {
+
+DIGITNET_INLINE std::vector<ConfidenceBin> reliability(const LabelView& labels, const Matrix& scores,
+                                                       std::size_t bins) {
   detail::check_same_length(labels.size(), scores.shape()[0]);
   if (bins == 0 || scores.shape()[1] < 2)
     fail("Reliability needs at least one bin and the probabilities of two classes, but got " +
@@ -57,9 +71,7 @@ inline std::vector<ConfidenceBin> reliability(const LabelView& labels, const Mat
   return result;
 }
 
-/// The mean distance between confidence and accuracy, bins weighted by their answers (Naeini et al. 2015;
-/// Guo et al., "On calibration of modern neural networks", 2017). 0 is perfect.
-inline double expected_calibration_error(const std::vector<ConfidenceBin>& bins) {
+DIGITNET_INLINE double expected_calibration_error(const std::vector<ConfidenceBin>& bins) {
   double sum = 0, count = 0;
   for (const ConfidenceBin& bin : bins) {
     sum += static_cast<double>(bin.count) * std::abs(bin.confidence - bin.accuracy);
@@ -69,3 +81,4 @@ inline double expected_calibration_error(const std::vector<ConfidenceBin>& bins)
 }
 
 }  // namespace digitnet
+#endif

@@ -1,11 +1,26 @@
 // The classification report as scikit-learn prints it, and the confusion matrix as a table.
 #pragma once
-#include <algorithm>
-#include <cstdio>
 #include <string>
 #include <vector>
 
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/train/metrics.hpp"
+
+namespace digitnet {
+
+/// Precision, recall, F1 and support of each class that occurs, accuracy and averages: the text of
+/// scikit-learn's classification_report. `names` replaces the numbers of the classes (0, 1, ...).
+DIGITNET_INLINE std::string classification_report(const LabelView& labels, const LabelView& predictions,
+                                                  const std::vector<std::string>& names = {}, int digits = 2);
+
+/// The confusion matrix as text: a row for each true class, a column for each predicted one.
+DIGITNET_INLINE std::string confusion_table(const ConfusionMatrix& counts);
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include <algorithm>
+#include <cstdio>
 
 namespace digitnet {
 
@@ -23,10 +38,8 @@ inline std::string rounded(double value, int digits) {
 
 }  // namespace detail
 
-/// Precision, recall, F1 and support of each class that occurs, accuracy and averages: the text of
-/// scikit-learn's classification_report. `names` replaces the numbers of the classes (0, 1, ...).
-inline std::string classification_report(const LabelView& labels, const LabelView& predictions,
-                                         const std::vector<std::string>& names = {}, int digits = 2) {
+DIGITNET_INLINE std::string classification_report(const LabelView& labels, const LabelView& predictions,
+                                                  const std::vector<std::string>& names, int digits) {
   const ConfusionMatrix counts = confusion_matrix(labels, predictions);
   const std::size_t classes = counts.shape()[0];
   if (!names.empty() && names.size() < classes)
@@ -70,8 +83,7 @@ inline std::string classification_report(const LabelView& labels, const LabelVie
   return report;
 }
 
-/// The confusion matrix as text: a row for each true class, a column for each predicted one.
-inline std::string confusion_table(const ConfusionMatrix& counts) {
+DIGITNET_INLINE std::string confusion_table(const ConfusionMatrix& counts) {
   const std::size_t classes = counts.shape()[0];
   std::size_t width = std::to_string(classes - 1).size();
   for (const std::size_t count : counts) width = std::max(width, std::to_string(count).size());
@@ -90,3 +102,4 @@ inline std::string confusion_table(const ConfusionMatrix& counts) {
 }
 
 }  // namespace digitnet
+#endif

@@ -1,16 +1,42 @@
 // Images and tables for a terminal: Unicode's half blocks show two pixels a character.
 #pragma once
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <vector>
 
+#include "digitnet/core/compiled.hpp"
+#include "digitnet/train/metrics.hpp"
+
+namespace digitnet {
+
+/// An image of one channel, (height, width), as lines of text: in 24 grays where `color`, else black and
+/// white, with what is at least half bright drawn as blocks.
+DIGITNET_INLINE std::string terminal_image(const std::uint8_t* pixels, std::size_t height, std::size_t width,
+                                           bool color = true);
+
+/// The confusion matrix as text: a row for each true class, a column for each predicted one. Where `color`,
+/// what is right lies on green and what is wrong on red, the deeper the larger its part of the row.
+DIGITNET_INLINE std::string terminal_confusion_matrix(const ConfusionMatrix& counts,
+                                                      const std::vector<std::string>& names = {},
+                                                      bool color = true);
+
+/// "99.21 ± 0.09 %": a part of `count` independent samples, with its standard error sqrt(p (1 - p) / n).
+DIGITNET_INLINE std::string percent_with_error(double part, std::size_t count);
+
+/// "99.70 ± 0.02 %": the mean of several measurements (parts, such as the accuracies of several seeds) and
+/// its standard error, the standard deviation over the root of their number.
+DIGITNET_INLINE std::string percent_with_error(const std::vector<double>& parts);
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
 #include "digitnet/core/error.hpp"
 #include "digitnet/report/classification_report.hpp"
-#include "digitnet/train/metrics.hpp"
 
 namespace digitnet {
 
@@ -23,10 +49,8 @@ inline std::string gray(int kind, std::uint8_t value) {
 
 }  // namespace detail
 
-/// An image of one channel, (height, width), as lines of text: in 24 grays where `color`, else black and
-/// white, with what is at least half bright drawn as blocks.
-inline std::string terminal_image(const std::uint8_t* pixels, std::size_t height, std::size_t width,
-                                  bool color = true) {
+DIGITNET_INLINE std::string terminal_image(const std::uint8_t* pixels, std::size_t height, std::size_t width,
+                                           bool color) {
   std::string text, colors;
   for (std::size_t y = 0; y < height; y += 2) {
     for (std::size_t x = 0; x < width; ++x) {
@@ -47,10 +71,8 @@ inline std::string terminal_image(const std::uint8_t* pixels, std::size_t height
   return text;
 }
 
-/// The confusion matrix as text: a row for each true class, a column for each predicted one. Where `color`,
-/// what is right lies on green and what is wrong on red, the deeper the larger its part of the row.
-inline std::string terminal_confusion_matrix(const ConfusionMatrix& counts,
-                                             const std::vector<std::string>& names = {}, bool color = true) {
+DIGITNET_INLINE std::string terminal_confusion_matrix(const ConfusionMatrix& counts,
+                                                      const std::vector<std::string>& names, bool color) {
   const std::size_t classes = counts.shape()[0];
   if (!names.empty() && names.size() < classes)
     fail("There are " + std::to_string(names.size()) + " class names, but the confusion matrix has " +
@@ -91,8 +113,7 @@ inline std::string terminal_confusion_matrix(const ConfusionMatrix& counts,
   return text;
 }
 
-/// "99.21 ± 0.09 %": a part of `count` independent samples, with its standard error sqrt(p (1 - p) / n).
-inline std::string percent_with_error(double part, std::size_t count) {
+DIGITNET_INLINE std::string percent_with_error(double part, std::size_t count) {
   char text[64];
   const double error =
       count == 0 ? 0 : std::sqrt(std::max(0.0, part * (1 - part)) / static_cast<double>(count));
@@ -100,9 +121,7 @@ inline std::string percent_with_error(double part, std::size_t count) {
   return text;
 }
 
-/// "99.70 ± 0.02 %": the mean of several measurements (parts, such as the accuracies of several seeds) and
-/// its standard error, the standard deviation over the root of their number.
-inline std::string percent_with_error(const std::vector<double>& parts) {
+DIGITNET_INLINE std::string percent_with_error(const std::vector<double>& parts) {
   if (parts.empty()) fail("A mean needs at least one value");
   double mean = 0, squares = 0;
   const auto count = static_cast<double>(parts.size());
@@ -118,3 +137,4 @@ inline std::string percent_with_error(const std::vector<double>& parts) {
 }
 
 }  // namespace digitnet
+#endif

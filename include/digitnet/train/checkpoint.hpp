@@ -1,6 +1,30 @@
 // Checkpoints: a file with everything that a training needs to go on as if it had never stopped. The format
 // is safetensors.
 #pragma once
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "digitnet/core/compiled.hpp"
+#include "digitnet/inspect/description.hpp"
+#include "digitnet/train/training_state.hpp"
+
+namespace digitnet {
+
+/// Writes parameters and state, whole or not at all; a file that is there before is replaced only then.
+DIGITNET_INLINE void write_checkpoint(const std::string& path, const ModelDescription& model,
+                                      std::span<const float> parameters, const TrainingState& state);
+
+/// Reads a checkpoint. Throws an Error that lists every difference from the model (whose arena has
+/// `arena_size` numbers), the optimizer's class and its number of slots, and, if `setup` is not empty, from
+/// the training that it describes.
+DIGITNET_INLINE TrainingState read_checkpoint(const std::string& path, const ModelDescription& model,
+                                              const std::string& optimizer, std::size_t slots,
+                                              std::size_t arena_size, const TrainingSetup& setup = {});
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -13,7 +37,6 @@
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/number_text.hpp"
 #include "digitnet/io/safetensors.hpp"
-#include "digitnet/train/training_state.hpp"
 
 namespace digitnet {
 
@@ -112,9 +135,8 @@ inline void compare_setups(const TrainingSetup& ours, const TrainingSetup& in_fi
 
 }  // namespace detail
 
-/// Writes parameters and state, whole or not at all; a file that is there before is replaced only then.
-inline void write_checkpoint(const std::string& path, const ModelDescription& model,
-                             std::span<const float> parameters, const TrainingState& state) {
+DIGITNET_INLINE void write_checkpoint(const std::string& path, const ModelDescription& model,
+                                      std::span<const float> parameters, const TrainingState& state) {
   Safetensors file;
   file.metadata = {{"format", "digitnet.checkpoint"},
                    {"epoch", to_text(state.epoch)},
@@ -143,12 +165,9 @@ inline void write_checkpoint(const std::string& path, const ModelDescription& mo
   file.write(path);
 }
 
-/// Reads a checkpoint. Throws an Error that lists every difference from the model (whose arena has
-/// `arena_size` numbers), the optimizer's class and its number of slots, and, if `setup` is not empty, from
-/// the training that it describes.
-inline TrainingState read_checkpoint(const std::string& path, const ModelDescription& model,
-                                     const std::string& optimizer, std::size_t slots, std::size_t arena_size,
-                                     const TrainingSetup& setup = {}) {
+DIGITNET_INLINE TrainingState read_checkpoint(const std::string& path, const ModelDescription& model,
+                                              const std::string& optimizer, std::size_t slots,
+                                              std::size_t arena_size, const TrainingSetup& setup) {
   const Safetensors file = Safetensors::read(path);
   std::vector<std::string> differences;
   const detail::CheckpointWords words(file.metadata, differences);
@@ -219,3 +238,4 @@ inline TrainingState read_checkpoint(const std::string& path, const ModelDescrip
 }
 
 }  // namespace digitnet
+#endif

@@ -1,6 +1,19 @@
 // The loop of a training: epochs and their steps, validation, callbacks, and what is left for a checkpoint.
 // Nothing in it depends on a model's type: a program has it once, however many models it trains.
 #pragma once
+#include "digitnet/core/compiled.hpp"
+#include "digitnet/train/fit_options.hpp"
+#include "digitnet/train/history.hpp"
+#include "digitnet/train/training.hpp"
+
+namespace digitnet::detail {
+
+/// One run of `fit`. Throws an Error, before anything changed, when data or options are unusable.
+DIGITNET_INLINE History fit_loop(Training& training, const DataView& data, FitOptions options);
+
+}  // namespace digitnet::detail
+
+#if DIGITNET_BODIES
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -17,13 +30,9 @@
 #include "digitnet/core/labels.hpp"
 #include "digitnet/core/number_text.hpp"
 #include "digitnet/core/random.hpp"
-#include "digitnet/train/build_check.hpp"
 #include "digitnet/train/callback.hpp"
-#include "digitnet/train/fit_options.hpp"
-#include "digitnet/train/history.hpp"
 #include "digitnet/train/interrupt.hpp"
 #include "digitnet/train/progress.hpp"
-#include "digitnet/train/training.hpp"
 #include "digitnet/train/training_setup.hpp"
 
 namespace digitnet::detail {
@@ -49,7 +58,6 @@ class FitLoop final : public TrainingControl {
   }
 
   History run() {
-    warn_once_of_slow_build();
     const blas::SingleThread single;
     const InterruptGuard interrupt(options_.handle_interrupt);
     begin();
@@ -313,4 +321,9 @@ class FitLoop final : public TrainingControl {
   TrainingSetup setup_;
 };
 
+DIGITNET_INLINE History fit_loop(Training& training, const DataView& data, FitOptions options) {
+  return FitLoop(training, data, std::move(options)).run();
+}
+
 }  // namespace digitnet::detail
+#endif

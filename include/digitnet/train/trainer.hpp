@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "digitnet/core/blas.hpp"
+#include "digitnet/train/build_check.hpp"
 #include "digitnet/train/callbacks.hpp"
 #include "digitnet/train/checkpoint.hpp"
 #include "digitnet/train/fit_loop.hpp"
@@ -43,7 +44,8 @@ class Trainer {
   /// (optimizer slots, step and epoch counts). Throws an Error, before anything changed, when data or options
   /// are unusable.
   History fit(const DataView& data, FitOptions options = {}) {
-    return detail::FitLoop(training_, data, std::move(options)).run();
+    warn_once_of_slow_build();
+    return detail::fit_loop(training_, data, std::move(options));
   }
   /// The same, with samples and targets given separately.
   History fit(const Samples& samples, const Targets& targets, FitOptions options = {}) {

@@ -1,0 +1,11 @@
+// digitnet::compiled: the bodies of what needs no template, once.
+#include <digitnet/core/compiled.hpp>
+#include <digitnet/data/datasets.hpp>
+#include <digitnet/data/download.hpp>
+#include <digitnet/data/synthetic_digits.hpp>
+#include <digitnet/io/safetensors.hpp>
+#include <digitnet/report/calibration.hpp>
+#include <digitnet/report/classification_report.hpp>
+#include <digitnet/report/terminal.hpp>
+#include <digitnet/train/checkpoint.hpp>
+#include <digitnet/train/fit_loop.hpp>
