@@ -16,18 +16,22 @@ namespace digitnet {
 namespace detail {
 
 // tables[k][b] is what byte b does to the checksum when k bytes follow it.
-inline constexpr auto crc32c_tables = [] {
-  std::array<std::array<std::uint32_t, 256>, 8> tables{};
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    std::uint32_t value = i;
-    for (int bit = 0; bit < 8; ++bit) value = value >> 1 ^ (value & 1 ? 0x82F63B78u : 0);
-    tables[0][i] = value;
-  }
-  for (std::size_t k = 1; k < 8; ++k)
-    for (std::size_t i = 0; i < 256; ++i)
-      tables[k][i] = tables[k - 1][i] >> 8 ^ tables[0][tables[k - 1][i] & 0xFF];
-  return tables;
-}();
+// Computed when a program first needs them: in a constant they would cost each unit a tenth of a second.
+inline const std::array<std::array<std::uint32_t, 256>, 8>& crc32c_tables() {
+  static const auto computed = [] {
+    std::array<std::array<std::uint32_t, 256>, 8> tables{};
+    for (std::uint32_t i = 0; i < 256; ++i) {
+      std::uint32_t value = i;
+      for (int bit = 0; bit < 8; ++bit) value = value >> 1 ^ (value & 1 ? 0x82F63B78u : 0);
+      tables[0][i] = value;
+    }
+    for (std::size_t k = 1; k < 8; ++k)
+      for (std::size_t i = 0; i < 256; ++i)
+        tables[k][i] = tables[k - 1][i] >> 8 ^ tables[0][tables[k - 1][i] & 0xFF];
+    return tables;
+  }();
+  return computed;
+}
 
 }  // namespace detail
 
@@ -36,7 +40,7 @@ class Crc32c {
  public:
   Crc32c& add(const void* data, std::size_t size) {
     static_assert(std::endian::native == std::endian::little);
-    const auto& tables = detail::crc32c_tables;
+    const auto& tables = detail::crc32c_tables();
     const auto* bytes = static_cast<const unsigned char*>(data);
     for (; size >= 8; size -= 8, bytes += 8) {
       std::uint64_t word;
