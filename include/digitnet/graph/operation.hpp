@@ -125,7 +125,10 @@ struct FunctionsOf {
                                        .random = io.random,
                                        .first_sample = io.first_sample,
                                        .statistics = io.statistics};
-    at_stage<On::traits.barriers + 1>(stage, [&]<std::size_t S>() { run_forward_stage<On, S>(here); });
+    if constexpr (On::traits.barriers == 0)
+      run_forward_stage<On, 0>(here);
+    else
+      at_stage<On::traits.barriers + 1>(stage, [&]<std::size_t S>() { run_forward_stage<On, S>(here); });
   }
   template <bool wants_dx>
   static void backward(std::size_t stage, const OperationIo<T>& io) {
@@ -143,7 +146,10 @@ struct FunctionsOf {
                                                   .deferred = io.deferred,
                                                   .statistics = io.statistics,
                                                   .forward_totals = io.forward_totals};
-    at_stage<On::traits.barriers + 1>(stage, [&]<std::size_t S>() { run_backward_stage<On, S>(here); });
+    if constexpr (On::traits.barriers == 0)
+      run_backward_stage<On, 0>(here);
+    else
+      at_stage<On::traits.barriers + 1>(stage, [&]<std::size_t S>() { run_backward_stage<On, S>(here); });
   }
   static constexpr OperationFacts facts{.traits = On::traits,
                                         .merge = {},

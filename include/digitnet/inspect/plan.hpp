@@ -13,11 +13,16 @@ namespace digitnet {
 
 /// One operation of a plan.
 struct PlannedOperation {
-  std::string layers;  ///< names of the layers that it computes: "conv2d + re_lu + max_pooling2d"
-  std::string method;  ///< how: "Winograd F(2x2, 3x3)", "OpenBLAS", ...; empty: a loop
-  std::vector<std::size_t> output;  ///< of one sample
-  std::string place;                ///< where its result lies in the workspace
-  std::size_t multiply_adds;        ///< of the direct method, forward, for one sample
+  /// Names of the layers that it computes: "conv2d + re_lu + max_pooling2d"
+  std::string layers;
+  /// How they are computed: "Winograd F(2x2, 3x3)", "OpenBLAS", ...; empty: a loop
+  std::string method;
+  /// Extents of one sample
+  std::vector<std::size_t> output;
+  /// Where its result lies in the workspace
+  std::string place;
+  /// Of the direct method, forward, for one sample
+  std::size_t multiply_adds;
 };
 
 /// The table of the operations and the sizes of the workspace: what stays of a micro-batch from forward to

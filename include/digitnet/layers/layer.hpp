@@ -162,7 +162,7 @@ struct LayerTraits {
   std::size_t statistics = 0;
   /// With barriers: forward reads x in its first stage only, and backward in its last.
   bool reads_x_once = false;
-  /// With barriers: forward's last stage computes y from x, cache and the batch's sums, and may run again
+  /// With barriers: forward's last stage computes y from x, cache and the batch's sums, and may do so
   /// before a backward that needs y, which then need not stay.
   bool rematerializes_y = false;
   /// The layer packs for Purpose::inference what forward then gets in inference; else it gets there what

@@ -17,15 +17,19 @@
 #include "digitnet/layers/layer.hpp"
 #include "digitnet/layers/stages.hpp"
 #include "digitnet/model/parameter_info.hpp"
+#include "digitnet/testing/poisoned.hpp"
 
 namespace digitnet::testing {
 
 /// Settings of check_gradients.
 struct GradientCheck {
   std::size_t samples = 3;
-  double step = 1e-5;       ///< of the differences
-  double tolerance = 1e-6;  ///< relative to the larger of both gradients, or to 1e-2 where both are smaller
-  double input_scale = 1;   ///< inputs are uniform in [-scale, scale]
+  /// Of the differences.
+  double step = 1e-5;
+  /// Relative to the larger of both gradients, or to 1e-2 where both are smaller.
+  double tolerance = 1e-6;
+  /// Inputs are uniform in [-input_scale, input_scale].
+  double input_scale = 1;
   Seed seed{1};
   /// One of so many derivatives is compared, and of each array the first. Sanitizers look at memory, all of
   /// which the first pass uses, and make the others slow.
@@ -37,47 +41,6 @@ struct GradientCheck {
 };
 
 namespace detail {
-
-/// Memory that begins as NaN (a read before a write shows), between guards (a write outside shows).
-template <class T>
-class Poisoned {
- public:
-  explicit Poisoned(std::size_t size)
-      : size_(size), memory_(size + 2 * guard + alignment_elements, poison()) {
-    const auto address = reinterpret_cast<std::uintptr_t>(memory_.data() + guard);
-    begin_ = guard + (alignment_bytes - address % alignment_bytes) % alignment_bytes / sizeof(T);
-    refresh();
-  }
-  /// Poisons the contents.
-  void refresh() { std::fill(memory_.begin(), memory_.end(), poison()); }
-  void fill(T value) { std::fill_n(data(), size_, value); }
-  T* data() { return memory_.data() + begin_; }
-  std::size_t size() const { return size_; }
-  bool intact() const {
-    for (std::size_t i = 0; i < memory_.size(); ++i)
-      if ((i < begin_ || i >= begin_ + size_) && !is_poison(memory_[i])) return false;
-    return true;
-  }
-
- private:
-  static constexpr std::size_t guard = 2 * readable_bytes_behind;
-  static T poison() {
-    if constexpr (std::is_same_v<T, std::byte>)
-      return std::byte{0xff};  // a NaN as float and as double
-    else
-      return std::numeric_limits<T>::quiet_NaN();
-  }
-  static bool is_poison(T value) {
-    if constexpr (std::is_same_v<T, std::byte>)
-      return value == std::byte{0xff};
-    else
-      return std::isnan(value);
-  }
-
-  std::size_t size_;
-  std::vector<T> memory_;
-  std::size_t begin_ = 0;
-};
 
 inline void check_intact(std::string_view layer, const char* when,
                          std::initializer_list<std::pair<bool, const char*>> buffers) {
