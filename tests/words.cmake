@@ -43,7 +43,7 @@ refuse("(^|[^A-Za-z])[Ff]ramed($|[^A-Za-z])" "an image with a border of zeros is
 refuse("(^|[^A-Za-z])Together" "it is a fusion rule")
 refuse("(^|[^A-Za-z])[Ll]anes?($|[^A-Za-z])" "a lane is one of a SIMD vector; a part of the batch with its own gradients is a shard"
        FILES "core/(simd|one_lane).hpp|digitnet/kernels/|data/augment.hpp")
-refuse("///<" "a comment stands above its member" FILES "/keras/")
+refuse("///<" "a comment stands above its member")
 
 if(wrong)
   message(FATAL_ERROR "Words that mean something else here, or nothing:${wrong}")

@@ -14,7 +14,8 @@ namespace digitnet::keras::detail {
 
 /// An array as a group lists it: "backbone/conv2d_1/kernel:0".
 struct ArrayName {
-  std::string prefix, last;  ///< "backbone/conv2d_1", "kernel"
+  /// Such as "backbone/conv2d_1" and "kernel"
+  std::string prefix, last;
 
   explicit ArrayName(const std::string& name) {
     const std::size_t slash = name.rfind('/');

@@ -14,10 +14,14 @@ using Json = nlohmann::ordered_json;
 /// A layer of a file, and where the file keeps its weights.
 struct FileLayer {
   LayerDescription description;
-  std::string group;      ///< name of the outermost layer it belongs to: its group in .h5 files
-  std::string store;      ///< its path in .weights.h5 files, such as "layers/conv2d_1"
-  std::string path{};     ///< names of the models around it and its own: "backbone/conv2d_1"
-  bool trainable = true;  ///< whether it and all models around it learn
+  /// Name of the outermost layer that it belongs to: its group in .h5 files
+  std::string group;
+  /// Its path in .weights.h5 files, such as "layers/conv2d_1"
+  std::string store;
+  /// Names of the models around it and its own: "backbone/conv2d_1"
+  std::string path{};
+  /// Whether it and all models around it learn
+  bool trainable = true;
   /// Whether what weights it has is only known from the file's arrays.
   bool weights_are_arrays = false;
 };

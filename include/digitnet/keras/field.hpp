@@ -31,8 +31,10 @@ struct Field {
   /// A part is at least `least` and below `most`; a pair's numbers are at least `least`; a range is up to
   /// `most`.
   double least = 0, most = 0;
-  std::vector<std::string> words{};  ///< a word is one of these; none: any
-  std::string enumeration{};         ///< "FillMode::", if the words are an enumeration's
+  /// A word is one of these; none: any
+  std::vector<std::string> words{};
+  /// Such as "FillMode::", if the words are an enumeration's
+  std::string enumeration{};
 
   static Field flag(std::string name, std::optional<Value> usual = {}, Place place = Place::argument) {
     return {std::move(name), Kind::flag, place, std::move(usual)};

@@ -16,9 +16,12 @@ namespace digitnet::keras {
 
 /// What is made of a file.
 struct ImportedModel {
-  std::string header;                 ///< C++ that defines the type NAME and load_NAME()
-  std::string source;                 ///< with `embed`: C++ that brings the parameters into the program
-  std::vector<std::byte> parameters;  ///< with `embed`: their float32 numbers, in the order of the layers
+  /// C++ that defines the type NAME and load_NAME()
+  std::string header;
+  /// With `embed`: C++ that brings the parameters into the program
+  std::string source;
+  /// With `embed`: the float32 numbers of the parameters, in the order of the layers
+  std::vector<std::byte> parameters;
 };
 
 namespace detail {

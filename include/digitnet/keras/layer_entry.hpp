@@ -110,27 +110,37 @@ class ShapeReader {
 
 /// How a layer with several inputs is made of those that exist here.
 struct MergeRule {
-  std::string here;             ///< the class of the merge
-  bool by_pairs = false;        ///< more than two: the first two, then that and the third, ..
-  bool negates_second = false;  ///< there are exactly two, of which the second is negated first
-  bool is_sum = false;          ///< a Residual in C++ where one source is what the others began with
-  bool averages = false;        ///< the result is divided by their number
+  /// The class of the merge
+  std::string here;
+  /// More than two: the first two, then that and the third, and so on
+  bool by_pairs = false;
+  /// There are exactly two, of which the second is negated first
+  bool negates_second = false;
+  /// A Residual in C++ where one source is what the others began with
+  bool is_sum = false;
+  /// The result is divided by their number
+  bool averages = false;
 };
 
 /// The words by which other layers name an activation that follows them.
 struct ActivationWords {
   std::vector<std::string> words;
-  std::string of_keras_2{};  ///< the one of `words` that Keras 2 knows; empty: the first
-  Attributes settings{};     ///< of the layer that they stand for
-  bool is_written = true;    ///< whether any Keras knows them
+  /// The one of `words` that Keras 2 knows; empty: the first
+  std::string of_keras_2{};
+  /// Settings of the layer that they stand for
+  Attributes settings{};
+  /// Whether any Keras knows them
+  bool is_written = true;
 };
 
 /// A weight as a configuration sees it: "kernel" of kernel_initializer, kernel_regularizer,
 /// kernel_constraint.
 struct WeightSettings {
   std::string key, initializer;
-  std::string weight{};      ///< the weight's own name, where it is another
-  bool is_trainable = true;  ///< if not, it has an initializer only
+  /// The weight's own name, where it is another
+  std::string weight{};
+  /// If not, it has an initializer only
+  bool is_trainable = true;
 };
 
 /// A layer, or something else, of Keras' files. What is left out is what most layers have.
@@ -143,8 +153,10 @@ struct LayerEntry {
   /// Settings that are always written so, and those that files must have, because nothing else exists here.
   Json written = Json::object(), required = Json::object();
   std::vector<WeightSettings> weights{};
-  bool has_activation = false;            ///< whether an activation behind it is written into it
-  std::vector<std::string> operations{};  ///< names of operations on results that do the same
+  /// Whether an activation behind it is written into it
+  bool has_activation = false;
+  /// Names of operations on results that do the same
+  std::vector<std::string> operations{};
   std::optional<ActivationWords> activation{};
   /// Whether Keras has a layer of the class; an activation that is none is written as Activation.
   bool is_of_keras = true;
@@ -157,7 +169,8 @@ struct LayerEntry {
   void (*write)(const LayerDescription&, Json& config, bool modern) = nullptr;
   /// Of a number and a result: y = scale x + offset.
   std::optional<std::pair<double, double>> (*line)(double number, bool is_first) = nullptr;
-  bool makes_fractions = false;  ///< whether `line` of whole numbers is not whole
+  /// Whether `line` of whole numbers is not whole
+  bool makes_fractions = false;
 
   /// The output's shape, and the weights; without: the input's shape, and no weights.
   Extents (*output)(ShapeReader&) = nullptr;

@@ -17,9 +17,11 @@ namespace digitnet::keras {
 /// A loss as Keras configures it. For one's own, `file_entries(loss)` returns it.
 struct LossEntry {
   std::string name, class_name;
-  Json settings;  ///< those that are not Keras' defaults
+  /// Settings that are not Keras' defaults
+  Json settings;
   bool classifies = false;
-  std::string registered_name{};  ///< "package>Class", of a user's own
+  /// "package>Class", where it is a user's own
+  std::string registered_name{};
 
   /// A plain word where that says all; an object with settings otherwise.
   Json json(Generation generation) const {

@@ -21,8 +21,10 @@ namespace digitnet::keras {
 
 /// An array that an optimizer has beside each trained parameter.
 struct OptimizerSlot {
-  std::string name;        ///< Keras' name
-  std::size_t number = 0;  ///< which one it is in a TrainingState
+  /// Keras' name
+  std::string name;
+  /// Its number in a TrainingState
+  std::size_t number = 0;
 };
 
 /// One of an optimizer's variables. Without a weight it is the scalar `value`.

@@ -10,16 +10,19 @@ namespace digitnet::keras::detail {
 
 /// What a layer is called with: the result of another layer, or a number.
 struct Argument {
-  std::string layer;  ///< whose result it is; empty for a number
+  /// The layer whose result it is; empty for a number
+  std::string layer;
   double number = 0;
   /// Whether it is made of whole numbers, which wrap where they end.
   bool whole = false;
-  const Json* shape = nullptr;  ///< the result's, where the file says it
+  /// The result's shape, where the file says it
+  const Json* shape = nullptr;
 };
 
 struct Call {
   std::vector<Argument> arguments;
-  bool training = false;  ///< whether it always behaves as in training
+  /// Whether it always behaves as in training
+  bool training = false;
 
   bool has_numbers() const {
     for (const Argument& argument : arguments)

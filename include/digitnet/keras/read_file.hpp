@@ -22,7 +22,8 @@ namespace digitnet::keras {
 
 /// An array of a file.
 struct FileArray {
-  std::string place;  ///< for messages
+  /// The place in the file, for messages
+  std::string place;
   hdf5::ArrayInfo info;
   std::function<std::vector<float>()> read;
 };

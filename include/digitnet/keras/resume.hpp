@@ -24,7 +24,8 @@ struct FileOptimizer {
   std::string class_name;
   std::uint64_t iterations = 0;
   float learning_rate = 0;
-  std::vector<FileArray> slots;  ///< in Keras' order
+  /// The optimizer's slots, in Keras' order
+  std::vector<FileArray> slots;
   std::vector<float> scalars{};
 };
 

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "digitnet/core/error.hpp"
+#include "digitnet/graph/outline.hpp"
 #include "digitnet/inspect/description_order.hpp"
 #include "digitnet/keras/registry.hpp"
 #include "digitnet/layers/layer.hpp"
-#include "digitnet/graph/outline.hpp"
 
 namespace digitnet::keras {
 
@@ -20,9 +20,12 @@ enum class Generation { keras2_and_3, keras3 };
 /// A model to be written: Keras' configuration, and for each of its layers the weights that belong to it.
 struct WrittenLayer {
   std::string name, class_name;
-  std::string registered_name{};             ///< of a user's own class
-  const LayerDescription* source = nullptr;  ///< whose weights it has
-  std::vector<std::size_t> sources{};        ///< whose results it gets: 0 is the input, i the i-th
+  /// The name under which a user's own class is registered
+  std::string registered_name{};
+  /// The layer whose weights it has
+  const LayerDescription* source = nullptr;
+  /// Layers whose results it gets: 0 is the input, i the i-th
+  std::vector<std::size_t> sources{};
   Json config{};
 };
 struct WrittenModel {
