@@ -53,9 +53,8 @@ inline std::string counted(const char* what, std::size_t parameters) {
 }  // namespace detail
 
 /// Keras 3's table: layers with their output shapes and parameters, and the totals.
-[[gnu::cold]] inline std::string summary_table(const std::string& model_name,
-                                               const std::vector<LayerSummary>& layers, std::size_t trainable,
-                                               std::size_t non_trainable) {
+inline std::string summary_table(const std::string& model_name, const std::vector<LayerSummary>& layers,
+                                 std::size_t trainable, std::size_t non_trainable) {
   struct Row {
     std::string cells[3];
   };

@@ -47,9 +47,7 @@ inline const std::string callbacks_prefix = "callbacks/", setup_prefix = "setup/
 
 inline std::string slot_prefix(std::size_t slot) { return "optimizer/" + std::to_string(slot) + "/"; }
 inline const std::string trained_prefix = "trained/";
-[[gnu::cold]] inline std::string number_key(std::size_t number) {
-  return "optimizer/number_" + std::to_string(number);
-}
+inline std::string number_key(std::size_t number) { return "optimizer/number_" + std::to_string(number); }
 
 // Reads a checkpoint's numbers; what is none is a difference.
 class CheckpointWords {
