@@ -1,7 +1,7 @@
 // Drawings and photos become what MNIST looks like: MNIST's own images, drawn large, shifted and inverted,
 // come back.
-#include <digitnet/data/normalize_digit.hpp>
 #include <digitnet/data/datasets.hpp>
+#include <digitnet/data/normalize_digit.hpp>
 #include <digitnet/data/synthetic_digits.hpp>
 #include <limits>
 
