@@ -79,6 +79,13 @@ struct Half {
     }
   };
 };
+/// Called as a layer of the library is.
+struct Tanh {
+  static constexpr std::string_view class_name = "Tanh";
+  template <class In>
+  struct On : Half::On<In> {};
+};
+inline std::vector<std::any> file_entries(const Tanh&) { return {keras::own_layer<Tanh>("mine")}; }
 template <std::size_t>
 struct SilentHalf : Half {
   static constexpr std::string_view class_name = "SilentHalf";
@@ -164,6 +171,23 @@ TEST_CASE("an own layer's model is saved and loaded in every format") {
   auto other = make(2);
   load_keras(other, folder / "b.keras");
   CHECK(numbers(other) == numbers(model));
+}
+
+TEST_CASE("an own layer may be called as one of the library, beside it") {
+  const support::Folder folder;
+  using Both = Sequential<Input<4>, Dense<3>, mine::Tanh, Dense<2>, Tanh>;
+  const Both model{Seed{1}};
+  const auto modern = keras::write_config(describe(model), keras::Generation::keras3);
+  CHECK(modern.config["config"]["layers"][2]["registered_name"] == "mine>Tanh");
+  CHECK(modern.config["config"]["layers"][3]["config"]["activation"] == "tanh");
+  for (const char* name : {"a.keras", "a.h5"}) {
+    save_keras(model, folder / name);
+    Both other{Seed{2}};
+    load_keras(other, folder / name);
+    CHECK(numbers(other) == numbers(model));
+    Sequential<Input<4>, Dense<3>, Tanh, Dense<2>, mine::Tanh> wrong{Seed{2}};
+    CHECK_ERROR("layer tanh is Tanh in the model, Tanh in the file", load_keras(wrong, folder / name));
+  }
 }
 
 TEST_CASE("an own layer shows in summary, plan and description") {

@@ -33,7 +33,7 @@ inline std::optional<Extents> shape_in(const Json& list) {
 
 class ModelBuilder {
  public:
-  ModelBuilder(const Registry& registry, Problems& problems) : registry_(registry), problems_(problems) {}
+  explicit ModelBuilder(Problems& problems) : problems_(problems) {}
 
   FileModel& model() { return model_; }
 
@@ -57,12 +57,13 @@ class ModelBuilder {
     std::vector<Extents> given;
     for (const std::size_t source : sources) given.push_back(results_[source]);
     if (said && given.size() == 1 && given.front().empty()) given.front() = *said;
-    const LayerEntry* const entry = registry_.find(layer.class_name);
+    const LayerEntry* const entry = Registry::find(layer);
+    const bool is_own = entry && entry->is_own();
     if (known) infer_shapes(entry, layer, given, problems_);
     results_.push_back(layer.output);
     if (sources != std::vector<std::size_t>{model_.layers.size()}) layer.sources = sources;
     model_.layers.push_back(
-        {std::move(layer), place.group, place.store, place.path, place.trainable, entry && entry->is_own()});
+        {std::move(layer), place.group, place.store, place.path, place.trainable, is_own});
     return model_.layers.size();
   }
 
@@ -70,7 +71,7 @@ class ModelBuilder {
                       const Place& place, const std::optional<Extents>& said) {
     std::size_t result = source;
     for (const LayerDescription& layer : layers) {
-      const LayerEntry* const entry = registry_.find(layer.class_name);
+      const LayerEntry* const entry = Registry::find(layer);
       if (entry && entry->merge) {
         // Of one result it is that result.
         if (entry->merge->negates_second) settings.problem("it needs two inputs");
@@ -85,7 +86,7 @@ class ModelBuilder {
   std::size_t add_merge(const Described& layers, std::vector<std::size_t> sources, const Settings& settings,
                         const Place& place) {
     LayerDescription merge = layers.empty() ? plain_layer("Identity", settings.name()) : layers.front();
-    const LayerEntry* const entry = registry_.find(merge.class_name);
+    const LayerEntry* const entry = Registry::find(merge);
     if (!entry || !entry->merge || (entry->merge->negates_second && sources.size() != 2)) {
       settings.problem(
           "it has several inputs, but only Add, Average, Concatenate, Multiply and Subtract of two "
@@ -121,7 +122,6 @@ class ModelBuilder {
   }
 
  private:
-  const Registry& registry_;
   FileModel model_;
   Problems& problems_;
   std::vector<Extents> results_{{}};  // shapes: of the input and of each layer; empty where it is not known

@@ -27,8 +27,8 @@ struct ImportedModel {
 namespace detail {
 
 /// The entry that says a layer's type and value.
-inline const LayerEntry& entry_of(const Registry& registry, const LayerDescription& layer) {
-  const LayerEntry* const entry = registry.find(layer.class_name);
+inline const LayerEntry& entry_of(const LayerDescription& layer) {
+  const LayerEntry* const entry = Registry::find(layer);
   if (!entry) fail("There is no layer " + cpp::literal(layer.class_name));
   return *entry;
 }
@@ -41,11 +41,8 @@ class TypeWriter {
     std::vector<std::string> types, values;
   };
 
-  TypeWriter(const ModelDescription& model, const Registry& registry)
-      : model_(model),
-        registry_(registry),
-        dominators_(model.layers.size() + 1),
-        written_(model.layers.size()) {
+  explicit TypeWriter(const ModelDescription& model)
+      : model_(model), dominators_(model.layers.size() + 1), written_(model.layers.size()) {
     // What every way from the input leads through last before a layer; a layer comes after its sources.
     for (std::size_t i = 1; i <= model.layers.size(); ++i) {
       const std::vector<std::size_t> sources = model.sources(i - 1);
@@ -71,7 +68,7 @@ class TypeWriter {
       if (model_.sources(*result - 1).size() > 1) {
         add_merged(text, *result);
       } else {
-        const LayerEntry& entry = entry_of(registry_, layer);
+        const LayerEntry& entry = entry_of(layer);
         text.types.push_back(entry.type_text(layer));
         text.values.push_back(entry.value_text(layer));
       }
@@ -102,7 +99,7 @@ class TypeWriter {
       std::swap(sources.front(), sources.back());
     // Where one of two ends of a sum is the fork itself, the other one's layers are a Residual's.
     const std::size_t fork = dominators_[result];
-    const MergeRule& rule = entry_of(registry_, layer).merge.value();
+    const MergeRule& rule = entry_of(layer).merge.value();
     const bool residual = rule.is_sum && sources.size() == 2 && (sources[0] == fork) != (sources[1] == fork);
     std::vector<std::string> types{layer.class_name}, values;
     if (++depth_ > 50)
@@ -127,7 +124,6 @@ class TypeWriter {
   }
 
   const ModelDescription& model_;
-  const Registry& registry_;
   std::vector<std::size_t> dominators_;
   std::vector<bool> written_;
   std::vector<std::size_t> order_;
@@ -188,7 +184,7 @@ inline ImportedModel import_model(const std::string& path, const std::string& na
          "model.save)");
   const FileModel& model = *file.model;
   ModelDescription description = model.description();
-  detail::TypeWriter writer(description, registry);
+  detail::TypeWriter writer(description);
   const detail::TypeWriter::Text text = writer.between(0, description.layers.size());
   writer.problems().fail_if_any();
   std::string snake = snake_case(name);
@@ -213,7 +209,7 @@ inline ImportedModel import_model(const std::string& path, const std::string& na
   for (const std::string& part : text.values) values += ",\n             " + part;
   for (const std::size_t i : writer.order()) {
     const LayerDescription& layer = description.layers[i];
-    const std::string& header = detail::entry_of(registry, layer).header;
+    const std::string& header = detail::entry_of(layer).header;
     const std::string include = "#include " + cpp::literal(header) + "\n";
     if (!header.empty() && own_headers.find(include) == std::string::npos) own_headers += include;
     for (std::size_t w = 0; w < layer.weights.size(); ++w) {

@@ -195,7 +195,9 @@ struct LayerEntry {
     return attributes;
   }
   LayerDescription one(const detail::Settings& settings) const {
-    return detail::plain_layer(class_name, settings.name(), read_fields(settings));
+    LayerDescription result = detail::plain_layer(class_name, settings.name(), read_fields(settings));
+    if (is_own()) result.file_entries = {*this};
+    return result;
   }
   std::string type_text(const LayerDescription& layer) const {
     if (type) return type(layer);

@@ -31,7 +31,12 @@ inline void compare_layers(const LayerDescription& ours, const LayerDescription&
     return result;
   };
   const LayerDescription a = relevant(ours), b = relevant(theirs);
-  if (a.class_name != b.class_name || a.attributes != b.attributes)
+  // A user's own class may be called as one of the library.
+  const auto registered = [](const LayerDescription& layer) {
+    const LayerEntry* const own = layer.file_entry<LayerEntry>();
+    return own ? own->registered_name : "";
+  };
+  if (a.class_name != b.class_name || registered(a) != registered(b) || a.attributes != b.attributes)
     differences.push_back("layer " + ours.name + " is " + a.text() + " in the model, " + b.text() +
                           " in the file (" + theirs.name + ")");
 }

@@ -4,12 +4,12 @@
 #include <optional>
 #include <string>
 #include <type_traits>
-#include <typeinfo>
 
-#include "digitnet/core/class_name.hpp"
 #include "digitnet/core/error.hpp"
 #include "digitnet/keras/config.hpp"
 #include "digitnet/keras/write_config.hpp"
+#include "digitnet/layers/layer.hpp"
+#include "digitnet/train/loss_settings.hpp"
 #include "digitnet/train/losses.hpp"
 
 namespace digitnet::keras {
@@ -43,38 +43,21 @@ struct LossEntry {
 
 namespace detail {
 
-inline Json crossentropy_settings(bool from_logits, float label_smoothing) {
-  Json settings = Json::object();
-  if (from_logits) settings["from_logits"] = true;
-  if (label_smoothing != 0) settings["label_smoothing"] = short_number(label_smoothing);
-  return settings;
-}
+// Exactly these: one that is derived from them is another loss.
+template <class Loss, class... Known>
+inline constexpr bool is_one_of = (std::is_same_v<Loss, Known> || ...);
+template <class Loss>
+inline constexpr bool is_loss_of_keras =
+    is_one_of<Loss, CategoricalCrossentropy, BinaryCrossentropy, MeanSquaredError, MeanAbsoluteError, Huber>;
 
-}  // namespace detail
-
-// Of exactly these types: one that is derived from them is another loss.
-inline LossEntry describe_loss(std::type_identity<CategoricalCrossentropy>,
-                               const CategoricalCrossentropy& loss) {
-  return {"categorical_crossentropy", "CategoricalCrossentropy",
-          detail::crossentropy_settings(loss.from_logits, loss.label_smoothing), true};
+inline LossEntry entry_of_keras(const LossSettings& loss) {
+  LossEntry entry{snake_case(loss.class_name), loss.class_name, Json::object(), loss.classifies};
+  if (loss.from_logits == true) entry.settings["from_logits"] = true;
+  if (loss.label_smoothing.value_or(0) != 0)
+    entry.settings["label_smoothing"] = short_number(*loss.label_smoothing);
+  if (loss.delta.value_or(1) != 1) entry.settings["delta"] = short_number(*loss.delta);
+  return entry;
 }
-inline LossEntry describe_loss(std::type_identity<BinaryCrossentropy>, const BinaryCrossentropy& loss) {
-  return {"binary_crossentropy", "BinaryCrossentropy",
-          detail::crossentropy_settings(loss.from_logits, loss.label_smoothing), true};
-}
-inline LossEntry describe_loss(std::type_identity<MeanSquaredError>, const MeanSquaredError&) {
-  return {"mean_squared_error", "MeanSquaredError", Json::object()};
-}
-inline LossEntry describe_loss(std::type_identity<MeanAbsoluteError>, const MeanAbsoluteError&) {
-  return {"mean_absolute_error", "MeanAbsoluteError", Json::object()};
-}
-inline LossEntry describe_loss(std::type_identity<Huber>, const Huber& loss) {
-  Json settings = Json::object();
-  if (loss.delta != 1) settings["delta"] = detail::short_number(loss.delta);
-  return {"huber", "Huber", std::move(settings)};
-}
-
-namespace detail {
 
 /// What formats know of a loss or an optimizer of a user's own: the Entry among what its overload
 /// `file_entries` returns.
@@ -92,13 +75,10 @@ std::optional<Entry> own_entry(const T& of) {
 
 template <class Loss>
 LossEntry loss_entry(const Loss& loss) {
-  constexpr std::type_identity<Loss> type{};
-  if constexpr (requires { describe_loss(type, loss); })
-    return describe_loss(type, loss);
-  else if (const auto own = own_entry<LossEntry>(loss))
-    return *own;
-  else
-    fail_of_own("loss", digitnet::class_name(typeid(Loss)), "LossEntry");
+  const LossSettings settings = digitnet::detail::settings_of_loss(loss);
+  if constexpr (is_loss_of_keras<Loss>) return entry_of_keras(settings);
+  if (const auto own = own_entry<LossEntry>(loss)) return *own;
+  fail_of_own("loss", settings.class_name, "LossEntry");
 }
 
 }  // namespace detail

@@ -268,7 +268,7 @@ class ModelReader {
 
   const Registry& registry_;
   Problems problems_;
-  ModelBuilder builder_{registry_, problems_};
+  ModelBuilder builder_{problems_};
   const Json* built_input_ = nullptr;
 };
 

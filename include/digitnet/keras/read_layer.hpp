@@ -61,7 +61,7 @@ inline Described activation_layer(const Json& activation, const Settings& of, co
     // A layer, or Keras 3's {"class_name": "ReLU", "config": {..}}
     if (config.is_object() && class_name != activation.end() && class_name->is_string()) {
       const auto name = class_name->get<std::string>();
-      const LayerEntry* const entry = registry.find(name);
+      const LayerEntry* const entry = registry.find_in_file(name);
       if (entry && entry->activation && entry->is_of_keras)
         return described_layer(entry, name, of.with(config)).value_or(Described{});
     }

@@ -51,9 +51,13 @@ class Registry {
         own_.push_back(*entry);
   }
 
-  /// The entry for a layer of the library or a description's own; null if there is none.
-  const LayerEntry* find(std::string_view class_name) const {
-    return find_if([&](const LayerEntry& entry) { return entry.class_name == class_name; });
+  /// The entry for a described layer: its user's, or the library's; null if there is none. It may be the
+  /// description's.
+  static const LayerEntry* find(const LayerDescription& layer) {
+    if (const LayerEntry* const own = layer.file_entry<LayerEntry>()) return own;
+    for (const LayerEntry& entry : library_entries())
+      if (entry.class_name == layer.class_name) return &entry;
+    return nullptr;
   }
   /// The user's entry that is registered as "package>Class".
   const LayerEntry* find_own(std::string_view registered_name) const {

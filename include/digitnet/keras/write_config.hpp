@@ -59,7 +59,6 @@ inline void put_in_order(std::vector<WrittenLayer>& layers) {
 inline WrittenModel write_config(const ModelDescription& model, Generation generation) {
   const bool modern = generation == Generation::keras3;
   check_settings_are_said(model);
-  const Registry registry(model);
   WrittenModel result;
   const Json type = modern ? Json{{"module", "keras"},
                                   {"class_name", "DTypePolicy"},
@@ -113,7 +112,7 @@ inline WrittenModel write_config(const ModelDescription& model, Generation gener
     for (const std::size_t source : model.sources(i)) sources.push_back(written_by[source]);
     // The word by which other layers name this one.
     const auto activation_of = [&](const LayerDescription& l) -> std::string {
-      const LayerEntry* const entry = registry.find(l.class_name);
+      const LayerEntry* const entry = Registry::find(l);
       if (!entry || !entry->activation || !entry->activation->is_written ||
           entry->activation->settings != l.attributes)
         return "";
@@ -131,7 +130,7 @@ inline WrittenModel write_config(const ModelDescription& model, Generation gener
       written_by[i] = result.layers.size() + 1;
       return next;
     };
-    const LayerEntry* const entry = registry.find(layer.class_name);
+    const LayerEntry* const entry = Registry::find(layer);
     const std::string as_activation = entry && !entry->is_of_keras ? activation_of(layer) : "";
     if (!entry || (!entry->is_of_keras && as_activation.empty()))
       fail("The layer \"" + layer.name + "\" cannot be written to Keras' files: Keras has no " +
