@@ -1,4 +1,4 @@
-// A model as Keras 3 prints it.
+// model.summary(): the table of layers, output shapes and parameters that Keras 3 prints.
 #pragma once
 #include <algorithm>
 #include <cstdio>
@@ -65,7 +65,8 @@ inline std::string summary_table(const std::string& model_name, const std::vecto
     rows.push_back({{layer.name + " (" + layer.class_name + ")", shape + ")",
                      detail::with_thousands(layer.parameters)}});
   }
-  std::size_t widths[3] = {31, 22, 13};  // Keras' own, unless a cell is wider
+  // Keras' own, unless a cell is wider.
+  std::size_t widths[3] = {31, 22, 13};
   for (const Row& row : rows)
     for (int column = 0; column < 3; ++column)
       widths[column] = std::max(widths[column], row.cells[column].size());

@@ -1,5 +1,6 @@
-// Builds the graph of an ONNX file, opset 13, node by node. It knows ONNX and no layer: those are written by
-// the entries in onnx/operators. Needs protobuf and the schema of libonnx (CMake: digitnet::onnx).
+// OnnxGraph: the graph of an ONNX file, opset 13, which is built node by node. It knows ONNX and no layers:
+// what is in onnx/operators/ says which nodes a layer is. Needs protobuf and the schema of libonnx (CMake:
+// digitnet::onnx).
 #pragma once
 #include <concepts>
 #include <cstdint>

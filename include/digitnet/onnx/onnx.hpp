@@ -1,4 +1,5 @@
-// save_onnx: a model as an ONNX file, for the runtimes that read it. Layers of your own: onnx/operator.hpp.
+// save_onnx: writes a model as an ONNX file, which other runtimes read. Layers of your own:
+// onnx/operator.hpp.
 #pragma once
 #include <span>
 #include <string>

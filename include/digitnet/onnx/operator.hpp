@@ -1,5 +1,5 @@
-// How a layer is written as ONNX: the library's layers by an entry in one table, a layer of your own as a
-// function in your own namespace says.
+// OnnxOperator: how a layer is written as ONNX. The library's layers have entries in one table, in which a
+// class is found by its name. A layer of your own says it in a function beside it.
 #pragma once
 #include <functional>
 #include <initializer_list>

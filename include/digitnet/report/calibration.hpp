@@ -1,4 +1,4 @@
-// Whether a classifier's probabilities mean what they say.
+// Calibration: of the answers that a classifier gives with a probability of 0.8, are 80 % right?
 #pragma once
 #include <cstddef>
 #include <vector>

@@ -53,11 +53,13 @@ DIGITNET_INLINE std::string classification_report(const LabelView& labels, const
     std::size_t occurs = 0;
     for (std::size_t j = 0; j < classes; ++j) occurs += counts(i, j) + counts(j, i);
     right += counts(i, i);
-    if (occurs == 0) continue;  // as scikit-learn, which lists the classes that it sees
+    // As scikit-learn, which lists the classes that it sees.
+    if (occurs == 0) continue;
     scores.push_back(all[i]);
     shown.push_back(names.empty() ? std::to_string(i) : names[i]);
   }
-  std::size_t width = std::max<std::size_t>(12, static_cast<std::size_t>(digits));  // "weighted avg"
+  // The longest heading, "weighted avg", has 12 letters.
+  std::size_t width = std::max<std::size_t>(12, static_cast<std::size_t>(digits));
   for (const std::string& name : shown) width = std::max(width, name.size());
 
   using detail::padded_left;

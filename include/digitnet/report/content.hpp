@@ -1,4 +1,4 @@
-// What a report is made from.
+// report::Content: everything that a report shows, such as the model, its training and its answers.
 #pragma once
 #include <algorithm>
 #include <cstddef>

@@ -1,4 +1,5 @@
-// What the first layer with a kernel looks at: its filters as pictures, and its answer to one image.
+// What the first layer of a network sees: its filters as pictures, and its feature maps, which are what it
+// makes of one image.
 #pragma once
 #include <algorithm>
 #include <cmath>

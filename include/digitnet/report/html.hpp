@@ -1,4 +1,4 @@
-// The words of HTML: escaped text, embedded files, tables.
+// Small pieces of HTML: text in which nothing is read as a tag, files inside the page, tables.
 #pragma once
 #include <cstddef>
 #include <string>

@@ -1,4 +1,4 @@
-// The page of a report: one file of HTML that needs nothing else.
+// The page of a report: one file of HTML, with all pictures in it, that a browser shows without a server.
 #pragma once
 #include <cctype>
 #include <cstddef>

@@ -1,4 +1,4 @@
-// The grids of images of a report.
+// The pictures of a report: samples, answers and mistakes as lists of images with captions.
 #pragma once
 #include <algorithm>
 #include <cstddef>

@@ -27,7 +27,8 @@ struct DiagramBox {
 inline std::vector<DiagramBox> diagram_boxes(const ModelDescription& model,
                                              const std::vector<PlannedOperation>& plan) {
   std::vector<DiagramBox> boxes{{.layers = {"input"}, .method = "", .output = model.input}};
-  std::vector<std::size_t> box_of(model.layers.size() + 1, 0);  // 0: the input's
+  // Box 0 is the input's.
+  std::vector<std::size_t> box_of(model.layers.size() + 1, 0);
   for (const PlannedOperation& operation : plan) {
     DiagramBox box{.layers = {}, .method = operation.method, .output = operation.output};
     for (std::size_t begin = 0; begin < operation.layers.size();) {

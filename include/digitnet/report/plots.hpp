@@ -1,4 +1,4 @@
-// The plots of a report, as scripts for gnuplot.
+// The plots of a report (training curves, confusion matrix, reliability), as scripts for gnuplot.
 #pragma once
 #include <algorithm>
 #include <cmath>

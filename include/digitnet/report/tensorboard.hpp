@@ -1,4 +1,5 @@
-// A callback that writes what TensorBoard shows. Needs libpng (CMake target digitnet::report).
+// TensorBoard: a callback that writes the files which the program TensorBoard shows. Needs libpng (CMake
+// target digitnet::report).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -59,7 +60,8 @@ class TensorBoard : public Callback {
   void on_epoch_end(TrainingControl& control, const EpochLogs& logs) override {
     open_train();
     attempt([&] {
-      const auto step = static_cast<std::int64_t>(logs.epoch) - 1;  // counted from 0, as in Keras
+      // Counted from 0, as in Keras.
+      const auto step = static_cast<std::int64_t>(logs.epoch) - 1;
       for (const auto& [name, value] : logs.measured()) {
         if (!name.starts_with("val_")) {
           train_->add_scalar("epoch_" + std::string(name), step, value);
@@ -92,7 +94,8 @@ class TensorBoard : public Callback {
     const auto load = [&](const std::string& name, std::shared_ptr<EventFile>& file) {
       if (state.texts().count(name) == 0) return;
       const std::string& file_name = state.text(name);
-      if (file_name.find('/') != std::string::npos) return;  // no other folder's
+      // Files of other folders are not this callback's.
+      if (file_name.find('/') != std::string::npos) return;
       if (auto found = EventFile::reopen(folder_of(name) + "/" + file_name,
                                          state.number<std::uint64_t>(name + "_size")))
         file = std::make_shared<EventFile>(std::move(*found));

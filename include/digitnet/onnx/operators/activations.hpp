@@ -1,4 +1,4 @@
-// The elementwise activations as ONNX. Each applies to any order of axes.
+// The elementwise activations as ONNX. The order of axes does not matter to them.
 #pragma once
 #include <cmath>
 #include <numbers>

@@ -1,4 +1,4 @@
-// BatchNormalization as ONNX: of images by channel, and of flat samples.
+// BatchNormalization as ONNX: each channel of an image, or each number of a flat sample.
 #pragma once
 #include <array>
 #include <vector>

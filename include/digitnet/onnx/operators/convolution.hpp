@@ -1,4 +1,5 @@
-// Conv2D, DepthwiseConv2D and SeparableConv2D as ONNX, which has the output channels of a kernel first.
+// Conv2D, DepthwiseConv2D and SeparableConv2D as ONNX. ONNX has the output channels of a kernel first, and
+// digitnet last, so the kernels are turned.
 #pragma once
 #include <vector>
 
@@ -7,11 +8,16 @@
 
 namespace digitnet::onnx_operators {
 
-// A kernel (height, width, channels, filters), or of each channel by itself (height, width, channels,
-// multiplier), and where it has one a bias behind it. One that slides takes the layer's kernel size.
+// A convolution that is part of a layer.
 struct Convolution {
+  // The number of its kernel among the layer's weights: (height, width, channels, filters), or, where each
+  // channel is convolved by itself, (height, width, channels, multiplier).
   std::size_t kernel;
-  bool by_channel, with_bias, slides;
+  bool by_channel;
+  // Whether the layer's last weight is its bias.
+  bool with_bias;
+  // Whether it moves over the image as the layer's settings say; if not, its kernel is 1 x 1.
+  bool slides;
 };
 
 inline void add_convolution(OnnxGraph& graph, const LayerDescription& layer, Convolution what) {

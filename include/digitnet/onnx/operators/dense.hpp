@@ -1,4 +1,4 @@
-// Dense as ONNX: a Gemm.
+// Dense as ONNX: one node, Gemm, which multiplies by the kernel and adds the bias.
 #pragma once
 #include <vector>
 

@@ -1,4 +1,5 @@
-// GroupNormalization as ONNX: of each group as one channel, an InstanceNormalization.
+// GroupNormalization as ONNX. Opset 13 can normalize each channel by itself (InstanceNormalization): each
+// group is made one channel for it.
 #pragma once
 #include <vector>
 

@@ -1,4 +1,4 @@
-// LayerNormalization as ONNX, of nodes that opset 13 has.
+// LayerNormalization as ONNX. Opset 13 has no node for it: means, differences and products make it.
 #pragma once
 #include "digitnet/onnx/operator.hpp"
 

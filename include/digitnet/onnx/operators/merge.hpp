@@ -1,4 +1,4 @@
-// The results of branches put together, as ONNX.
+// Add, Multiply and Concatenate as ONNX: what puts the results of branches together.
 #pragma once
 #include <vector>
 

@@ -1,4 +1,4 @@
-// Pooling of images as ONNX.
+// MaxPooling2D, AveragePooling2D and GlobalAveragePooling2D as ONNX.
 #pragma once
 #include "digitnet/onnx/operator.hpp"
 #include "digitnet/onnx/operators/window.hpp"

@@ -1,4 +1,4 @@
-// Rescaling as ONNX.
+// Rescaling as ONNX: a product and a sum.
 #pragma once
 #include "digitnet/onnx/operator.hpp"
 

@@ -1,4 +1,4 @@
-// Flatten and Reshape as ONNX.
+// Flatten and Reshape as ONNX. Images have their channels last when they change shape.
 #pragma once
 #include <vector>
 

@@ -1,4 +1,4 @@
-// Layers that act in training only, or never: ONNX gets nothing.
+// Layers that act in training only, and Identity, as ONNX: they add no nodes.
 #pragma once
 #include "digitnet/onnx/operator.hpp"
 

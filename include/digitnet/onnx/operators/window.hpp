@@ -1,4 +1,4 @@
-// A window that slides over an image, as ONNX has it: kernel, strides and explicit padding.
+// The attributes of a window that slides over an image. ONNX says "same" padding in numbers.
 #pragma once
 #include <cstdint>
 #include <vector>

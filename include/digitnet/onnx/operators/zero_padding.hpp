@@ -1,4 +1,4 @@
-// ZeroPadding2D as ONNX.
+// ZeroPadding2D as ONNX: a Pad, whose constant is 0.
 #pragma once
 #include "digitnet/onnx/operator.hpp"
 
