@@ -222,7 +222,8 @@ TEST_CASE("an own layer is imported, where its entry is given") {
     CHECK(support::contains(imported.header, "mine::Repeat<2>{.strength = 0.5f, .side = mine::Side::right}"));
     CHECK(support::contains(imported.header, "Residual<mine::Repeat<1>>"));
     CHECK(support::contains(imported.header, "parameter_count == 38"));
-    CHECK_ERROR("there is no mine>Repeat here", keras::import_model(folder / name, "Own", false));
+    CHECK_ERROR("there is no mine>Repeat here: say what it is, with file_entries and keras::own_layer",
+                keras::import_model(folder / name, "Own", false));
   }
 }
 

@@ -42,35 +42,32 @@ struct Field {
   static Field count(std::string name, std::optional<Value> usual = {}) {
     return {std::move(name), Kind::count, Place::argument, std::move(usual)};
   }
-  static Field pair(std::string name, std::optional<Value> usual = {}) {
-    Field field{std::move(name), Kind::pair, Place::argument, std::move(usual)};
-    field.least = 1;
-    return field;
-  }
-  static Field pair_like(std::string name, std::string like) {
-    Field field = pair(std::move(name));
-    field.like = std::move(like);
-    return field;
+  static Field pair(std::string name, std::optional<Value> usual = {}, std::string like = "") {
+    return {.name = std::move(name),
+            .kind = Kind::pair,
+            .place = Place::argument,
+            .usual = std::move(usual),
+            .like = std::move(like),
+            .least = 1};
   }
   static Field number(std::string name, std::optional<Value> usual = {}, Place place = Place::named) {
     return {std::move(name), Kind::number, place, std::move(usual)};
   }
   static Field part(std::string name, double usual, double below) {
-    Field field{std::move(name), Kind::part, Place::value, Value(usual)};
-    field.most = below;
-    return field;
+    return {
+        .name = std::move(name), .kind = Kind::part, .place = Place::value, .usual = usual, .most = below};
   }
   static Field range(std::string name, double most) {
-    Field field{std::move(name), Kind::range, Place::value};
-    field.most = most;
-    return field;
+    return {.name = std::move(name), .kind = Kind::range, .place = Place::value, .most = most};
   }
   static Field word(std::string name, std::string usual, std::vector<std::string> words,
                     std::string enumeration = "", Place place = Place::argument) {
-    Field field{std::move(name), Kind::word, place, Value(std::move(usual))};
-    field.words = std::move(words);
-    field.enumeration = std::move(enumeration);
-    return field;
+    return {.name = std::move(name),
+            .kind = Kind::word,
+            .place = place,
+            .usual = std::move(usual),
+            .words = std::move(words),
+            .enumeration = std::move(enumeration)};
   }
   static Field padding() { return word("padding", "valid", {"valid", "same"}); }
   static Field fill_mode() {

@@ -104,10 +104,8 @@ class ModelReader {
         place.trainable && (!config.is_object() || config.value("trainable", Json(true)) != false);
     if (!(entry && entry->is_own()) && !is_of_keras(layer)) {
       const Json module = layer.value("module", Json());
-      settings.problem(
-          "there is no " +
-          (module.is_string() ? here + " of " + shown(module) : layer["registered_name"].get<std::string>()) +
-          " here");
+      settings.problem(module.is_string() ? "there is no " + here + " of " + shown(module) + " here"
+                                          : no_such_layer(layer["registered_name"].get<std::string>()));
       return builder_.add(plain_layer(here, name), sources, place, false);
     }
     if (is_model(role)) {

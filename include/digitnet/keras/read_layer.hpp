@@ -32,6 +32,12 @@ inline void check_number_type(const Settings& settings) {
     settings.problem("it computes in " + name + ", but layers compute in float32 here");
 }
 
+inline std::string no_such_layer(const std::string& name) {
+  const bool is_own = name.find('>') != std::string::npos;
+  return "there is no " + name + " here" +
+         (is_own ? ": say what it is, with file_entries and keras::own_layer (docs/files.md)" : "");
+}
+
 // A layer of a file: what its entry makes of it, or nothing where there is none; what does not exist of its
 // settings is a problem. `name` is the file's, for messages.
 inline std::optional<Described> described_layer(const LayerEntry* entry, const std::string& name,
@@ -44,7 +50,7 @@ inline std::optional<Described> described_layer(const LayerEntry* entry, const s
     if (entry->read) return entry->read(*entry, settings);
     return Described{entry->one(settings)};
   }
-  settings.problem("there is no " + name + " here");
+  settings.problem(no_such_layer(name));
   return {};
 }
 

@@ -5,7 +5,7 @@
 namespace digitnet::keras::layers {
 
 inline std::vector<LayerEntry> poolings() {
-  const std::vector<Field> fields{Field::pair("pool_size"), Field::pair_like("strides", "pool_size"),
+  const std::vector<Field> fields{Field::pair("pool_size"), Field::pair("strides", {}, "pool_size"),
                                   Field::padding()};
   return {{.class_name = "MaxPooling2D",
            .fields = fields,
