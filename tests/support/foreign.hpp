@@ -22,5 +22,4 @@
 #include <xtensor/xadapt.hpp>
 #include <xtensor/xtensor.hpp>
 #endif
-#define HAVE_CBLAS 1
-#include <xflens/cxxblas/cxxblas.cxx>
+#include <xflens/cxxblas/drivers/cblas.h>

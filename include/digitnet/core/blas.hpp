@@ -1,14 +1,14 @@
-// The one place that includes BLAS: xtensor-blas' binding, and what OpenBLAS needs to be told.
+// The one place that includes BLAS: xtensor-blas' declarations of CBLAS (its whole binding takes longer to
+// compile), and what OpenBLAS needs to be told.
 #pragma once
-#include <complex>
+#include <xflens/cxxblas/drivers/cblas.h>
+
 #include <cstddef>
 #include <mutex>
 #include <string_view>
 #include <type_traits>
 
 #include "digitnet/core/language.hpp"
-#define HAVE_CBLAS 1
-#include <xflens/cxxblas/cxxblas.cxx>
 
 // OpenBLAS' own functions; absent, and then null, when another BLAS is linked.
 extern "C" {
@@ -26,13 +26,19 @@ template <class T>
 void gemm(Transpose transpose_a, Transpose transpose_b, std::size_t rows, std::size_t columns,
           std::size_t depth, const T* a, std::size_t a_stride, const T* b, std::size_t b_stride, T beta, T* c,
           std::size_t c_stride) {
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
   const auto flag = [](Transpose transpose) {
-    return transpose == Transpose::yes ? cxxblas::Transpose::Trans : cxxblas::Transpose::NoTrans;
+    return transpose == Transpose::yes ? CblasTrans : CblasNoTrans;
   };
-  const auto index = [](std::size_t value) { return static_cast<int>(value); };
-  cxxblas::gemm<int>(cxxblas::StorageOrder::RowMajor, flag(transpose_a), flag(transpose_b), index(rows),
-                     index(columns), index(depth), T{1}, a, index(a_stride), b, index(b_stride), beta, c,
-                     index(c_stride));
+  const auto index = [](std::size_t value) { return static_cast<CBLAS_INT>(value); };
+  const auto call = [&](auto function) {
+    function(CblasRowMajor, flag(transpose_a), flag(transpose_b), index(rows), index(columns), index(depth),
+             T{1}, a, index(a_stride), b, index(b_stride), beta, c, index(c_stride));
+  };
+  if constexpr (std::is_same_v<T, float>)
+    call(cblas_sgemm);
+  else
+    call(cblas_dgemm);
 }
 
 /// While any of these lives, OpenBLAS computes on the calling thread alone: inside the thread team a second

@@ -1,8 +1,9 @@
 // Any array as row-major numbers: used where they are if they lie so, else copied.
 #pragma once
 #include <cstddef>
+#include <iterator>
 #include <memory>
-#include <ranges>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
