@@ -96,9 +96,9 @@ DIGITNET_INLINE std::string terminal_confusion_matrix(const ConfusionMatrix& cou
     text.append(detail::padded_left(name(i), name_width)).append(" ");
     for (std::size_t j = 0; j < classes; ++j) {
       const std::size_t count = counts(i, j);
-      const std::string cell =
-          " " +
-          detail::padded_left(count == 0 ? "·" : std::to_string(count), count == 0 ? width + 1 : width) + " ";
+      std::string cell = " ";
+      cell += detail::padded_left(count == 0 ? "·" : std::to_string(count), count == 0 ? width + 1 : width);
+      cell += " ";
       if (!color || count == 0) {
         text += cell;
         continue;
