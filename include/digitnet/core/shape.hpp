@@ -37,6 +37,8 @@ struct Shape {
   }
 };
 
+}  // namespace DIGITNET_PROCESSOR
+
 /// Height and width of a window, a stride or a padding; one number stands for both: `Conv2D<32, 3>` is
 /// `Conv2D<32, Extent{3, 3}>`.
 struct Extent {
@@ -47,8 +49,6 @@ struct Extent {
   constexpr Extent(std::size_t rows, std::size_t columns) : height(rows), width(columns) {}
   constexpr bool operator==(const Extent&) const = default;
 };
-
-}  // namespace DIGITNET_PROCESSOR
 
 /// How a window meets the border, as in Keras: `valid` keeps it inside, `same` pads with zeros so that
 /// the output has ceil(input / stride) positions.

@@ -264,7 +264,7 @@ struct OutlineOf {
 
 /// The objects of all nodes, in order; null for merges, which are no objects.
 template <class L, class In>
-void collect_layers(const L& layer, const void**& to) {
+[[gnu::always_inline]] inline void collect_layers(const L& layer, const void**& to) {
   if constexpr (IsChain<L>) {
     [&]<class... Steps>(TypeList<Steps...>) {
       std::apply(
@@ -290,7 +290,7 @@ void collect_layers(const L& layer, const void**& to) {
 }
 
 template <class In, class L>
-auto objects_of(const L& layer) {
+[[gnu::always_inline]] inline auto objects_of(const L& layer) {
   std::array<const void*, Lowered<L, In>::Nodes::size> result;
   const void** to = result.data();
   collect_layers<L, In>(layer, to);

@@ -104,28 +104,41 @@ LayerDescription describe_node(const void* object, const std::string& name, cons
   return result;
 }
 
+using DescribeNode = LayerDescription (*)(const void* object, const std::string& name,
+                                          const NodePlace& place);
+
+inline std::vector<LayerDescription> describe_nodes(const Outline& outline,
+                                                    std::span<const DescribeNode> table,
+                                                    const void* const* objects) {
+  const std::vector<std::string> names = names_of(outline);
+  std::vector<LayerDescription> result;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    result.push_back(table[i](objects[i], names[i], outline.nodes[i]));
+    const auto inputs = outline.inputs(i);
+    if (inputs.size() > 1 || inputs[0] != i) result.back().sources.assign(inputs.begin(), inputs.end());
+  }
+  return result;
+}
+
+template <class L, class In>
+struct DescriptionOf {
+  static constexpr auto table = []<class... Node>(TypeList<Node...>) {
+    return std::array<DescribeNode, sizeof...(Node)>{&describe_node<Node>...};
+  }(typename Lowered<L, In>::Nodes{});
+  static ModelDescription describe(const void* const* objects) {
+    return {{In::extents.begin(), In::extents.end()},
+            describe_nodes(OutlineOf<L, In>::value(), table, objects)};
+  }
+};
+
 }  // namespace detail
 
 /// The model's layers as data.
 template <class Model>
-ModelDescription describe(const Model& model) {
+[[gnu::always_inline]] inline ModelDescription describe(const Model& model) {
   using In = typename Model::InputShape;
-  using Body = typename Model::Body;
-  ModelDescription result{{In::extents.begin(), In::extents.end()}, {}};
-  const auto objects = detail::objects_of<In>(model.body());
-  const detail::Outline outline = detail::OutlineOf<Body, In>::value();
-  const std::vector<std::string> names = detail::names_of(outline);
-  const auto add = [&](auto describe_node) {
-    const std::size_t i = result.layers.size();
-    result.layers.push_back(describe_node(objects[i], names[i], outline.nodes[i]));
-    const auto inputs = outline.inputs(i);
-    if (inputs.size() > 1 || inputs[0] != i)
-      result.layers.back().sources.assign(inputs.begin(), inputs.end());
-  };
-  [&]<class... Node>(TypeList<Node...>) {
-    (add(detail::describe_node<Node>), ...);
-  }(typename detail::Lowered<Body, In>::Nodes{});
-  return result;
+  return detail::DescriptionOf<typename Model::Body, In>::describe(
+      detail::objects_of<In>(model.body()).data());
 }
 
 }  // namespace digitnet

@@ -206,10 +206,9 @@ void conv2d_forward(std::size_t samples, const T* x, const T* kernel, const T* b
     const T* const image = images(i);
     T* const out = y + i * E.output_size();
     line_gemm<Lines{E.out_width, E.stride.width * E.channels, E.filters}, E.filters, Arch, Result::assign,
-              Activation>(
-        E.out_height, walk,
-        [image](std::size_t row) { return image + row * E.stride.height * E.padded.width * E.channels; },
-        kernel, bias, [out](std::size_t row) { return out + row * E.out_width * E.filters; });
+              Activation>(E.out_height, walk,
+                          Rows<const T>{image, E.stride.height * E.padded.width * E.channels}, kernel, bias,
+                          Rows<T>{out, E.out_width * E.filters});
   }
 }
 
@@ -243,10 +242,9 @@ void conv2d_backward_weights(std::size_t samples, const T* x, const T* dy, T* d_
       const T* const lines = image + first * walk.segment_stride;
       constexpr std::size_t line = E.kernel.width * E.channels;
       line_gemm<Lines{line, 1, E.filters}, E.filters, Arch, Result::add>(
-          E.kernel.height, walk,
-          [lines](std::size_t row) { return lines + row * E.padded.width * E.channels; },
+          E.kernel.height, walk, Rows<const T>{lines, E.padded.width * E.channels},
           gradient + first * E.out_width * E.filters, static_cast<const T*>(nullptr),
-          [d_kernel](std::size_t row) { return d_kernel + row * line * E.filters; });
+          Rows<T>{d_kernel, line * E.filters});
     }
     if (d_bias) add_column_sums<Arch>(E.positions(), E.filters, gradient, d_bias);
   }

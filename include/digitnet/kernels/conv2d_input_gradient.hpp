@@ -103,9 +103,8 @@ template <Conv2DExtents E, std::size_t length, class Arch, class T>
                  static_cast<std::size_t>(columns.begin + static_cast<std::ptrdiff_t>(border.before.width));
   const T* const from = padded + first_row * line + first_column * E.filters;
   line_gemm<Lines{length, E.filters, E.stride.width * E.channels}, E.channels, Arch>(
-      rows.count, walk, [from](std::size_t row) { return from + row * line; }, turned,
-      static_cast<const T*>(nullptr),
-      [dx](std::size_t row) { return dx + row * E.stride.height * E.width * E.channels; });
+      rows.count, walk, Rows<const T>{from, line}, turned, static_cast<const T*>(nullptr),
+      Rows<T>{dx, E.stride.height * E.width * E.channels});
 }
 
 }  // namespace detail

@@ -61,9 +61,9 @@ void dense_forward(std::size_t samples, std::size_t inputs, Outputs outputs, con
     return;
   }
   if constexpr (products == DenseProducts::own) {
-    gather_gemm<Arch, Result::assign, Activation>(
-        samples, outputs, Walk{.length = inputs}, [=](std::size_t i) { return x + i * inputs; }, kernel,
-        outputs, bias, [=](std::size_t i) { return y + i * outputs; });
+    gather_gemm<Arch, Result::assign, Activation>(samples, outputs, Walk{.length = inputs},
+                                                  Rows<const T>{x, inputs}, kernel, outputs, bias,
+                                                  Rows<T>{y, outputs});
     return;
   }
   blas::gemm(blas::Transpose::no, blas::Transpose::no, samples, outputs, inputs, x, inputs, kernel, outputs,
@@ -92,10 +92,8 @@ void dense_backward_weights(std::size_t samples, std::size_t rows, std::size_t i
                result == Result::add ? T{1} : T{0}, d_kernel, outputs);
     return;
   }
-  gather_gemm<Arch, result>(
-      rows, outputs, Walk{.length = samples, .step = inputs}, [=](std::size_t input) { return x + input; },
-      dy, outputs, static_cast<const T*>(nullptr),
-      [=](std::size_t input) { return d_kernel + input * outputs; });
+  gather_gemm<Arch, result>(rows, outputs, Walk{.length = samples, .step = inputs}, Rows<const T>{x, 1}, dy,
+                            outputs, static_cast<const T*>(nullptr), Rows<T>{d_kernel, outputs});
 }
 /// d_kernel += x^T dy.
 template <DenseProducts products, class Arch = DefaultArch, class T, class Outputs>
@@ -113,9 +111,8 @@ void dense_backward_input(std::size_t samples, Inputs inputs, std::size_t output
                outputs, T{0}, dx, inputs);
     return;
   }
-  gather_gemm<Arch>(
-      samples, inputs, Walk{.length = outputs}, [=](std::size_t i) { return dy + i * outputs; }, packed,
-      inputs, static_cast<const T*>(nullptr), [=](std::size_t i) { return dx + i * inputs; });
+  gather_gemm<Arch>(samples, inputs, Walk{.length = outputs}, Rows<const T>{dy, outputs}, packed, inputs,
+                    static_cast<const T*>(nullptr), Rows<T>{dx, inputs});
 }
 
 }  // namespace digitnet::kernels

@@ -49,6 +49,15 @@ constexpr auto walk_of() {
     return w;
 }
 
+/// Rows at equal distances: one type for all products, which share their code, and have names that can be
+/// read.
+template <class T>
+struct Rows {
+  T* first;
+  std::size_t stride;
+  T* operator()(std::size_t row) const { return first + row * stride; }
+};
+
 /// An extent that the compiler knows, given where any number may be: less code is made for it.
 template <std::size_t N>
 using Fixed = std::integral_constant<std::size_t, N>;

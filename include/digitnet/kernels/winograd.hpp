@@ -178,10 +178,9 @@ void winograd(std::size_t samples, const ImageOf& image_of, const T* weights, T*
       T* const c = products + point * WinogradLayout<E>::product_points;
       // Rows beyond `count`, up to the end of a register tile, are computed in vain.
       line_gemm<Lines{rows, E.channel_stride(), E.filter_stride()}, E.filters, Arch>(
-          (count + rows - 1) / rows, walk,
-          [a](std::size_t line) { return a + line * rows * E.channel_stride(); },
+          (count + rows - 1) / rows, walk, Rows<const T>{a, rows * E.channel_stride()},
           weights + point * E.channels * E.filters, static_cast<const T*>(nullptr),
-          [c](std::size_t line) { return c + line * rows * E.filter_stride(); });
+          Rows<T>{c, rows * E.filter_stride()});
     }
     for (std::size_t i = 0; i < count; ++i)
       for (std::size_t filter = 0; filter < E.filters; filter += simd::width<T, Arch>) {
@@ -251,8 +250,8 @@ void winograd_weight_gradients(std::size_t samples, const ImageOf& image_of, con
       const T* const a = patches + point * WinogradLayout<E>::patch_points;
       T* const c = sums + point * size;
       line_gemm<Lines{E.channels, 1, E.filters}, E.filters, Arch, Result::add>(
-          1, walk, [a](std::size_t) { return a; }, gradients + point * WinogradLayout<E>::product_points,
-          static_cast<const T*>(nullptr), [c](std::size_t) { return c; });
+          1, walk, Rows<const T>{a, 0}, gradients + point * WinogradLayout<E>::product_points,
+          static_cast<const T*>(nullptr), Rows<T>{c, 0});
     }
   }
   detail::for_each_vector<Arch, T>(size, [&](std::size_t i, const auto& read, const auto& write) {

@@ -1,5 +1,6 @@
 // The parameters of a model, as data.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -26,6 +27,19 @@ struct ParameterInfo {
 
 namespace detail {
 
+using AddParameters = void (*)(const void* object, const std::string& name, std::size_t begin,
+                               std::vector<ParameterInfo>& to);
+
+inline std::vector<ParameterInfo> list_parameters(const Outline& outline,
+                                                  std::span<const AddParameters> table,
+                                                  const void* const* objects) {
+  const std::vector<std::string> names = names_of(outline);
+  std::vector<ParameterInfo> result;
+  for (std::size_t i = 0; i < table.size(); ++i)
+    table[i](objects[i], names[i], outline.nodes[i].parameters, result);
+  return result;
+}
+
 template <class Node>
 void add_parameters(const void* object, const std::string& name, std::size_t begin,
                     std::vector<ParameterInfo>& to) {
@@ -43,21 +57,20 @@ void add_parameters(const void* object, const std::string& name, std::size_t beg
   }
 }
 
-/// All parameters of a layer, or of what is made of layers, in the order of the arena.
-template <class In, class L>
-std::vector<ParameterInfo> parameters_of(const L& layer) {
+/// All parameters of L on In, in the order of the arena. A struct, so that its name says L once.
+template <class L, class In>
+struct ParametersOf {
   using Nodes = typename Lowered<L, In>::Nodes;
-  const auto objects = objects_of<In>(layer);
-  const Outline outline = OutlineOf<L, In>::value();
-  const std::vector<std::string> names = names_of(outline);
-  std::vector<ParameterInfo> result;
-  std::size_t i = 0;
-  const auto add = [&](auto add_node) {
-    add_node(objects[i], names[i], outline.nodes[i].parameters, result);
-    ++i;
-  };
-  [&]<class... Node>(TypeList<Node...>) { (add(add_parameters<Node>), ...); }(Nodes{});
-  return result;
+  static constexpr auto table = []<class... Node>(TypeList<Node...>) {
+    return std::array<AddParameters, sizeof...(Node)>{&add_parameters<Node>...};
+  }(Nodes{});
+  static std::vector<ParameterInfo> list(const void* const* objects) {
+    return list_parameters(OutlineOf<L, In>::value(), table, objects);
+  }
+};
+template <class In, class L>
+[[gnu::always_inline]] inline std::vector<ParameterInfo> parameters_of(const L& layer) {
+  return ParametersOf<L, In>::list(objects_of<In>(layer).data());
 }
 
 /// Gives each parameter its initial value, which follows from the seed and its number.

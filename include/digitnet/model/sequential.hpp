@@ -77,7 +77,8 @@ class Sequential<Input<Extents...>, Layers...> {
   explicit Sequential(Seed seed = {}) : Sequential(seed, Input<Extents...>{}, Layers{}...) {}
   explicit Sequential(Input<Extents...>, Layers... layers) requires(sizeof...(Layers) > 0)
       : Sequential(Seed{}, Input<Extents...>{}, std::move(layers)...) {}
-  Sequential(Seed seed, Input<Extents...>, Layers... layers)
+  // Inlined: a name that said all layers twice would be thousands of letters long.
+  [[gnu::always_inline]] Sequential(Seed seed, Input<Extents...>, Layers... layers)
       : body_(std::tuple<Layers...>(std::move(layers)...)), parameters_(arena_size) {
     initialize(seed);
   }

@@ -34,7 +34,8 @@ class GradientEngine final : detail::OutputJudge {
   using Graph = detail::Graph<typename Model::Body, typename Model::InputShape, last_with_loss ? 1 : 0>;
   static constexpr std::size_t outputs = Graph::template Node<Graph::node_count - 1>::Output::size;
 
-  GradientEngine(const Model& model, const Loss& loss, ThreadTeam& team)
+  // Inlined, as are its like: a name that said the model twice would be thousands of letters long.
+  [[gnu::always_inline]] GradientEngine(const Model& model, const Loss& loss, ThreadTeam& team)
       : body_(model.body()),
         objects_(detail::objects_of<typename Model::InputShape>(body_)),
         loss_(loss),

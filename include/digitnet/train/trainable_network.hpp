@@ -21,7 +21,7 @@ class TrainableNetwork final : public TrainableModel {
  public:
   /// Throws an Error if a setting of the optimizer or loss makes no sense, or if the loss does not fit the
   /// model's outputs.
-  TrainableNetwork(Model& model, Optimizer optimizer, Loss loss, std::size_t threads)
+  [[gnu::always_inline]] TrainableNetwork(Model& model, Optimizer optimizer, Loss loss, std::size_t threads)
       : model_(model),
         optimizer_(std::move(optimizer)),
         loss_(std::move(loss)),

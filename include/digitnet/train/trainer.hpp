@@ -36,7 +36,7 @@ class Trainer {
 
   /// Throws an Error if a setting of the optimizer makes no sense, or if the loss does not fit the model's
   /// outputs, such as one that expects probabilities and a model that ends in Dense.
-  Trainer(Model& model, Optimizer optimizer, Loss loss, TrainerOptions options = {})
+  [[gnu::always_inline]] Trainer(Model& model, Optimizer optimizer, Loss loss, TrainerOptions options = {})
       : network_(model, std::move(optimizer), std::move(loss), options.threads),
         training_(network_, options) {}
 
