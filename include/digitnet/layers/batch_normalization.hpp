@@ -6,6 +6,7 @@
 
 #include "digitnet/kernels/batch_normalization.hpp"
 #include "digitnet/kernels/gather_gemm.hpp"
+#include "digitnet/layers/elementwise.hpp"
 #include "digitnet/layers/layer.hpp"
 
 namespace digitnet {

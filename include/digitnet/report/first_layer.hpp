@@ -108,7 +108,7 @@ inline FeatureMaps maps_of(const ModelDescription& model, std::size_t count) {
   maps.values.resize(output[0] * output[1] * output[2]);
   bool convolved = false;
   for (const LayerDescription& layer : std::span(model.layers).first(count)) {
-    convolved = convolved || layer.class_name == "Conv2D";
+    convolved = convolved || (!layer.weights.empty() && layer.weights[0].shape.size() == 4);
     if (convolved) maps.layers += (maps.layers.empty() ? "" : ", ") + layer.name;
   }
   return maps;

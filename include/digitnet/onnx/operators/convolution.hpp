@@ -42,15 +42,15 @@ inline void add_convolution(OnnxGraph& graph, const LayerDescription& layer, Con
   if (what.by_channel) node.set("group", shape[2]);
 }
 
-inline const Entry convolution({"Conv2D", "DepthwiseConv2D"},
-                               [](OnnxGraph& graph, const LayerDescription& layer) {
-                                 graph.channels_first();
-                                 add_convolution(graph, layer,
-                                                 {.kernel = 0,
-                                                  .by_channel = layer.class_name == "DepthwiseConv2D",
-                                                  .with_bias = layer.attribute<bool>("use_bias"),
-                                                  .slides = true});
-                               });
+inline const Entry convolution({"Conv2D", "DepthwiseConv2D"}, [](OnnxGraph& graph,
+                                                                 const LayerDescription& layer) {
+  graph.channels_first();
+  add_convolution(graph, layer,
+                  {.kernel = 0,
+                   .by_channel = layer.attribute<std::int64_t>("depth_multiplier") > 0,
+                   .with_bias = layer.attribute<bool>("use_bias"),
+                   .slides = true});
+});
 
 inline const Entry separable({"SeparableConv2D"}, [](OnnxGraph& graph, const LayerDescription& layer) {
   graph.channels_first();

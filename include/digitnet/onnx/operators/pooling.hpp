@@ -5,13 +5,16 @@
 
 namespace digitnet::onnx_operators {
 
-inline const Entry pooling({"MaxPooling2D", "AveragePooling2D"},
-                           [](OnnxGraph& graph, const LayerDescription& layer) {
-                             graph.channels_first();
-                             const bool takes_most = layer.class_name == "MaxPooling2D";
-                             set_window(graph.step(takes_most ? "MaxPool" : "AveragePool"), layer,
-                                        layer.attribute<std::vector<std::int64_t>>("pool_size"));
-                           });
+inline void add_pooling(OnnxGraph& graph, const LayerDescription& layer, const char* operation) {
+  graph.channels_first();
+  set_window(graph.step(operation), layer, layer.attribute<std::vector<std::int64_t>>("pool_size"));
+}
+inline const Entry max_pooling({"MaxPooling2D"}, [](OnnxGraph& graph, const LayerDescription& layer) {
+  add_pooling(graph, layer, "MaxPool");
+});
+inline const Entry average_pooling({"AveragePooling2D"}, [](OnnxGraph& graph, const LayerDescription& layer) {
+  add_pooling(graph, layer, "AveragePool");
+});
 
 inline const Entry global_pooling({"GlobalAveragePooling2D"}, [](OnnxGraph& graph, const LayerDescription&) {
   graph.channels_first();
