@@ -49,13 +49,20 @@ concept IsBranching = requires {
   typename L::template BranchList<In>;
 };
 
+template <class... Layers>
+struct MustBeLayers {
+  static_assert((digitnet::Layer<Layers> && ...),
+                "A layer needs class_name and On<In> with Output, forward and backward: derive On "
+                "from LayerDefaults (see layers/layer.hpp)");
+};
+
 /// The layer at a position, on the shape that reaches it. Compilers show this type when a shape is refused.
 template <std::size_t Position, class LayerType, class In>
 struct Step {
-  static_assert(digitnet::Layer<LayerType>,
-                "A layer needs class_name and On<In> with Output, forward and backward: derive On "
-                "from LayerDefaults (see layers/layer.hpp)");
-  using Layer = std::conditional_t<digitnet::Layer<LayerType>, LayerType, NoLayer>;
+  using Given = std::conditional_t<digitnet::Layer<LayerType>, LayerType, NoLayer>;
+  // clang++ leaves out what stands behind a static_assert that fails.
+  static constexpr bool complete = requires { typename Given::template On<In>::Output; };
+  using Layer = std::conditional_t<complete, Given, NoLayer>;
   using Input = In;
   using Output = typename Layer::template On<In>::Output;
 };
@@ -130,8 +137,9 @@ template <class In, class List>
 struct ChainOf;
 template <class In, class... Layers>
 struct ChainOf<In, TypeList<Layers...>> {
-  static_assert(sizeof...(Layers) > 0, "A Sequential needs at least one layer");
   using Type = decltype((ChainSteps<In>{} | ... | std::declval<std::type_identity<Layers>>()));
+  static_assert(sizeof(MustBeLayers<Layers...>) > 0);
+  static_assert(sizeof...(Layers) > 0, "A Sequential needs at least one layer");
 };
 
 template <class Steps>
@@ -153,6 +161,7 @@ template <class In, class Merge, class List, class Indices = std::make_index_seq
 struct BranchingOf;
 template <class In, class MergeType, class... Branches, std::size_t... I>
 struct BranchingOf<In, MergeType, TypeList<Branches...>, std::index_sequence<I...>> {
+  static_assert(sizeof(MustBeLayers<Branches...>) > 0);
   static_assert(sizeof...(Branches) > 0, "A Parallel needs at least one branch");
   using Steps = TypeList<Step<I, Branches, In>...>;
   using Merge = MergeNode<MergeType, typename Step<I, Branches, In>::Output...>;
@@ -263,22 +272,19 @@ struct OutlineOf {
 };
 
 /// The objects of all nodes, in order; null for merges, which are no objects.
-template <class L, class In>
+template <class In, class L>
 [[gnu::always_inline]] inline void collect_layers(const L& layer, const void**& to) {
   if constexpr (IsChain<L>) {
     [&]<class... Steps>(TypeList<Steps...>) {
-      std::apply(
-          [&](const auto&... layers) {
-            (collect_layers<typename Steps::Layer, typename Steps::Input>(layers, to), ...);
-          },
-          layer.layers);
+      std::apply([&](const auto&... layers) { (collect_layers<typename Steps::Input>(layers, to), ...); },
+                 layer.layers);
     }(typename Lowered<L, In>::Steps{});
   } else if constexpr (IsBranching<L, In>) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       const auto add = [&]<std::size_t B>() {
         const auto& branch = layer.template branch<B, In>();
         using Branch = std::remove_cvref_t<decltype(branch)>;
-        if constexpr (!std::is_same_v<Branch, Identity>) collect_layers<Branch, In>(branch, to);
+        if constexpr (!std::is_same_v<Branch, Identity>) collect_layers<In>(branch, to);
       };
       (add.template operator()<I>(), ...);
     }
@@ -293,7 +299,7 @@ template <class In, class L>
 [[gnu::always_inline]] inline auto objects_of(const L& layer) {
   std::array<const void*, Lowered<L, In>::Nodes::size> result;
   const void** to = result.data();
-  collect_layers<L, In>(layer, to);
+  collect_layers<In>(layer, to);
   return result;
 }
 

@@ -74,15 +74,15 @@ struct ShortcutOf {
                                   images ? (In::width + Out::width - 1) / Out::width : 1};
   static constexpr bool fits = flat || (images && (In::height - 1) / strides.height + 1 == Out::height &&
                                         (In::width - 1) / strides.width + 1 == Out::width);
-  static_assert(
-      std::is_same_v<In, Out> || fits,
-      "Residual's layers change the shape in a way that no projection follows: use padding same, or "
-      "write Residual<Shortcut<...>, ...>");
   using Projection =
       std::conditional_t<flat, Sequential<Dense<Out::last, no_bias>, BatchNormalization>,
                          Sequential<Conv2D<Out::channels, 1, strides, valid, no_bias>, BatchNormalization>>;
   using Type = std::conditional_t<std::is_same_v<In, Out>, Identity,
                                   std::conditional_t<fits, Projection, NoShortcut<Out>>>;
+  static_assert(
+      std::is_same_v<In, Out> || fits,
+      "Residual's layers change the shape in a way that no projection follows: use padding same, or "
+      "write Residual<Shortcut<...>, ...>");
 };
 
 template <class... Body>

@@ -190,9 +190,7 @@ class Sequential<Input<Extents...>, Layers...> {
     static const detail::InferencePlan plan(Graph::template facts<float>(), Graph::template forward<float>);
     return plan;
   }
-  std::array<const void*, Graph::Nodes::size> objects() const {
-    return detail::objects_of<InputShape>(body_);
-  }
+  auto objects() const { return detail::objects_of<InputShape>(body_); }
   template <class T>
   auto named_view(T* arena, const std::string& name) const {
     std::vector<std::size_t> extents;
