@@ -2,7 +2,6 @@
 #pragma once
 #include <cstddef>
 
-#include "digitnet/core/for_each_index.hpp"
 #include "digitnet/layers/layer.hpp"
 
 namespace digitnet {
@@ -33,16 +32,6 @@ void merge_stage_statistics(const MergedStatistics& merge) {
   else
     for (std::size_t i = 0; i < On::traits.statistics; ++i)
       merge.total[i] = (merge.samples_before == 0 ? 0 : merge.total[i]) + merge.partial[i];
-}
-
-/// All stages, one after the other. In training the micro-batch must then be the whole batch.
-template <class On, class Io>
-void run_forward(const Io& io) {
-  for_each_index<On::traits.barriers + 1>([&]<std::size_t stage>() { run_forward_stage<On, stage>(io); });
-}
-template <class On, class Io>
-void run_backward(const Io& io) {
-  for_each_index<On::traits.barriers + 1>([&]<std::size_t stage>() { run_backward_stage<On, stage>(io); });
 }
 
 }  // namespace digitnet
