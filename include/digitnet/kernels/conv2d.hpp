@@ -48,19 +48,25 @@ constexpr std::size_t winograd_outputs(const Conv2DExtents& e, Extent out, std::
   return best;
 }
 
-// A 3x3 convolution over (height, width, channels) that yields (rows, columns, filters).
+// A 3x3 convolution over (height, width, channels) that yields (rows, columns, filters). Where the channels
+// are no whole vectors, the last one of a position reaches into the next, so that images are copied into a
+// border; otherwise they are read where they are.
 struct WinogradConvolution {
   Border border;
   WinogradExtents tiles;
   Extent out;
 };
+constexpr bool are_whole_vectors(std::size_t channels) { return channels % simd::width<float> == 0; }
 constexpr WinogradConvolution winograd_convolution(std::size_t outputs, Extent image, std::size_t channels,
                                                    Extent before, Extent out, std::size_t filters) {
   const std::size_t rows = (out.height + outputs - 1) / outputs,
                     columns = (out.width + outputs - 1) / outputs;
+  if (are_whole_vectors(channels))
+    return {
+        {image, channels, {0, 0}, image}, {outputs, rows, columns, channels, filters, image, before}, out};
   const Extent outer{std::max(outputs * rows + 2, image.height + before.height),
                      std::max(outputs * columns + 2, image.width + before.width)};
-  return {{image, channels, before, outer}, {outputs, rows, columns, channels, filters, outer.width}, out};
+  return {{image, channels, before, outer}, {outputs, rows, columns, channels, filters, outer}, out};
 }
 constexpr std::size_t forward_outputs(const Conv2DExtents& e) {
   return winograd_outputs(e, {e.out_height, e.out_width}, e.channels, e.filters);
@@ -89,10 +95,8 @@ constexpr std::size_t winograd_scratch() {
 }
 // The output's gradient, with zeros beyond it up to the end of the tiles.
 constexpr Border winograd_gradient_border(const WinogradConvolution& c) {
-  return {c.out,
-          c.tiles.filters,
-          {0, 0},
-          {c.tiles.tile_rows * c.tiles.outputs, c.tiles.tile_columns * c.tiles.outputs}};
+  const Extent outer{c.tiles.tile_rows * c.tiles.outputs, c.tiles.tile_columns * c.tiles.outputs};
+  return {c.out, c.tiles.filters, {0, 0}, are_whole_vectors(c.tiles.filters) ? c.out : outer};
 }
 constexpr std::size_t winograd_gradient_border_size(const WinogradConvolution& c) {
   return round_up(winograd_gradient_border(c).size(), alignment_elements);
@@ -220,7 +224,7 @@ void conv2d_backward_weights(std::size_t samples, const T* x, const T* dy, T* d_
     constexpr auto convolution = detail::winograd_forward(E, detail::weights_outputs(E));
     constexpr Border gradient_border = detail::winograd_gradient_border(convolution);
     T* const gradients = scratch + detail::winograd_border(convolution);
-    winograd_weight_gradients<convolution.tiles, Arch>(
+    winograd_weight_gradients<convolution.tiles, gradient_border.outer, Arch>(
         samples, PaddedImages<convolution.border, T>(x, scratch),
         PaddedImages<gradient_border, T>(dy, gradients), d_kernel,
         gradients + detail::winograd_gradient_border_size(convolution));

@@ -38,7 +38,7 @@ struct ConvPoolExtents {
                detail::convolution_cost(0, out, conv.channels, conv.filters, 0);
   }
   constexpr WinogradExtents winograd() const {
-    return {2, out_height(), out_width(), conv.channels, conv.filters, conv.padded.width};
+    return {2, out_height(), out_width(), conv.channels, conv.filters, conv.padded};
   }
   /// Few inputs reach an output, so that its whole kernel row fits the registers beside the filters.
   constexpr bool is_shallow() const { return conv.kernel_rows() <= 12; }

@@ -15,21 +15,19 @@ namespace digitnet::kernels {
 
 inline namespace DIGITNET_PROCESSOR {
 
-/// 3x3 convolutions with stride 1 of several images, cut into tiles of outputs. The images are padded so that
-/// every tile's patch lies inside.
+/// 3x3 convolutions with stride 1 of several images, cut into tiles of outputs. What a tile's patch has
+/// outside of its image is zero.
 struct WinogradExtents {
   /// Outputs of a tile along each axis: 2 or 4
   std::size_t outputs;
   std::size_t tile_rows, tile_columns, channels, filters;
-  /// Positions in a row of the padded image
-  std::size_t image_width;
+  Extent image;
+  /// Rows of the first patch above the image and columns left of it: at most 2
+  Extent before{0};
 
   constexpr std::size_t side() const { return outputs + 2; }
   constexpr std::size_t points() const { return side() * side(); }
   constexpr std::size_t tiles() const { return tile_rows * tile_columns; }
-  constexpr std::size_t patch(std::size_t tile) const {
-    return (tile / tile_columns * image_width + tile % tile_columns) * outputs * channels;
-  }
   constexpr std::size_t channel_stride() const { return round_up(channels, alignment_elements); }
   constexpr std::size_t filter_stride() const { return round_up(filters, alignment_elements); }
   /// Elements of the transformed kernel.
@@ -127,30 +125,82 @@ void winograd_weights(std::size_t channels, std::size_t filters, const T* kernel
 
 namespace detail {
 
-// B^T d B of one patch, all channels.
-template <WinogradExtents E, class Arch, class T>
-[[gnu::always_inline]] inline void winograd_patch(const T* patch, T* to) {
-  for (std::size_t channel = 0; channel < E.channels; channel += simd::width<T, Arch>)
-    transform_square<E.side(), E.side(), simd::Vector<T, Arch>>(
-        [](const auto& from, auto& points)
-            __attribute__((always_inline)) { WinogradTransform<E.outputs>::data(from, points); },
-        [&](std::size_t y, std::size_t x) __attribute__((always_inline)) {
-          return simd::read<Arch>(patch + (y * E.image_width + x) * E.channels + channel);
-        },
-        [&](std::size_t y, std::size_t x, const auto& v) __attribute__((always_inline)) {
-          simd::write<Arch>(to + (y * E.side() + x) * WinogradLayout<E>::patch_points + channel, v);
-        });
+template <std::size_t size, class T>
+alignas(64) inline constexpr T zeros[size]{};
+
+// Squares of side x side positions, `step` apart, over an image; the first begins `before` it. What lies
+// outside of the image is zero: rows are read from zeros, columns not at all.
+struct Squares {
+  std::size_t side, step, columns;
+  Extent image, before;
+  std::size_t channels;
+
+  // Columns of the squares in a column of them that lie right of the image.
+  constexpr std::size_t right(std::size_t column) const {
+    const std::size_t end = column * step + side, width = image.width + before.width;
+    return end > width ? end - width : 0;
+  }
+};
+
+// Calls use(read) for square `index`, where read(y, x, channel) gives a vector of its numbers.
+template <Squares S, class Arch, class T, class Use>
+[[gnu::always_inline]] inline void read_square(const T* image, std::size_t index, const Use& use) {
+  const std::size_t square_row = index / S.columns, column = index % S.columns;
+  // What use reads begins at the first column inside of the image.
+  const std::size_t first_column = column == 0 ? 0 : column * S.step - S.before.width;
+  const T* rows[S.side];
+  DIGITNET_UNROLL
+  for (std::size_t y = 0; y < S.side; ++y) {
+    const std::size_t row = square_row * S.step + y;
+    rows[y] = row >= S.before.height && row < S.image.height + S.before.height
+                  ? image + ((row - S.before.height) * S.image.width + first_column) * S.channels
+                  : zeros<S.side * S.channels, T>;
+  }
+  const auto with = [&]<std::size_t left, std::size_t right>() __attribute__((always_inline)) {
+    use([&](std::size_t y, std::size_t x, std::size_t channel) __attribute__((always_inline)) {
+      return x < left || x + right >= S.side ? simd::Vector<T, Arch>(T{0})
+                                             : simd::read<Arch>(rows[y] + (x - left) * S.channels + channel);
+    });
+  };
+  constexpr std::size_t last = S.right(S.columns - 1);
+  if constexpr (S.columns == 1) {
+    with.template operator()<S.before.width, last>();
+  } else {
+    // Only the last two can reach beyond the image, and where there are no more, the first is one of them.
+    constexpr std::size_t next_to_last = S.right(S.columns - 2);
+    if (S.before.width > 0 && column == 0)
+      with.template operator()<S.before.width, S.right(0)>();
+    else if (last > 0 && column + 1 == S.columns)
+      with.template operator()<0, last>();
+    else if (next_to_last > 0 && column + 2 == S.columns)
+      with.template operator()<0, next_to_last>();
+    else
+      with.template operator()<0, 0>();
+  }
 }
 
 // The patches of `count` tiles from tile `first` of all images on. image_of(sample) is called when a sample's
-// first tile comes, and gives its padded image, which stays in `image` until the next one's.
+// first tile comes, and gives its image, which stays in `image` until the next one's.
 template <WinogradExtents E, class Arch, class T, class ImageOf>
 [[gnu::noinline]] void winograd_patches(std::size_t first, std::size_t count, const ImageOf& image_of,
                                         const T*& image, T* patches) {
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t tile = (first + i) % E.tiles();
     if (tile == 0) image = image_of((first + i) / E.tiles());
-    winograd_patch<E, Arch>(image + E.patch(tile), patches + i * E.channel_stride());
+    T* const to = patches + i * E.channel_stride();
+    constexpr Squares squares{E.side(), E.outputs, E.tile_columns, E.image, E.before, E.channels};
+    read_square<squares, Arch>(
+        image, tile, [&](const auto& read) __attribute__((always_inline)) {
+          for (std::size_t channel = 0; channel < E.channels; channel += simd::width<T, Arch>)
+            transform_square<E.side(), E.side(), simd::Vector<T, Arch>>(
+                [](const auto& from, auto& points)
+                    __attribute__((always_inline)) { WinogradTransform<E.outputs>::data(from, points); },
+                [&](std::size_t y, std::size_t x)
+                    __attribute__((always_inline)) { return read(y, x, channel); },
+                [&](std::size_t y, std::size_t x, const auto& v) __attribute__((always_inline)) {
+                  simd::write<Arch>(to + (y * E.side() + x) * WinogradLayout<E>::patch_points + channel, v);
+                });
+        });
   }
 }
 
@@ -158,8 +208,8 @@ template <WinogradExtents E, class Arch, class T, class ImageOf>
 
 /// Calls store(sample, tile, filter, outputs) for every tile of every sample and every vector of filters from
 /// `filter` on (lanes beyond the last filter hold anything), with the sums, without bias, of the tile's
-/// outputs, row by row. image_of(sample) gives a padded image, which must last until the next one is asked
-/// for; `weights` are transformed.
+/// outputs, row by row. image_of(sample) gives an image, which must last until the next one is asked for;
+/// `weights` are transformed.
 template <WinogradExtents E, class Arch = DefaultArch, class T, class ImageOf, class Store>
 void winograd(std::size_t samples, const ImageOf& image_of, const T* weights, T* scratch,
               const Store& store) {
@@ -206,10 +256,9 @@ constexpr std::size_t winograd_gradients_scratch() {
 }
 
 /// d_kernel += the gradient of a kernel (3, 3, channels, filters), of all samples: G^T of the sums over all
-/// tiles of (A dy A^T) * (B^T d B). image_of(sample) gives a padded image and gradient_of(sample) its
-/// output's gradient (tile_rows * outputs, tile_columns * outputs, filters), zero beyond the outputs; both
-/// must last until the next ones are asked for.
-template <WinogradExtents E, class Arch = DefaultArch, class T, class ImageOf, class GradientOf>
+/// tiles of (A dy A^T) * (B^T d B). image_of(sample) gives an image and gradient_of(sample) its output's
+/// gradient (out.height, out.width, filters), zero beyond; both must last until the next ones are asked for.
+template <WinogradExtents E, Extent out, class Arch = DefaultArch, class T, class ImageOf, class GradientOf>
 void winograd_weight_gradients(std::size_t samples, const ImageOf& image_of, const GradientOf& gradient_of,
                                T* d_kernel, T* scratch) {
   using Vector = simd::Vector<T, Arch>;
@@ -227,23 +276,23 @@ void winograd_weight_gradients(std::size_t samples, const ImageOf& image_of, con
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t tile = (first + i) % E.tiles();
       if (tile == 0) gradient = gradient_of((first + i) / E.tiles());
-      const std::size_t row = tile / E.tile_columns * E.outputs, column = tile % E.tile_columns * E.outputs;
-      constexpr std::size_t line = E.tile_columns * E.outputs;
-      const T* const from = gradient + (row * line + column) * E.filters;
-      // Lanes beyond the last filter spill into the next tile's place, which is written after.
-      for (std::size_t filter = 0; filter < E.filters; filter += width)
-        detail::transform_square<E.outputs, E.side(), Vector>(
-            [](const auto& dy, auto& points) __attribute__((always_inline)) {
-              WinogradTransform<E.outputs>::outputs_gradient(dy, points);
-            },
-            [&](std::size_t y, std::size_t x) __attribute__((always_inline)) {
-              return simd::read<Arch>(from + (y * line + x) * E.filters + filter);
-            },
-            [&](std::size_t y, std::size_t x, const Vector& v) __attribute__((always_inline)) {
-              simd::write<Arch>(
-                  gradients + (y * E.side() + x) * WinogradLayout<E>::product_points + i * E.filters + filter,
-                  v);
-            });
+      T* const to = gradients + i * E.filters;
+      constexpr detail::Squares squares{E.outputs, E.outputs, E.tile_columns, out, Extent{0}, E.filters};
+      detail::read_square<squares, Arch>(
+          gradient, tile, [&](const auto& read) __attribute__((always_inline)) {
+            // Lanes beyond the last filter spill into the next tile's place, which is written after.
+            for (std::size_t filter = 0; filter < E.filters; filter += width)
+              detail::transform_square<E.outputs, E.side(), Vector>(
+                  [](const auto& dy, auto& points) __attribute__((always_inline)) {
+                    WinogradTransform<E.outputs>::outputs_gradient(dy, points);
+                  },
+                  [&](std::size_t y, std::size_t x)
+                      __attribute__((always_inline)) { return read(y, x, filter); },
+                  [&](std::size_t y, std::size_t x, const Vector& v) __attribute__((always_inline)) {
+                    simd::write<Arch>(to + (y * E.side() + x) * WinogradLayout<E>::product_points + filter,
+                                      v);
+                  });
+          });
     }
     const Walk walk{.length = count, .step = E.channel_stride()};
     for (std::size_t point = 0; point < E.points(); ++point) {
