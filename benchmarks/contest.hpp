@@ -34,7 +34,7 @@ std::vector<std::uint32_t> shuffled(std::size_t images);
 /// What is to be measured. Networks: A = 784-100-10 with SGD at 0.01, B = 784-512-512-10 with Adam at 0.001,
 /// C = conv 3x3x32, pool, conv 3x3x64, pool, 64, 10 with Adam at 0.001; ReLU between, softmax and
 /// cross-entropy at the end, float32. D = ResNet-20 and E = MobileNet of digitnet/applications, with Adam at
-/// 0.001, trained only.
+/// 0.001, trained only. In lower case: with products in bfloat16, and the rest in float32.
 struct Task {
   char network;
   std::size_t batch;
@@ -44,7 +44,7 @@ struct Task {
 
 /// The training images of a pass: fewer for the networks that take longer.
 constexpr std::size_t pass_images(const Task& task) {
-  return task.network >= 'D' ? warm_up_images : training_images;
+  return (task.network | 0x20) >= 'd' ? warm_up_images : training_images;
 }
 
 /// One network of one contender.

@@ -2,6 +2,7 @@
 #include <digitnet/applications/mobilenet.hpp>
 #include <digitnet/applications/resnet.hpp>
 #include <digitnet/digitnet.hpp>
+#include <digitnet/model/precision.hpp>
 
 #include "contest.hpp"
 
@@ -16,6 +17,9 @@ using C = Sequential<Input<28, 28, 1>, Conv2D<32, 3>, ReLU, MaxPooling2D<2>, Con
 
 using D = applications::ResNet<>;
 using E = applications::MobileNet<>;
+
+template <class Model>
+using Mixed = WithPrecision<Model, Precision::bfloat16>;
 
 template <class Model, class Optimizer>
 class Contender : public contest::Network {
@@ -70,9 +74,12 @@ std::unique_ptr<contest::Network> make(const contest::Task& task) {
   if (task.network == 'B') return std::make_unique<Contender<B, Adam>>(task);
   if (task.network == 'D') return std::make_unique<Contender<D, Adam>>(task);
   if (task.network == 'E') return std::make_unique<Contender<E, Adam>>(task);
+  if (task.network == 'a') return std::make_unique<Contender<Mixed<A>, SGD>>(task);
+  if (task.network == 'b') return std::make_unique<Contender<Mixed<B>, Adam>>(task);
+  if (task.network == 'e') return std::make_unique<Contender<Mixed<E>, Adam>>(task);
   return std::make_unique<Contender<C, Adam>>(task);
 }
 
 }  // namespace
 
-int main(int argc, char** argv) { return contest::run(argc, argv, make, "ABCDE", "ABC"); }
+int main(int argc, char** argv) { return contest::run(argc, argv, make, "ABCDEabe", "ABCab"); }

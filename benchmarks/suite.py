@@ -89,6 +89,11 @@ def network_rows():
     for network in "ABC":
         yield Row(f"one image, {network}, one thread", f"latency/{network}/1/1", "p50 us",
                   ["oneDNN", "dlib", "onnxruntime"])
+    for network in "ABE":
+        yield Row(f"train {network} in bfloat16, batch 128", f"train/{network.lower()}/128/2", "images/s", ["oneDNN"])
+    for network in "AB":
+        yield Row(f"infer {network} in bfloat16, batch 256", f"infer/{network.lower()}/256/2", "images/s", ["oneDNN"])
+        yield Row(f"one image, {network} in bfloat16, one thread", f"latency/{network.lower()}/1/1", "p50 us", ["oneDNN"])
     yield Row("load MNIST (gzip, 70,000 images)", "load_mnist/real_time", "ms", [], ours="digitnet loading")
     yield Row("train C, batch 128, one thread", "train/C/128/1", "images/s", ["oneDNN"])
     yield Row("train C, batch 128, one core kept busy", "train/C/128/2", "images/s", ["oneDNN"], busy=True)

@@ -9,6 +9,8 @@
 #define DIGITNET_PROCESSOR for_no_simd_fma
 #elif defined(DIGITNET_NO_SIMD)
 #define DIGITNET_PROCESSOR for_no_simd
+#elif defined(__AVX512BW__) && defined(__AVX512BF16__)
+#define DIGITNET_PROCESSOR for_avx512bf16
 #elif defined(__AVX512BW__)
 #define DIGITNET_PROCESSOR for_avx512bw
 #elif defined(__AVX512F__)

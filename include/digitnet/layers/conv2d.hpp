@@ -14,6 +14,8 @@ template <std::size_t Filters, Extent KernelSize, Extent Strides = 1, Padding Bo
 struct Conv2D {
   static constexpr std::string_view class_name = "Conv2D";
   static constexpr OutputKind output_kind = OutputKind::numbers;
+  /// What it is when a normalization is folded into it.
+  using WithBias = Conv2D<Filters, KernelSize, Strides, Border, true>;
 
   Initializer kernel_initializer = GlorotUniform{};
   Initializer bias_initializer = Zeros{};

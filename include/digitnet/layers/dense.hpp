@@ -60,6 +60,17 @@ struct Dense {
         kernels::dense_pack<products>(In::size, Units, get<"kernel">(parameters).data, packed);
     }
 
+    /// Keeps x and dy where the kernel's gradient is left to the end of the batch; whether it is.
+    template <class Io>
+    static bool keep_for_deferred(const Io& io) {
+      if (!io.deferred.memory) return false;
+      auto* const x = io.deferred.memory;
+      std::copy_n(io.x.data, io.x.size(), x + io.deferred.first_sample * In::size);
+      std::copy_n(io.dy.data, io.dy.size(),
+                  x + io.deferred.batch * In::size + io.deferred.first_sample * Units);
+      return true;
+    }
+
     template <class Io, class Activation = kernels::Identity>
     static void forward(const Io& io) {
       const typename Io::Real* bias = nullptr;
@@ -69,13 +80,7 @@ struct Dense {
     }
     template <class Io>
     static void backward(const Io& io) {
-      using T = typename Io::Real;
-      if (io.deferred.memory) {
-        T* const x = io.deferred.memory;
-        std::copy_n(io.x.data, io.x.size(), x + io.deferred.first_sample * In::size);
-        std::copy_n(io.dy.data, io.dy.size(),
-                    x + io.deferred.batch * In::size + io.deferred.first_sample * Units);
-      } else {
+      if (!keep_for_deferred(io)) {
         kernels::dense_backward_weights<products>(io.samples(), In::size, units, io.x.data, io.dy.data,
                                                   get<"kernel">(io.gradients).data);
       }

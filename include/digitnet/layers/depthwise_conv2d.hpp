@@ -96,6 +96,8 @@ template <Extent KernelSize, Extent Strides = 1, Padding Border = valid, std::si
 struct DepthwiseConv2D {
   static constexpr std::string_view class_name = "DepthwiseConv2D";
   static constexpr OutputKind output_kind = OutputKind::numbers;
+  /// What it is when a normalization is folded into it.
+  using WithBias = DepthwiseConv2D<KernelSize, Strides, Border, DepthMultiplier, true>;
   static constexpr auto settings =
       std::tuple{setting<"kernel_size">(KernelSize), setting<"strides">(Strides), setting<"padding">(Border),
                  setting<"depth_multiplier">(DepthMultiplier), setting<"use_bias">(UseBias)};
@@ -155,6 +157,8 @@ template <std::size_t Filters, Extent KernelSize, Extent Strides = 1, Padding Bo
 struct SeparableConv2D {
   static constexpr std::string_view class_name = "SeparableConv2D";
   static constexpr OutputKind output_kind = OutputKind::numbers;
+  /// What it is when a normalization is folded into it.
+  using WithBias = SeparableConv2D<Filters, KernelSize, Strides, Border, DepthMultiplier, true>;
   static constexpr auto settings = std::tuple{setting<"filters">(Filters),
                                               setting<"kernel_size">(KernelSize),
                                               setting<"strides">(Strides),

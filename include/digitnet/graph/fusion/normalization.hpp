@@ -10,8 +10,6 @@
 
 #include "digitnet/graph/fusion/rule.hpp"
 #include "digitnet/layers/batch_normalization.hpp"
-#include "digitnet/layers/conv2d.hpp"
-#include "digitnet/layers/depthwise_conv2d.hpp"
 
 namespace digitnet {
 
@@ -44,27 +42,11 @@ struct NormalizationWithActivation {
   };
 };
 
-/// What a layer is when a normalization is folded into it: itself with a bias. Its output's channels are the
-/// last axis of its last kernel.
-template <class Product>
-struct FoldedProduct {
-  static constexpr bool exists = false;
-};
-template <std::size_t Filters, Extent Kernel, Extent Strides, Padding Border, bool UseBias>
-struct FoldedProduct<Conv2D<Filters, Kernel, Strides, Border, UseBias>> {
-  static constexpr bool exists = true;
-  using Type = Conv2D<Filters, Kernel, Strides, Border, true>;
-};
-template <Extent Kernel, Extent Strides, Padding Border, std::size_t Multiplier, bool UseBias>
-struct FoldedProduct<DepthwiseConv2D<Kernel, Strides, Border, Multiplier, UseBias>> {
-  static constexpr bool exists = true;
-  using Type = DepthwiseConv2D<Kernel, Strides, Border, Multiplier, true>;
-};
-template <std::size_t Filters, Extent Kernel, Extent Strides, Padding Border, std::size_t Multiplier,
-          bool UseBias>
-struct FoldedProduct<SeparableConv2D<Filters, Kernel, Strides, Border, Multiplier, UseBias>> {
-  static constexpr bool exists = true;
-  using Type = SeparableConv2D<Filters, Kernel, Strides, Border, Multiplier, true>;
+/// A layer into which a normalization can be folded, which it says by `WithBias`: what it is then. Its
+/// output's channels are the last axis of its last kernel.
+template <class L>
+concept Folds = requires {
+  typename L::WithBias;
 };
 
 /// A convolution, the normalization after it and an activation. In training the convolution's result is kept,
@@ -86,7 +68,7 @@ struct NormalizedProduct {
       static constexpr std::size_t arena_size =
           ProductOn::Parameters::arena_size + NormalizationOn::Parameters::arena_size;
     };
-    using Folded = typename FoldedProduct<Product>::Type;
+    using Folded = typename Product::WithBias;
     using FoldedOn = typename Folded::template On<In>;
     static constexpr std::size_t normalization_offset = ProductOn::Parameters::arena_size;
     static constexpr std::size_t channels = NormalizationOn::channels;
@@ -275,7 +257,7 @@ inline constexpr bool is_normalization<BasicBatchNormalization<Center, Scale>> =
 struct FuseProductNormalizationActivation {
   static constexpr std::size_t length = 3;
   template <class First, class Second, class Third>
-  static constexpr bool applies = detail::FoldedProduct<typename First::Layer>::exists&&
+  static constexpr bool applies = detail::Folds<typename First::Layer>&&
       detail::is_normalization<typename Second::Layer>&& detail::FollowsNormalization<Third>;
   template <class First, class Second, class Third>
   struct Fused {
@@ -289,7 +271,7 @@ struct FuseProductNormalization {
   static constexpr std::size_t length = 2;
   template <class First, class Second>
   static constexpr bool applies =
-      detail::FoldedProduct<typename First::Layer>::exists&& detail::is_normalization<typename Second::Layer>;
+      detail::Folds<typename First::Layer>&& detail::is_normalization<typename Second::Layer>;
   template <class First, class Second>
   struct Fused {
     using Type = detail::LayerNode<

@@ -1,0 +1,127 @@
+#include <digitnet/core/random.hpp>
+#include <digitnet/kernels/bfloat16.hpp>
+#include <digitnet/kernels/bfloat16_gemm.hpp>
+#include <limits>
+#include <vector>
+
+#include "support/support.hpp"
+
+using namespace digitnet;
+using namespace digitnet::kernels;
+
+namespace {
+
+std::vector<float> numbers(std::size_t count, std::uint64_t seed, bool whole) {
+  std::vector<float> result(count);
+  Random random(Seed{seed});
+  for (float& number : result) {
+    number = static_cast<float>(random.uniform(-8, 8));
+    if (whole) number = std::round(number);
+  }
+  return result;
+}
+
+// Of a (rows, columns), pairs along rows: the transposed right side's order.
+std::vector<BfloatPair> pairs_along_rows(const std::vector<float>& a, std::size_t rows, std::size_t columns) {
+  std::vector<BfloatPair> result(rows * ((columns + 1) / 2));
+  for (std::size_t i = 0; i < rows; ++i)
+    pair_neighbours(columns, a.data() + i * columns, result.data() + i * ((columns + 1) / 2));
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("bfloat16 is the nearest, ties to even; infinities, overflow and NaN as in float") {
+  const auto rounded = [](std::uint32_t bits) { return bfloat16_bits(std::bit_cast<float>(bits)); };
+  CHECK(rounded(0x3f800000) == 0x3f800000);
+  CHECK(rounded(0x3f807fff) == 0x3f800000);
+  CHECK(rounded(0x3f808000) == 0x3f800000);
+  CHECK(rounded(0x3f808001) == 0x3f810000);
+  CHECK(rounded(0x3f818000) == 0x3f820000);
+  CHECK(rounded(0xbf818000) == 0xbf820000);
+  CHECK(rounded(0x7f7fffff) == 0x7f800000);
+  CHECK(rounded(0x7f800000) == 0x7f800000);
+  CHECK(rounded(0x80000000) == 0x80000000);
+  CHECK(std::isnan(rounded_to_bfloat16(std::numeric_limits<float>::quiet_NaN())));
+  // NaN whose upper bits alone would be an infinity.
+  CHECK(std::isnan(std::bit_cast<float>(rounded(0x7f800001))));
+}
+
+TEST_CASE("pairs by vectors are those of single numbers") {
+  for (const std::size_t count : {1, 2, 15, 16, 31, 32, 33, 64, 77}) {
+    const auto first = numbers(count, 1, false), second = numbers(count, 2, false);
+    std::vector<BfloatPair> pairs(count + 1, BfloatPair{7}), alone(count),
+        neighbours((count + 1) / 2 + 1, {7});
+    pair_rows(count, first.data(), second.data(), pairs.data());
+    pair_rows(count, first.data(), nullptr, alone.data());
+    pair_neighbours(count, first.data(), neighbours.data());
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t both = bfloat16_bits(first[i]) >> 16 | bfloat16_bits(second[i]);
+      CHECK(pairs[i].bits == both);
+      const std::uint32_t shifted = alone[i].bits << 16;
+      CHECK(shifted == bfloat16_bits(first[i]));
+      const std::uint32_t half =
+          i % 2 == 0 ? neighbours[i / 2].bits << 16 : neighbours[i / 2].bits & 0xffff0000u;
+      CHECK(half == bfloat16_bits(first[i]));
+    }
+    if (count % 2 == 1) CHECK(neighbours[count / 2].bits < 0x10000u);
+    CHECK(pairs[count].bits == 7);
+    CHECK(neighbours[(count + 1) / 2].bits == 7);
+  }
+}
+
+TEST_CASE("products in bfloat16 equal plain loops over rounded numbers at every extent") {
+  for (const bool whole : {true, false})
+    for (const std::size_t rows : {1, 2, 13, 14, 15, 29})
+      for (const std::size_t columns : {1, 10, 16, 17, 31, 32, 33, 48, 70})
+        for (const std::size_t depth : {1, 2, 7, 32}) {
+          const auto a = numbers(rows * depth, 1, whole), b = numbers(depth * columns, 2, whole),
+                     bias = numbers(columns, 3, whole);
+          const std::size_t pairs = (depth + 1) / 2;
+          const auto left = pairs_along_rows(a, rows, depth);
+          std::vector<BfloatPair> packed(PairPanels<DefaultArch>::size(pairs, columns)),
+              from_transpose = packed;
+          pack_row_pairs(depth, columns, b.data(), columns, packed.data());
+          std::vector<float> transpose(b.size()), c(rows * columns + 1, 5.0f);
+          for (std::size_t k = 0; k < depth; ++k)
+            for (std::size_t j = 0; j < columns; ++j) transpose[j * depth + k] = b[k * columns + j];
+          pack_column_pairs(columns, depth, transpose.data(), from_transpose.data());
+          CHECK(std::equal(packed.begin(), packed.end(), from_transpose.begin(),
+                           [](BfloatPair one, BfloatPair other) { return one.bits == other.bits; }));
+
+          const PairPanels<DefaultArch> right{packed.data(), pairs};
+          bfloat16_gemm(rows, columns, left.data(), pairs, 1, right, bias.data(), c.data(), columns);
+          bfloat16_gemm<DefaultArch, Result::add>(rows, columns, left.data(), pairs, 1, right, nullptr,
+                                                  c.data(), columns);
+          double worst = 0;
+          for (std::size_t i = 0; i < rows; ++i)
+            for (std::size_t j = 0; j < columns; ++j) {
+              double sum = bias[j];
+              for (std::size_t k = 0; k < depth; ++k)
+                sum += 2.0 * rounded_to_bfloat16(a[i * depth + k]) * rounded_to_bfloat16(b[k * columns + j]);
+              worst = std::max(worst, std::abs(c[i * columns + j] - sum));
+            }
+          // Sums of whole numbers are exact.
+          CHECK(worst <= (whole ? 0 : 1e-3));
+          CHECK(c[rows * columns] == 5.0f);
+        }
+}
+
+TEST_CASE("the left side may lie in columns") {
+  const std::size_t samples = 7, inputs = 20, outputs = 18, pairs = (samples + 1) / 2;
+  const auto x = numbers(samples * inputs, 4, true), dy = numbers(samples * outputs, 5, true);
+  std::vector<BfloatPair> left(pairs * inputs), packed(PairPanels<DefaultArch>::size(pairs, outputs));
+  for (std::size_t i = 0; i < samples; i += 2)
+    pair_rows(inputs, &x[i * inputs], i + 1 < samples ? &x[(i + 1) * inputs] : nullptr,
+              &left[i / 2 * inputs]);
+  pack_row_pairs(samples, outputs, dy.data(), outputs, packed.data());
+  std::vector<float> c(inputs * outputs);
+  bfloat16_gemm(inputs, outputs, left.data(), 1, inputs, PairPanels<DefaultArch>{packed.data(), pairs},
+                nullptr, c.data(), outputs);
+  for (std::size_t i = 0; i < inputs; ++i)
+    for (std::size_t j = 0; j < outputs; ++j) {
+      float sum = 0;
+      for (std::size_t k = 0; k < samples; ++k) sum += x[k * inputs + i] * dy[k * outputs + j];
+      CHECK(c[i * outputs + j] == sum);
+    }
+}
