@@ -18,8 +18,6 @@ enum class Fusing { off, on };
 
 namespace detail {
 
-inline namespace DIGITNET_PROCESSOR {
-
 using FusionRules = TypeList<FuseConvolutionPooling, FuseProductNormalizationActivation,
                              FuseProductNormalization, FuseNormalizationActivation, FuseActivation>;
 
@@ -224,8 +222,6 @@ struct Graph {
   }
   (std::make_index_sequence<count>{});
 };
-
-}  // namespace DIGITNET_PROCESSOR
 
 }  // namespace detail
 

@@ -6,11 +6,8 @@
 #include <vector>
 
 #include "digitnet/core/arena.hpp"
-#include "digitnet/core/processor.hpp"
 
 namespace digitnet::detail {
-
-inline namespace DIGITNET_PROCESSOR {
 
 /// A buffer and its life. Step s is the times 2s, at which it reads, and 2s + 1, at which it has written.
 struct PlannedBuffer {
@@ -51,7 +48,5 @@ inline std::size_t lay_out(std::vector<PlannedBuffer>& buffers, bool lasts) {
   }
   return end;
 }
-
-}  // namespace DIGITNET_PROCESSOR
 
 }  // namespace digitnet::detail

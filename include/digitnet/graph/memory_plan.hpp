@@ -1,15 +1,12 @@
 // The memory plan: where every value, gradient, cache and scratch of a graph lies while it runs.
 #pragma once
-#include <algorithm>
 #include <cstddef>
 #include <vector>
 
-#include "digitnet/graph/memory_layout.hpp"
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/graph/schedule.hpp"
 
 namespace digitnet::detail {
-
-inline namespace DIGITNET_PROCESSOR {
 
 /// Where something lies: nowhere, at the caller's, in what lasts of a micro-batch, or in a thread's memory.
 struct MemoryPlace {
@@ -39,7 +36,19 @@ struct MemoryPlan {
   std::size_t lasting_bytes = 0, passing_bytes = 0;
 };
 
-/// Makes the plan for so many samples.
+/// The plan for so many samples of numbers of that size.
+DIGITNET_INLINE MemoryPlan plan_memory(const Schedule& schedule, std::size_t samples,
+                                       std::size_t scalar_bytes);
+
+}  // namespace digitnet::detail
+
+#if DIGITNET_BODIES
+#include <algorithm>
+
+#include "digitnet/graph/memory_layout.hpp"
+
+namespace digitnet::detail {
+
 class MemoryPlanner {
  public:
   MemoryPlanner(const Schedule& schedule, std::size_t samples, std::size_t scalar_bytes)
@@ -296,6 +305,10 @@ class MemoryPlanner {
   std::size_t scratch_bytes_ = 0;
 };
 
-}  // namespace DIGITNET_PROCESSOR
+DIGITNET_INLINE MemoryPlan plan_memory(const Schedule& schedule, std::size_t samples,
+                                       std::size_t scalar_bytes) {
+  return MemoryPlanner(schedule, samples, scalar_bytes).make();
+}
 
 }  // namespace digitnet::detail
+#endif

@@ -2,12 +2,9 @@
 // sums, and so the bits of a training; therefore it follows from a rule of its own and not from what the
 // memory plan saves.
 #pragma once
-#include <algorithm>
-#include <array>
 #include <cstddef>
-#include <vector>
 
-#include "digitnet/core/arena.hpp"
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/graph/graph.hpp"
 
 namespace digitnet {
@@ -20,17 +17,36 @@ inline constexpr std::size_t largest_micro_batch = 64;
 
 namespace detail {
 
-inline namespace DIGITNET_PROCESSOR {
+/// The largest number of samples whose working set stays in the cache budget, but not less than `fewest`.
+DIGITNET_INLINE std::size_t micro_batch_of(const GraphFacts& graph, std::size_t fewest = 1);
 
-/// A part of a model as the rule sees it.
+/// Of a training. With batch barriers only what one segment touches need stay in the cache, and some samples
+/// together share what layers do once a call: ResNet-20 trains 1.25 times as fast with eight as with one, and
+/// no faster with sixteen.
+DIGITNET_INLINE std::size_t training_micro_batch(const GraphFacts& graph);
+
+}  // namespace detail
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "digitnet/core/arena.hpp"
+
+namespace digitnet::detail {
+
+// A part of a model as the rule sees it.
 struct WorkingPart {
   bool is_view = false, in_place = false, reads_x = false, reads_y = false;
   bool rematerializes = false, reads_x_once = false, dx_in_place = false;
   std::size_t output = 0, barriers = 0, cache_bytes = 0, scratch_bytes = 0;
 };
 
-/// Counts the bytes that so many samples of a graph work on: chain by chain, branching by branching, as if
-/// each had memory of its own for its results and two buffers in turn for its gradients.
+// Counts the bytes that so many samples of a graph work on: chain by chain, branching by branching, as if
+// each had memory of its own for its results and two buffers in turn for its gradients.
 class WorkingSet {
  public:
   WorkingSet(const GraphFacts& graph, std::size_t samples) : graph_(graph), samples_(samples) {}
@@ -169,8 +185,7 @@ class WorkingSet {
   std::size_t samples_, entry_ = 0, next_group_ = 0;
 };
 
-/// The largest number of samples whose working set stays in the cache budget, but not less than `fewest`.
-inline std::size_t micro_batch_of(const GraphFacts& graph, std::size_t fewest = 1) {
+DIGITNET_INLINE std::size_t micro_batch_of(const GraphFacts& graph, std::size_t fewest) {
   std::size_t fitting = fewest, too_many = largest_micro_batch + 1;
   while (fitting + 1 < too_many) {
     const std::size_t middle = (fitting + too_many) / 2;
@@ -179,18 +194,12 @@ inline std::size_t micro_batch_of(const GraphFacts& graph, std::size_t fewest = 
   return fitting;
 }
 
-/// Of a training. With batch barriers only what one segment touches need stay in the cache, and some samples
-/// together share what layers do once a call: ResNet-20 trains 1.25 times as fast with eight as with one, and
-/// no faster with sixteen.
-inline std::size_t training_micro_batch(const GraphFacts& graph) {
+DIGITNET_INLINE std::size_t training_micro_batch(const GraphFacts& graph) {
   bool barriers = false;
   for (const OperationFacts* operation : graph.operations)
     barriers = barriers || operation->traits.barriers > 0;
   return micro_batch_of(graph, barriers ? 8 : 1);
 }
 
-}  // namespace DIGITNET_PROCESSOR
-
-}  // namespace detail
-
-}  // namespace digitnet
+}  // namespace digitnet::detail
+#endif

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/graph/fusion/activation.hpp"
 #include "digitnet/graph/fusion/normalization.hpp"
 #include "digitnet/graph/outline.hpp"
@@ -13,8 +14,6 @@
 #include "digitnet/layers/dense.hpp"
 
 namespace digitnet::detail {
-
-inline namespace DIGITNET_PROCESSOR {
 
 template <class L>
 inline constexpr bool begins_group = false;
@@ -38,8 +37,17 @@ inline constexpr bool is_group<FuseProductNormalizationActivation, First, Second
 
 /// The random numbers of each node, as the way to their key: the place in its chain or branching, from the
 /// outside in. `group_first` has the first node of each group; only these are looked at.
-inline std::vector<std::vector<std::size_t>> random_places(const Outline& outline, std::size_t node_count,
-                                                           std::span<const std::size_t> group_first) {
+DIGITNET_INLINE std::vector<std::vector<std::size_t>> random_places(const Outline& outline,
+                                                                    std::size_t node_count,
+                                                                    std::span<const std::size_t> group_first);
+
+}  // namespace digitnet::detail
+
+#if DIGITNET_BODIES
+namespace digitnet::detail {
+
+DIGITNET_INLINE std::vector<std::vector<std::size_t>> random_places(
+    const Outline& outline, std::size_t node_count, std::span<const std::size_t> group_first) {
   std::vector<bool> first(outline.nodes.size() + 1);
   for (const std::size_t node : group_first) first[node] = true;
   std::vector<std::vector<std::size_t>> result(node_count);
@@ -59,6 +67,5 @@ inline std::vector<std::vector<std::size_t>> random_places(const Outline& outlin
   return result;
 }
 
-}  // namespace DIGITNET_PROCESSOR
-
 }  // namespace digitnet::detail
+#endif

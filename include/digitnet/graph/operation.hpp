@@ -5,12 +5,11 @@
 #include <cstddef>
 
 #include "digitnet/core/for_each_index.hpp"
+#include "digitnet/core/simd.hpp"
 #include "digitnet/graph/lower.hpp"
 #include "digitnet/layers/stages.hpp"
 
 namespace digitnet::detail {
-
-inline namespace DIGITNET_PROCESSOR {
 
 /// What an operation gets. The executor makes it; the functions below make of it what the layer's contract
 /// says.
@@ -57,6 +56,17 @@ template <class T>
 using RunOperation = void (*)(std::size_t stage, const OperationIo<T>&);
 template <class T>
 using PackOperation = void (*)(const void* const* layers, const T* parameters, T* packed);
+
+inline namespace DIGITNET_PROCESSOR {
+
+/// to += from, for the executor, which has no vectors of its own.
+template <class T>
+void add_to(std::size_t count, T* to, const T* from) {
+  simd::transform(
+      count, to, [](auto a, auto b) { return a + b; }, static_cast<const T*>(to), from);
+}
+
+}  // namespace DIGITNET_PROCESSOR
 
 /// Calls visit.operator()<stage>() for a stage that is known when it runs.
 template <std::size_t stages, class Visit>
@@ -204,7 +214,5 @@ struct FunctionsOf<MergeNode<Merge, Inputs...>, T> {
       .merge_statistics = merge_statistics,
       .changes_dy = has_activation};
 };
-
-}  // namespace DIGITNET_PROCESSOR
 
 }  // namespace digitnet::detail

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "digitnet/core/processor.hpp"
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/layers/layer.hpp"
 
 namespace digitnet {
@@ -21,8 +21,6 @@ struct BranchName {
 };
 
 namespace detail {
-
-inline namespace DIGITNET_PROCESSOR {
 
 /// One line of an outline. Chains and branchings open and close; between stand their parts, in order. The
 /// node after a branching's last part is its merge. A branch that is its input has no node.
@@ -56,19 +54,36 @@ struct Outline {
 /// Keras' names for layers in order: "conv2d", "conv2d_1", ...
 class LayerNames {
  public:
-  std::string next(std::string_view class_name) {
-    std::string name = snake_case(class_name);
-    const std::size_t used = used_[name]++;
-    if (used > 0) name.append("_").append(std::to_string(used));
-    return name;
-  }
+  std::string next(std::string_view class_name);
 
  private:
   std::map<std::string, std::size_t> used_;
 };
 
 /// The name of each node: "conv2d_1", in a chain or branching "residual_1/conv2d_1".
-inline std::vector<std::string> names_of(const Outline& outline) {
+DIGITNET_INLINE std::vector<std::string> names_of(const Outline& outline);
+
+/// The order in which backward runs the nodes: chains from their end; of a branching the merge, then branches
+/// that are their input under another shape, then the others. So the gradients of branches always meet in one
+/// order.
+DIGITNET_INLINE void backward_order(const Outline& outline, std::span<const LayerTraits* const> traits,
+                                    std::size_t open, std::vector<std::size_t>& to);
+
+}  // namespace detail
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+namespace digitnet::detail {
+
+DIGITNET_INLINE std::string LayerNames::next(std::string_view class_name) {
+  std::string name = snake_case(class_name);
+  const std::size_t used = used_[name]++;
+  if (used > 0) name.append("_").append(std::to_string(used));
+  return name;
+}
+
+DIGITNET_INLINE std::vector<std::string> names_of(const Outline& outline) {
   struct Scope {
     std::string prefix;
     LayerNames names;
@@ -93,11 +108,8 @@ inline std::vector<std::string> names_of(const Outline& outline) {
   return result;
 }
 
-/// The order in which backward runs the nodes: chains from their end; of a branching the merge, then branches
-/// that are their input under another shape, then the others. So the gradients of branches always meet in one
-/// order.
-inline void backward_order(const Outline& outline, std::span<const LayerTraits* const> traits,
-                           std::size_t open, std::vector<std::size_t>& to) {
+DIGITNET_INLINE void backward_order(const Outline& outline, std::span<const LayerTraits* const> traits,
+                                    std::size_t open, std::vector<std::size_t>& to) {
   const auto run = [&](std::size_t entry) {
     const Entry& here = outline.entries[entry];
     if (here.kind == Entry::node)
@@ -127,8 +139,5 @@ inline void backward_order(const Outline& outline, std::span<const LayerTraits* 
     if (!is_view(part)) run(part);
 }
 
-}  // namespace DIGITNET_PROCESSOR
-
-}  // namespace detail
-
-}  // namespace digitnet
+}  // namespace digitnet::detail
+#endif

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/core/shape.hpp"
 #include "digitnet/graph/lower.hpp"
 #include "digitnet/inspect/description.hpp"
@@ -22,9 +23,7 @@ namespace digitnet {
 namespace detail {
 
 // Code is made for each kind of value, not for each layer.
-inline void add_setting(Attributes& to, std::string_view name, Attribute::Value value) {
-  to.push_back({std::string(name), std::move(value)});
-}
+DIGITNET_INLINE void add_setting(Attributes& to, std::string_view name, Attribute::Value value);
 template <class T>
 void add_setting(Attributes& to, std::string_view name, const T& value) {
   const auto whole = [](auto number) { return static_cast<std::int64_t>(number); };
@@ -107,18 +106,9 @@ LayerDescription describe_node(const void* object, const std::string& name, cons
 using DescribeNode = LayerDescription (*)(const void* object, const std::string& name,
                                           const NodePlace& place);
 
-inline std::vector<LayerDescription> describe_nodes(const Outline& outline,
-                                                    std::span<const DescribeNode> table,
-                                                    const void* const* objects) {
-  const std::vector<std::string> names = names_of(outline);
-  std::vector<LayerDescription> result;
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    result.push_back(table[i](objects[i], names[i], outline.nodes[i]));
-    const auto inputs = outline.inputs(i);
-    if (inputs.size() > 1 || inputs[0] != i) result.back().sources.assign(inputs.begin(), inputs.end());
-  }
-  return result;
-}
+DIGITNET_INLINE std::vector<LayerDescription> describe_nodes(const Outline& outline,
+                                                             std::span<const DescribeNode> table,
+                                                             const void* const* objects);
 
 template <class L, class In>
 struct DescriptionOf {
@@ -142,3 +132,26 @@ template <class Model>
 }
 
 }  // namespace digitnet
+
+#if DIGITNET_BODIES
+namespace digitnet::detail {
+
+DIGITNET_INLINE void add_setting(Attributes& to, std::string_view name, Attribute::Value value) {
+  to.push_back({std::string(name), std::move(value)});
+}
+
+DIGITNET_INLINE std::vector<LayerDescription> describe_nodes(const Outline& outline,
+                                                             std::span<const DescribeNode> table,
+                                                             const void* const* objects) {
+  const std::vector<std::string> names = names_of(outline);
+  std::vector<LayerDescription> result;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    result.push_back(table[i](objects[i], names[i], outline.nodes[i]));
+    const auto inputs = outline.inputs(i);
+    if (inputs.size() > 1 || inputs[0] != i) result.back().sources.assign(inputs.begin(), inputs.end());
+  }
+  return result;
+}
+
+}  // namespace digitnet::detail
+#endif

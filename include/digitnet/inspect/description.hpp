@@ -2,16 +2,13 @@
 // parameters lie. Everything that writes, reads or compares models works on this, not on types.
 #pragma once
 #include <any>
-#include <charconv>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
-#include "digitnet/core/error.hpp"
-#include "digitnet/core/language.hpp"
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/layers/regularizers.hpp"
 
 namespace digitnet {
@@ -26,28 +23,8 @@ struct Attribute {
   bool operator==(const Attribute&) const = default;
 
   /// "units 64", "kernel_size (3, 3)".
-  std::string text() const { return name + " " + value_text(); }
-  std::string value_text() const {
-    struct Visitor {
-      std::string operator()(bool b) const { return b ? "true" : "false"; }
-      std::string operator()(std::int64_t number) const { return std::to_string(number); }
-      std::string operator()(double number) const {
-        // As short as is exact: a float32's digits, where it is one.
-        char text[40];
-        const auto single = static_cast<float>(number);
-        char* const end = double{single} == number ? std::to_chars(text, text + sizeof text, single).ptr
-                                                   : std::to_chars(text, text + sizeof text, number).ptr;
-        return {text, end};
-      }
-      std::string operator()(const std::string& word) const { return word; }
-      std::string operator()(const std::vector<std::int64_t>& list) const {
-        std::string text = "(";
-        for (const std::int64_t number : list) text += (text.size() > 1 ? ", " : "") + std::to_string(number);
-        return text + ")";
-      }
-    };
-    return std::visit(Visitor{}, value);
-  }
+  std::string text() const;
+  std::string value_text() const;
 };
 using Attributes = std::vector<Attribute>;
 
@@ -103,11 +80,7 @@ struct LayerDescription {
     return otherwise;
   }
   /// "Conv2D (filters 32, kernel_size (3, 3))"
-  std::string text() const {
-    std::string result;
-    for (const Attribute& a : attributes) result += (result.empty() ? " (" : ", ") + a.text();
-    return class_name + (result.empty() ? "" : result + ")");
-  }
+  std::string text() const;
 };
 
 /// Layers in an order in which each comes after its sources; those of nested chains and combinators stand
@@ -117,27 +90,75 @@ struct ModelDescription {
   std::vector<LayerDescription> layers;
 
   /// Elements of all weights.
-  std::size_t parameter_count() const {
-    std::size_t count = 0;
-    for (const LayerDescription& layer : layers)
-      for (const WeightDescription& weight : layer.weights) count += weight.size();
-    return count;
-  }
+  std::size_t parameter_count() const;
   /// What layer `index` (from 0) gets; see LayerDescription.
-  std::vector<std::size_t> sources(std::size_t index) const {
-    return layers[index].sources.empty() ? std::vector<std::size_t>{index} : layers[index].sources;
-  }
+  std::vector<std::size_t> sources(std::size_t index) const;
   /// Whether each layer gets the result of the one before it.
-  bool is_chain() const {
-    for (std::size_t i = 0; i < layers.size(); ++i)
-      if (sources(i) != std::vector<std::size_t>{i}) return false;
-    return true;
-  }
+  bool is_chain() const;
 };
 
 /// Throws an Error for the first layer whose settings are not known: where they are written, none may be
 /// missing.
-inline void check_settings_are_said(const ModelDescription& model) {
+DIGITNET_INLINE void check_settings_are_said(const ModelDescription& model);
+/// "(3, 3, 1, 32)"
+DIGITNET_INLINE std::string shape_text(const std::vector<std::size_t>& shape);
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include <charconv>
+
+#include "digitnet/core/error.hpp"
+
+namespace digitnet {
+
+DIGITNET_INLINE std::string Attribute::text() const { return name + " " + value_text(); }
+
+DIGITNET_INLINE std::string Attribute::value_text() const {
+  struct Visitor {
+    std::string operator()(bool b) const { return b ? "true" : "false"; }
+    std::string operator()(std::int64_t number) const { return std::to_string(number); }
+    std::string operator()(double number) const {
+      // As short as is exact: a float32's digits, where it is one.
+      char text[40];
+      const auto single = static_cast<float>(number);
+      char* const end = double{single} == number ? std::to_chars(text, text + sizeof text, single).ptr
+                                                 : std::to_chars(text, text + sizeof text, number).ptr;
+      return {text, end};
+    }
+    std::string operator()(const std::string& word) const { return word; }
+    std::string operator()(const std::vector<std::int64_t>& list) const {
+      std::string text = "(";
+      for (const std::int64_t number : list) text += (text.size() > 1 ? ", " : "") + std::to_string(number);
+      return text + ")";
+    }
+  };
+  return std::visit(Visitor{}, value);
+}
+
+DIGITNET_INLINE std::string LayerDescription::text() const {
+  std::string result;
+  for (const Attribute& a : attributes) result += (result.empty() ? " (" : ", ") + a.text();
+  return class_name + (result.empty() ? "" : result + ")");
+}
+
+DIGITNET_INLINE std::size_t ModelDescription::parameter_count() const {
+  std::size_t count = 0;
+  for (const LayerDescription& layer : layers)
+    for (const WeightDescription& weight : layer.weights) count += weight.size();
+  return count;
+}
+
+DIGITNET_INLINE std::vector<std::size_t> ModelDescription::sources(std::size_t index) const {
+  return layers[index].sources.empty() ? std::vector<std::size_t>{index} : layers[index].sources;
+}
+
+DIGITNET_INLINE bool ModelDescription::is_chain() const {
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    if (sources(i) != std::vector<std::size_t>{i}) return false;
+  return true;
+}
+
+DIGITNET_INLINE void check_settings_are_said(const ModelDescription& model) {
   for (const LayerDescription& layer : model.layers)
     if (!layer.says_settings)
       fail("The layer \"" + layer.name + "\" cannot be written: " + layer.class_name +
@@ -145,9 +166,9 @@ inline void check_settings_are_said(const ModelDescription& model) {
            "(digitnet/layers/setting.hpp), which may be empty");
 }
 
-/// "(3, 3, 1, 32)"
-inline std::string shape_text(const std::vector<std::size_t>& shape) {
+DIGITNET_INLINE std::string shape_text(const std::vector<std::size_t>& shape) {
   return Attribute{"", std::vector<std::int64_t>(shape.begin(), shape.end())}.value_text();
 }
 
 }  // namespace digitnet
+#endif

@@ -1,10 +1,9 @@
 // model.summary(): the table of layers, output shapes and parameters that Keras 3 prints.
 #pragma once
-#include <algorithm>
-#include <cstdio>
 #include <string>
 #include <vector>
 
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/model/sequential.hpp"
 
 namespace digitnet {
@@ -16,6 +15,39 @@ struct LayerSummary {
   std::vector<std::size_t> output;
   std::size_t parameters;
 };
+
+/// Keras 3's table: layers with their output shapes and parameters, and the totals.
+DIGITNET_INLINE std::string summary_table(const std::string& model_name,
+                                          const std::vector<LayerSummary>& layers, std::size_t trainable,
+                                          std::size_t non_trainable);
+
+/// The table of a model; see Sequential::summary.
+template <std::size_t... Extents, class... Layers>
+std::string summary_of(const Sequential<Input<Extents...>, Layers...>&, const std::string& model_name) {
+  using Model = Sequential<Input<Extents...>, Layers...>;
+  std::vector<LayerSummary> rows;
+  detail::LayerNames names;
+  const auto add = [&]<class Step>(std::type_identity<Step>) {
+    rows.push_back(
+        {.name = names.next(Step::Layer::class_name),
+         .class_name = std::string(Step::Layer::class_name),
+         .output = {Step::Output::extents.begin(), Step::Output::extents.end()},
+         .parameters = Step::Layer::template On<typename Step::Input>::Parameters::parameter_count});
+  };
+  [&]<class... Steps>(TypeList<Steps...>) {
+    (add(std::type_identity<Steps>{}), ...);
+  }(typename detail::Lowered<typename Model::Body, typename Model::InputShape>::Steps{});
+  return summary_table(model_name, rows, Model::trainable_count,
+                       Model::parameter_count - Model::trainable_count);
+}
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include <algorithm>
+#include <cstdio>
+
+namespace digitnet {
 
 namespace detail {
 
@@ -52,9 +84,9 @@ inline std::string counted(const char* what, std::size_t parameters) {
 
 }  // namespace detail
 
-/// Keras 3's table: layers with their output shapes and parameters, and the totals.
-inline std::string summary_table(const std::string& model_name, const std::vector<LayerSummary>& layers,
-                                 std::size_t trainable, std::size_t non_trainable) {
+DIGITNET_INLINE std::string summary_table(const std::string& model_name,
+                                          const std::vector<LayerSummary>& layers, std::size_t trainable,
+                                          std::size_t non_trainable) {
   struct Row {
     std::string cells[3];
   };
@@ -98,24 +130,5 @@ inline std::string summary_table(const std::string& model_name, const std::vecto
          detail::counted("Non-trainable params", non_trainable);
 }
 
-/// The table of a model; see Sequential::summary.
-template <std::size_t... Extents, class... Layers>
-std::string summary_of(const Sequential<Input<Extents...>, Layers...>&, const std::string& model_name) {
-  using Model = Sequential<Input<Extents...>, Layers...>;
-  std::vector<LayerSummary> rows;
-  detail::LayerNames names;
-  const auto add = [&]<class Step>(std::type_identity<Step>) {
-    rows.push_back(
-        {.name = names.next(Step::Layer::class_name),
-         .class_name = std::string(Step::Layer::class_name),
-         .output = {Step::Output::extents.begin(), Step::Output::extents.end()},
-         .parameters = Step::Layer::template On<typename Step::Input>::Parameters::parameter_count});
-  };
-  [&]<class... Steps>(TypeList<Steps...>) {
-    (add(std::type_identity<Steps>{}), ...);
-  }(typename detail::Lowered<typename Model::Body, typename Model::InputShape>::Steps{});
-  return summary_table(model_name, rows, Model::trainable_count,
-                       Model::parameter_count - Model::trainable_count);
-}
-
 }  // namespace digitnet
+#endif

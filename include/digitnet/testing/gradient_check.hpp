@@ -161,10 +161,11 @@ struct Bench<Layer, In, T, fusing> {
 
   const Layer& layer;
   std::size_t samples;
-  digitnet::detail::Executor<T> executor{Graph::template facts<T>(),
-                                         {Graph::template forward<T>, Graph::template backward<T>},
-                                         Mode::training,
-                                         samples};
+  digitnet::detail::Executor<T> executor{
+      Graph::template facts<T>(),
+      {Graph::template forward<T>, Graph::template backward<T>, digitnet::detail::add_to<T>},
+      Mode::training,
+      samples};
   Poisoned<T> x{samples * In::size}, y{samples * On::Output::size}, dx{samples * In::size},
       dy{samples * On::Output::size};
   Poisoned<T> parameters{On::Parameters::arena_size}, gradients{On::Parameters::arena_size};

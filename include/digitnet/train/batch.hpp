@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "digitnet/core/arena.hpp"
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/core/random.hpp"
 #include "digitnet/core/sample_transform.hpp"
 #include "digitnet/core/samples.hpp"
@@ -52,14 +53,7 @@ struct Mixture {
 };
 
 /// The mixture that the sample at a position of the batch is trained on.
-inline Mixture mixture_of(const Batch& batch, std::size_t position) {
-  if (!batch.transform) return {};
-  constexpr std::uint64_t mixing = 1;
-  const RandomKey key = batch.transforming.child(batch.indices[position]).child(mixing);
-  const float part = batch.transform->part_in_mixture(key);
-  if (part == 1) return {};
-  return {part, batch.indices[Random(key.child(mixing)).below(batch.indices.size())]};
-}
+DIGITNET_INLINE Mixture mixture_of(const Batch& batch, std::size_t position);
 
 /// Copies samples of batches, as they are trained on.
 class BatchReader {
@@ -68,25 +62,11 @@ class BatchReader {
 
   /// The samples at positions first, first + 1, ... of the batch, one after the other; `thread` is below
   /// `threads`.
-  void read(const Batch& batch, std::size_t first, std::size_t count, float* to, std::size_t thread) {
-    for (std::size_t i = 0; i < count; ++i) {
-      float* const x = to + i * size_;
-      take(batch, batch.indices[first + i], x, thread);
-      const Mixture mixture = mixture_of(batch, first + i);
-      if (mixture.part == 1) continue;
-      if (partners_[thread].size() == 0) partners_[thread] = Arena<float>(size_);
-      float* const other = partners_[thread].data();
-      take(batch, mixture.partner, other, thread);
-      for (std::size_t j = 0; j < size_; ++j) x[j] = mixture.part * x[j] + (1 - mixture.part) * other[j];
-    }
-  }
+  void read(const Batch& batch, std::size_t first, std::size_t count, float* to, std::size_t thread);
 
  private:
   // One sample, apart from mixing.
-  static void take(const Batch& batch, std::size_t index, float* to, std::size_t thread) {
-    batch.data.samples.copy(index, to);
-    if (batch.transform) batch.transform->apply(to, batch.transforming.child(index), thread);
-  }
+  static void take(const Batch& batch, std::size_t index, float* to, std::size_t thread);
 
   std::size_t size_;
   // The samples that others are mixed with, one a thread.
@@ -94,3 +74,37 @@ class BatchReader {
 };
 
 }  // namespace digitnet
+
+#if DIGITNET_BODIES
+namespace digitnet {
+
+DIGITNET_INLINE Mixture mixture_of(const Batch& batch, std::size_t position) {
+  if (!batch.transform) return {};
+  constexpr std::uint64_t mixing = 1;
+  const RandomKey key = batch.transforming.child(batch.indices[position]).child(mixing);
+  const float part = batch.transform->part_in_mixture(key);
+  if (part == 1) return {};
+  return {part, batch.indices[Random(key.child(mixing)).below(batch.indices.size())]};
+}
+
+DIGITNET_INLINE void BatchReader::read(const Batch& batch, std::size_t first, std::size_t count, float* to,
+                                       std::size_t thread) {
+  for (std::size_t i = 0; i < count; ++i) {
+    float* const x = to + i * size_;
+    take(batch, batch.indices[first + i], x, thread);
+    const Mixture mixture = mixture_of(batch, first + i);
+    if (mixture.part == 1) continue;
+    if (partners_[thread].size() == 0) partners_[thread] = Arena<float>(size_);
+    float* const other = partners_[thread].data();
+    take(batch, mixture.partner, other, thread);
+    for (std::size_t j = 0; j < size_; ++j) x[j] = mixture.part * x[j] + (1 - mixture.part) * other[j];
+  }
+}
+
+DIGITNET_INLINE void BatchReader::take(const Batch& batch, std::size_t index, float* to, std::size_t thread) {
+  batch.data.samples.copy(index, to);
+  if (batch.transform) batch.transform->apply(to, batch.transforming.child(index), thread);
+}
+
+}  // namespace digitnet
+#endif

@@ -1,23 +1,18 @@
 // Runs batches through a graph: shards of micro-batches, forward and backward, on a team of threads.
 #pragma once
-#include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <span>
-#include <utility>
 #include <vector>
 
-#include "digitnet/core/blas.hpp"
+#include "digitnet/core/arena.hpp"
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/graph/executor.hpp"
-#include "digitnet/graph/micro_batch.hpp"
 #include "digitnet/train/batch.hpp"
 #include "digitnet/train/gradients.hpp"
 
 namespace digitnet::detail {
-
-inline namespace DIGITNET_PROCESSOR {
 
 /// What a loss says of a model's outputs.
 class OutputJudge {
@@ -49,92 +44,15 @@ struct RunnableGraph {
 /// same, bit for bit, with any number of threads.
 class BatchRunner {
  public:
-  BatchRunner(const RunnableGraph& graph, OutputJudge& judge, ThreadTeam& team)
-      : graph_(graph),
-        judge_(judge),
-        team_(team),
-        micro_batch_(micro_batch_of(graph.facts)),
-        training_micro_batch_(training_micro_batch(graph.facts)),
-        training_(graph.facts, graph.code, Mode::training, training_micro_batch_),
-        inference_(graph.facts, graph.code, Mode::inference, micro_batch_),
-        passing_bytes_(std::max(training_.plan().passing_bytes, inference_.plan().passing_bytes)),
-        packed_forward_(std::max(training_.packed_forward(), inference_.packed_forward())),
-        packed_backward_(training_.packed_backward()),
-        reader_(graph.facts.input, team.size()) {
-    std::size_t in_shards = graph.parameters.size();
-    for (const DeferredWeightGradient& product : training_.deferred())
-      in_shards -= product.inputs * product.outputs;
-    most_shards_ = in_shards <= 32 * 1024 ? 8 : in_shards <= 256 * 1024 ? 4 : 2;
-    for (const OperationFacts* operation : graph.facts.operations)
-      multiply_adds_ += operation->traits.multiply_adds;
-    for (std::size_t shard = 0; shard < most_shards_; ++shard) {
-      gradients_.emplace_back(graph.parameters.size());
-      shards_.push_back(gradients_.back().data());
-    }
-    for (std::size_t thread = 0; thread < team.size(); ++thread) {
-      passing_.emplace_back(passing_bytes_);
-      if (!training_.has_barriers()) lasting_.emplace_back(training_.plan().lasting_bytes);
-    }
-    for (Statistics* statistics : {&forward_statistics_, &backward_statistics_})
-      statistics->total.resize(training_.statistics());
-  }
+  BatchRunner(const RunnableGraph& graph, OutputJudge& judge, ThreadTeam& team);
 
   /// Every shard streams all parameters past its samples, so a model that uses each parameter once a sample
   /// wants many samples in a shard, and one that uses it at many positions does with few.
-  std::size_t shard_count(std::size_t batch) const {
-    const std::size_t uses = 1 + multiply_adds_ / std::max<std::size_t>(1, graph_.parameter_count);
-    return std::min(batch, std::clamp<std::size_t>(batch * uses / 64, 2, most_shards_));
-  }
+  std::size_t shard_count(std::size_t batch) const;
 
-  BatchResult accumulate(const Batch& batch, RandomKey key, std::size_t step_samples) {
-    const std::size_t operations = graph_.facts.size();
-    team_.for_each(2 * operations, [&](std::size_t index, std::size_t) {
-      if (index < operations)
-        training_.pack_forward(index, graph_.pack_forward, graph_.layers.data(), graph_.parameters.data(),
-                               packed_forward_.data());
-      else
-        training_.pack_backward(index - operations, graph_.pack_backward, graph_.layers.data(),
-                                graph_.parameters.data(), packed_backward_.data());
-    });
-    batch_ = batch.indices.size();
-    scale_ = 1.0f / static_cast<float>(std::max(batch_, step_samples));
-    defers_ = training_.deferred_size() > 0 && step_samples <= batch_;
-    if (defers_ && deferred_.size() < batch_ * training_.deferred_size())
-      deferred_ = Arena<float>(batch_ * training_.deferred_size());
-    cut(batch_);
-    results_.fill(BatchResult{});
-    if (training_.has_barriers())
-      run_segments(batch, key);
-    else
-      for_each_shard([&](std::size_t i, std::size_t thread) {
-        const MicroBatch<float> here = micro_batch(i, thread, key);
-        read(batch, i, here, thread);
-        training_.forward(0, graph_.layers.data(), here);
-        measure(batch, i, here, thread);
-        training_.backward(0, graph_.layers.data(), here);
-      });
-    BatchResult sum;
-    for (std::size_t shard = 0; shard + 1 < first_of_shard_.size(); ++shard) sum += results_[shard];
-    return sum;
-  }
+  BatchResult accumulate(const Batch& batch, RandomKey key, std::size_t step_samples);
 
-  BatchResult evaluate(const Batch& batch) {
-    team_.for_each(graph_.facts.size(), [&](std::size_t index, std::size_t) {
-      inference_.pack_forward(index, graph_.pack_inference, graph_.layers.data(), graph_.parameters.data(),
-                              packed_forward_.data());
-    });
-    const std::size_t count = batch.indices.size();
-    const std::size_t parts = std::min<std::size_t>((count + micro_batch_ - 1) / micro_batch_, 256);
-    std::vector<BatchResult> results(parts);
-    team_.for_each(parts, [&](std::size_t part, std::size_t thread) {
-      const std::size_t end = (part + 1) * count / parts;
-      for (std::size_t first = part * count / parts; first < end; first += micro_batch_)
-        results[part] += test(batch, first, std::min(micro_batch_, end - first), thread);
-    });
-    BatchResult sum;
-    for (const BatchResult& result : results) sum += result;
-    return sum;
-  }
+  BatchResult evaluate(const Batch& batch);
 
   Gradients gradients() const {
     return {.shards = shards_,
@@ -156,109 +74,22 @@ class BatchRunner {
     }
   };
 
-  void cut(std::size_t count) {
-    const std::size_t shards = shard_count(count);
-    parts_.clear();
-    first_of_shard_.assign(1, 0);
-    for (std::size_t shard = 0; shard < shards; ++shard) {
-      const std::size_t end = (shard + 1) * count / shards;
-      for (std::size_t first = shard * count / shards; first < end; first += training_micro_batch_)
-        parts_.push_back({shard, first, std::min(training_micro_batch_, end - first)});
-      first_of_shard_.push_back(parts_.size());
-    }
-  }
+  void cut(std::size_t count);
 
   template <class Run>
-  void for_each_shard(const Run& run) {
-    team_.for_each(first_of_shard_.size() - 1, [&](std::size_t shard, std::size_t thread) {
-      for (std::size_t i = first_of_shard_[shard]; i < first_of_shard_[shard + 1]; ++i) run(i, thread);
-    });
-  }
+  void for_each_shard(const Run& run);
 
   // Where layers need sums over the batch, every micro-batch keeps what lasts, and all of them finish a
   // segment before any begins the next. Sums are added in the order of the micro-batches, so they do not
   // depend on the threads.
-  void run_segments(const Batch& batch, RandomKey key) {
-    while (lasting_.size() < parts_.size()) lasting_.emplace_back(training_.plan().lasting_bytes);
-    for (Statistics* statistics : {&forward_statistics_, &backward_statistics_})
-      statistics->partial.resize(parts_.size() * training_.statistics());
-    const std::size_t last = training_.forward_segments() - 1;
-    for (std::size_t segment = 0; segment <= last; ++segment) {
-      const auto run = [&](std::size_t i, std::size_t thread) {
-        const MicroBatch<float> here = micro_batch(i, thread, key);
-        if (segment == 0) read(batch, i, here, thread);
-        training_.forward(segment, graph_.layers.data(), here);
-        if (segment < last) return;
-        measure(batch, i, here, thread);
-        training_.backward(0, graph_.layers.data(), here);
-      };
-      // No gradient is summed before the last segment, so every micro-batch may go to any thread.
-      if (segment == last)
-        for_each_shard(run);
-      else
-        team_.for_each(parts_.size(), run);
-      if (segment < last) merge(segment);
-    }
-    for (std::size_t segment = 1; segment < training_.backward_segments(); ++segment) {
-      add_up();
-      for_each_shard([&](std::size_t i, std::size_t thread) {
-        training_.backward(segment, graph_.layers.data(), micro_batch(i, thread, key));
-      });
-    }
-  }
-  void merge(std::size_t segment) {
-    std::size_t before = 0;
-    for (std::size_t i = 0; i < parts_.size(); ++i) {
-      const double* const partial = forward_statistics_.partial.data() + i * training_.statistics();
-      training_.merge(segment, {forward_statistics_.total.data(), partial, before, parts_[i].count});
-      before += parts_[i].count;
-    }
-  }
-  void add_up() {
-    std::vector<double>& total = backward_statistics_.total;
-    std::fill(total.begin(), total.end(), 0.0);
-    for (std::size_t i = 0; i < parts_.size(); ++i)
-      for (std::size_t j = 0; j < total.size(); ++j)
-        total[j] += backward_statistics_.partial[i * total.size() + j];
-  }
+  void run_segments(const Batch& batch, RandomKey key);
+  void merge(std::size_t segment);
+  void add_up();
 
-  MicroBatch<float> micro_batch(std::size_t i, std::size_t thread, RandomKey key) {
-    MicroBatch<float> here{.samples = parts_[i].count,
-                           .lasting = lasting_[training_.has_barriers() ? i : thread].data(),
-                           .passing = passing_[thread].data(),
-                           .parameters = graph_.parameters.data(),
-                           .gradients = shards_[parts_[i].shard],
-                           .packed_forward = packed_forward_.data(),
-                           .packed_backward = packed_backward_.data(),
-                           .random = key,
-                           .first_sample = parts_[i].first,
-                           .deferred = {defers_ ? deferred_.data() : nullptr, parts_[i].first, batch_},
-                           .forward_statistics = forward_statistics_.of(i, batch_),
-                           .backward_statistics = backward_statistics_.of(i, batch_)};
-    here.x = training_.input(here);
-    return here;
-  }
-  void read(const Batch& batch, std::size_t i, const MicroBatch<float>& here, std::size_t thread) {
-    reader_.read(batch, parts_[i].first, parts_[i].count, training_.input(here), thread);
-  }
-  void measure(const Batch& batch, std::size_t i, const MicroBatch<float>& here, std::size_t thread) {
-    results_[parts_[i].shard] +=
-        judge_.measure(batch, parts_[i].first, parts_[i].count, training_.output(here),
-                       training_.output_gradient(here), scale_, thread);
-  }
-  BatchResult test(const Batch& batch, std::size_t first, std::size_t count, std::size_t thread) {
-    MicroBatch<float> here{.samples = count,
-                           .passing = passing_[thread].data(),
-                           .parameters = graph_.parameters.data(),
-                           .packed_forward = packed_forward_.data(),
-                           .first_sample = first};
-    float* const x = inference_.input(here);
-    for (std::size_t i = 0; i < count; ++i)
-      batch.data.samples.copy(batch.indices[first + i], x + i * graph_.facts.input);
-    here.x = x;
-    inference_.forward(0, graph_.layers.data(), here);
-    return judge_.test(batch, first, count, inference_.output(here));
-  }
+  MicroBatch<float> micro_batch(std::size_t i, std::size_t thread, RandomKey key);
+  void read(const Batch& batch, std::size_t i, const MicroBatch<float>& here, std::size_t thread);
+  void measure(const Batch& batch, std::size_t i, const MicroBatch<float>& here, std::size_t thread);
+  BatchResult test(const Batch& batch, std::size_t first, std::size_t count, std::size_t thread);
 
   RunnableGraph graph_;
   OutputJudge& judge_;
@@ -287,6 +118,208 @@ class BatchRunner {
   Statistics forward_statistics_, backward_statistics_;
 };
 
-}  // namespace DIGITNET_PROCESSOR
+}  // namespace digitnet::detail
+
+#if DIGITNET_BODIES
+#include <algorithm>
+
+#include "digitnet/graph/micro_batch.hpp"
+
+namespace digitnet::detail {
+
+DIGITNET_INLINE BatchRunner::BatchRunner(const RunnableGraph& graph, OutputJudge& judge, ThreadTeam& team)
+    : graph_(graph),
+      judge_(judge),
+      team_(team),
+      micro_batch_(micro_batch_of(graph.facts)),
+      training_micro_batch_(training_micro_batch(graph.facts)),
+      training_(graph.facts, graph.code, Mode::training, training_micro_batch_),
+      inference_(graph.facts, graph.code, Mode::inference, micro_batch_),
+      passing_bytes_(std::max(training_.plan().passing_bytes, inference_.plan().passing_bytes)),
+      packed_forward_(std::max(training_.packed_forward(), inference_.packed_forward())),
+      packed_backward_(training_.packed_backward()),
+      reader_(graph.facts.input, team.size()) {
+  std::size_t in_shards = graph.parameters.size();
+  for (const DeferredWeightGradient& product : training_.deferred())
+    in_shards -= product.inputs * product.outputs;
+  most_shards_ = in_shards <= 32 * 1024 ? 8 : in_shards <= 256 * 1024 ? 4 : 2;
+  for (const OperationFacts* operation : graph.facts.operations)
+    multiply_adds_ += operation->traits.multiply_adds;
+  for (std::size_t shard = 0; shard < most_shards_; ++shard) {
+    gradients_.emplace_back(graph.parameters.size());
+    shards_.push_back(gradients_.back().data());
+  }
+  for (std::size_t thread = 0; thread < team.size(); ++thread) {
+    passing_.emplace_back(passing_bytes_);
+    if (!training_.has_barriers()) lasting_.emplace_back(training_.plan().lasting_bytes);
+  }
+  for (Statistics* statistics : {&forward_statistics_, &backward_statistics_})
+    statistics->total.resize(training_.statistics());
+}
+
+DIGITNET_INLINE std::size_t BatchRunner::shard_count(std::size_t batch) const {
+  const std::size_t uses = 1 + multiply_adds_ / std::max<std::size_t>(1, graph_.parameter_count);
+  return std::min(batch, std::clamp<std::size_t>(batch * uses / 64, 2, most_shards_));
+}
+
+DIGITNET_INLINE BatchResult BatchRunner::accumulate(const Batch& batch, RandomKey key,
+                                                    std::size_t step_samples) {
+  const std::size_t operations = graph_.facts.size();
+  team_.for_each(2 * operations, [&](std::size_t index, std::size_t) {
+    if (index < operations)
+      training_.pack_forward(index, graph_.pack_forward, graph_.layers.data(), graph_.parameters.data(),
+                             packed_forward_.data());
+    else
+      training_.pack_backward(index - operations, graph_.pack_backward, graph_.layers.data(),
+                              graph_.parameters.data(), packed_backward_.data());
+  });
+  batch_ = batch.indices.size();
+  scale_ = 1.0f / static_cast<float>(std::max(batch_, step_samples));
+  defers_ = training_.deferred_size() > 0 && step_samples <= batch_;
+  if (defers_ && deferred_.size() < batch_ * training_.deferred_size())
+    deferred_ = Arena<float>(batch_ * training_.deferred_size());
+  cut(batch_);
+  results_.fill(BatchResult{});
+  if (training_.has_barriers())
+    run_segments(batch, key);
+  else
+    for_each_shard([&](std::size_t i, std::size_t thread) {
+      const MicroBatch<float> here = micro_batch(i, thread, key);
+      read(batch, i, here, thread);
+      training_.forward(0, graph_.layers.data(), here);
+      measure(batch, i, here, thread);
+      training_.backward(0, graph_.layers.data(), here);
+    });
+  BatchResult sum;
+  for (std::size_t shard = 0; shard + 1 < first_of_shard_.size(); ++shard) sum += results_[shard];
+  return sum;
+}
+
+DIGITNET_INLINE BatchResult BatchRunner::evaluate(const Batch& batch) {
+  team_.for_each(graph_.facts.size(), [&](std::size_t index, std::size_t) {
+    inference_.pack_forward(index, graph_.pack_inference, graph_.layers.data(), graph_.parameters.data(),
+                            packed_forward_.data());
+  });
+  const std::size_t count = batch.indices.size();
+  const std::size_t parts = std::min<std::size_t>((count + micro_batch_ - 1) / micro_batch_, 256);
+  std::vector<BatchResult> results(parts);
+  team_.for_each(parts, [&](std::size_t part, std::size_t thread) {
+    const std::size_t end = (part + 1) * count / parts;
+    for (std::size_t first = part * count / parts; first < end; first += micro_batch_)
+      results[part] += test(batch, first, std::min(micro_batch_, end - first), thread);
+  });
+  BatchResult sum;
+  for (const BatchResult& result : results) sum += result;
+  return sum;
+}
+
+DIGITNET_INLINE void BatchRunner::cut(std::size_t count) {
+  const std::size_t shards = shard_count(count);
+  parts_.clear();
+  first_of_shard_.assign(1, 0);
+  for (std::size_t shard = 0; shard < shards; ++shard) {
+    const std::size_t end = (shard + 1) * count / shards;
+    for (std::size_t first = shard * count / shards; first < end; first += training_micro_batch_)
+      parts_.push_back({shard, first, std::min(training_micro_batch_, end - first)});
+    first_of_shard_.push_back(parts_.size());
+  }
+}
+
+template <class Run>
+void BatchRunner::for_each_shard(const Run& run) {
+  team_.for_each(first_of_shard_.size() - 1, [&](std::size_t shard, std::size_t thread) {
+    for (std::size_t i = first_of_shard_[shard]; i < first_of_shard_[shard + 1]; ++i) run(i, thread);
+  });
+}
+
+DIGITNET_INLINE void BatchRunner::run_segments(const Batch& batch, RandomKey key) {
+  while (lasting_.size() < parts_.size()) lasting_.emplace_back(training_.plan().lasting_bytes);
+  for (Statistics* statistics : {&forward_statistics_, &backward_statistics_})
+    statistics->partial.resize(parts_.size() * training_.statistics());
+  const std::size_t last = training_.forward_segments() - 1;
+  for (std::size_t segment = 0; segment <= last; ++segment) {
+    const auto run = [&](std::size_t i, std::size_t thread) {
+      const MicroBatch<float> here = micro_batch(i, thread, key);
+      if (segment == 0) read(batch, i, here, thread);
+      training_.forward(segment, graph_.layers.data(), here);
+      if (segment < last) return;
+      measure(batch, i, here, thread);
+      training_.backward(0, graph_.layers.data(), here);
+    };
+    // No gradient is summed before the last segment, so every micro-batch may go to any thread.
+    if (segment == last)
+      for_each_shard(run);
+    else
+      team_.for_each(parts_.size(), run);
+    if (segment < last) merge(segment);
+  }
+  for (std::size_t segment = 1; segment < training_.backward_segments(); ++segment) {
+    add_up();
+    for_each_shard([&](std::size_t i, std::size_t thread) {
+      training_.backward(segment, graph_.layers.data(), micro_batch(i, thread, key));
+    });
+  }
+}
+
+DIGITNET_INLINE void BatchRunner::merge(std::size_t segment) {
+  std::size_t before = 0;
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const double* const partial = forward_statistics_.partial.data() + i * training_.statistics();
+    training_.merge(segment, {forward_statistics_.total.data(), partial, before, parts_[i].count});
+    before += parts_[i].count;
+  }
+}
+
+DIGITNET_INLINE void BatchRunner::add_up() {
+  std::vector<double>& total = backward_statistics_.total;
+  std::fill(total.begin(), total.end(), 0.0);
+  for (std::size_t i = 0; i < parts_.size(); ++i)
+    for (std::size_t j = 0; j < total.size(); ++j)
+      total[j] += backward_statistics_.partial[i * total.size() + j];
+}
+
+DIGITNET_INLINE MicroBatch<float> BatchRunner::micro_batch(std::size_t i, std::size_t thread, RandomKey key) {
+  MicroBatch<float> here{.samples = parts_[i].count,
+                         .lasting = lasting_[training_.has_barriers() ? i : thread].data(),
+                         .passing = passing_[thread].data(),
+                         .parameters = graph_.parameters.data(),
+                         .gradients = shards_[parts_[i].shard],
+                         .packed_forward = packed_forward_.data(),
+                         .packed_backward = packed_backward_.data(),
+                         .random = key,
+                         .first_sample = parts_[i].first,
+                         .deferred = {defers_ ? deferred_.data() : nullptr, parts_[i].first, batch_},
+                         .forward_statistics = forward_statistics_.of(i, batch_),
+                         .backward_statistics = backward_statistics_.of(i, batch_)};
+  here.x = training_.input(here);
+  return here;
+}
+
+DIGITNET_INLINE void BatchRunner::read(const Batch& batch, std::size_t i, const MicroBatch<float>& here,
+                                       std::size_t thread) {
+  reader_.read(batch, parts_[i].first, parts_[i].count, training_.input(here), thread);
+}
+
+DIGITNET_INLINE void BatchRunner::measure(const Batch& batch, std::size_t i, const MicroBatch<float>& here,
+                                          std::size_t thread) {
+  results_[parts_[i].shard] += judge_.measure(batch, parts_[i].first, parts_[i].count, training_.output(here),
+                                              training_.output_gradient(here), scale_, thread);
+}
+
+DIGITNET_INLINE BatchResult BatchRunner::test(const Batch& batch, std::size_t first, std::size_t count,
+                                              std::size_t thread) {
+  MicroBatch<float> here{.samples = count,
+                         .passing = passing_[thread].data(),
+                         .parameters = graph_.parameters.data(),
+                         .packed_forward = packed_forward_.data(),
+                         .first_sample = first};
+  float* const x = inference_.input(here);
+  for (std::size_t i = 0; i < count; ++i)
+    batch.data.samples.copy(batch.indices[first + i], x + i * graph_.facts.input);
+  here.x = x;
+  inference_.forward(0, graph_.layers.data(), here);
+  return judge_.test(batch, first, count, inference_.output(here));
+}
 
 }  // namespace digitnet::detail
+#endif

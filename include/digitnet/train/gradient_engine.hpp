@@ -39,15 +39,16 @@ class GradientEngine final : detail::OutputJudge {
       : body_(model.body()),
         objects_(detail::objects_of<typename Model::InputShape>(body_)),
         loss_(loss),
-        runner_({.facts = Graph::template facts<float>(),
-                 .code = {Graph::template forward<float>, Graph::template backward<float>},
-                 .pack_forward = Graph::template packs<float, Purpose::forward>,
-                 .pack_backward = Graph::template packs<float, Purpose::weight_gradients>,
-                 .pack_inference = Graph::template packs<float, Purpose::inference>,
-                 .layers = objects_,
-                 .parameters = model.parameters(),
-                 .parameter_count = Model::parameter_count},
-                *this, team),
+        runner_(
+            {.facts = Graph::template facts<float>(),
+             .code = {Graph::template forward<float>, Graph::template backward<float>, detail::add_to<float>},
+             .pack_forward = Graph::template packs<float, Purpose::forward>,
+             .pack_backward = Graph::template packs<float, Purpose::weight_gradients>,
+             .pack_inference = Graph::template packs<float, Purpose::inference>,
+             .layers = objects_,
+             .parameters = model.parameters(),
+             .parameter_count = Model::parameter_count},
+            *this, team),
         other_gradients_(team.size(), std::vector<float>(outputs)) {
     if constexpr (last_with_loss) loss_.from_logits = true;
     if constexpr (requires { loss_.from_logits; }) half_ = loss_.from_logits ? 0.0f : 0.5f;
