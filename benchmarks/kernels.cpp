@@ -197,48 +197,54 @@ BENCHMARK(fused_forward<ConvPoolExtents{second, 2}, false>);
 BENCHMARK(fused_forward<ConvPoolExtents{second, 2}, true>);
 BENCHMARK(fused_backward<ConvPoolExtents{second, 2}>);
 
-// The three products of a dense layer, by digitnet's kernel and by OpenBLAS: behind the rule dense_uses_blas.
-// Arguments: samples, inputs, outputs.
+// The three products of a dense layer. Arguments: samples, inputs, outputs.
 struct DenseData {
   std::size_t samples, inputs, outputs;
   Arena<float> x = random_numbers(samples * inputs), kernel = random_numbers(inputs * outputs),
                dy = random_numbers(samples * outputs), y{samples * outputs}, dx{samples * inputs},
-               d_kernel{inputs * outputs}, transposed{inputs * outputs};
+               d_kernel{inputs * outputs}, packed{inputs * outputs};
   explicit DenseData(const benchmark::State& state)
       : samples(static_cast<std::size_t>(state.range(0))),
         inputs(static_cast<std::size_t>(state.range(1))),
         outputs(static_cast<std::size_t>(state.range(2))) {
-    transpose(inputs, outputs, kernel.data(), transposed.data());
+    pack_panels(0, inputs, inputs, outputs, kernel.data(), packed.data());
   }
   void count(benchmark::State& state) const {
     count_operations(state, 2.0 * static_cast<double>(samples * inputs * outputs));
   }
 };
-template <DenseProducts products>
-void dense_forward(benchmark::State& state) {
+void dense_forward(benchmark::State& state, bool packed) {
   DenseData d(state);
-  const blas::SingleThread single;
   for (auto _ : state)
-    kernels::dense_forward<products>(d.samples, d.inputs, d.outputs, d.x.data(), d.kernel.data(),
+    kernels::dense_forward<Identity>(d.samples, d.inputs, d.outputs, d.x.data(), d.kernel.data(),
+                                     packed ? d.packed.data() : static_cast<const float*>(nullptr),
                                      static_cast<const float*>(nullptr), d.y.data());
   d.count(state);
 }
-template <DenseProducts products>
+// As the stepper asks for them: some rows at a time.
 void dense_weights(benchmark::State& state) {
   DenseData d(state);
-  const blas::SingleThread single;
+  pack_panels(0, d.samples, d.samples, d.outputs, d.dy.data(), d.y.data());
   for (auto _ : state)
-    dense_backward_weights<products>(d.samples, d.inputs, d.outputs, d.x.data(), d.dy.data(),
-                                     d.d_kernel.data());
+    for (std::size_t row = 0; row < d.inputs; row += 16)
+      dense_backward_weights<Result::assign>(
+          std::min<std::size_t>(16, d.inputs - row), d.inputs, d.outputs, d.x.data() + row,
+          PanelMatrix<float>{d.y.data(), d.samples, d.outputs, true}, d.d_kernel.data() + row * d.outputs);
   d.count(state);
 }
-template <DenseProducts products>
 void dense_input(benchmark::State& state) {
+  DenseData d(state);
+  for (auto _ : state)
+    dense_backward_input(d.samples, d.inputs, d.outputs, d.dy.data(),
+                         static_cast<const float*>(d.packed.data()), d.dx.data());
+  d.count(state);
+}
+void dense_sgemm(benchmark::State& state) {
   DenseData d(state);
   const blas::SingleThread single;
   for (auto _ : state)
-    dense_backward_input<products>(d.samples, d.inputs, d.outputs, d.dy.data(), d.kernel.data(),
-                                   d.transposed.data(), d.dx.data());
+    blas::gemm(blas::Transpose::no, blas::Transpose::no, d.samples, d.outputs, d.inputs, d.x.data(), d.inputs,
+               d.kernel.data(), d.outputs, 0.0f, d.y.data(), d.outputs);
   d.count(state);
 }
 void dense_shapes(benchmark::internal::Benchmark* benchmark) {
@@ -247,11 +253,10 @@ void dense_shapes(benchmark::internal::Benchmark* benchmark) {
          {std::pair{784, 100}, {1600, 64}, {512, 256}, {784, 256}, {512, 512}, {784, 512}, {1024, 1024}})
       benchmark->Args({batch, inputs, outputs});
 }
-BENCHMARK(dense_forward<DenseProducts::own>)->Apply(dense_shapes);
-BENCHMARK(dense_forward<DenseProducts::blas>)->Apply(dense_shapes);
-BENCHMARK(dense_weights<DenseProducts::own>)->Apply(dense_shapes);
-BENCHMARK(dense_weights<DenseProducts::blas>)->Apply(dense_shapes);
-BENCHMARK(dense_input<DenseProducts::own>)->Apply(dense_shapes);
-BENCHMARK(dense_input<DenseProducts::blas>)->Apply(dense_shapes);
+BENCHMARK_CAPTURE(dense_forward, packed, true)->Apply(dense_shapes);
+BENCHMARK_CAPTURE(dense_forward, plain, false)->Apply(dense_shapes);
+BENCHMARK(dense_weights)->Apply(dense_shapes);
+BENCHMARK(dense_input)->Apply(dense_shapes);
+BENCHMARK(dense_sgemm)->Apply(dense_shapes);
 
 }  // namespace

@@ -262,46 +262,62 @@ TEST_CASE("one row times a matrix equals the product of many rows, bit for bit")
     }
 }
 
-TEST_CASE_TEMPLATE("dense products agree with plain loops, whoever computes them", Products,
-                   std::integral_constant<DenseProducts, DenseProducts::own>,
-                   std::integral_constant<DenseProducts, DenseProducts::blas>) {
-  constexpr DenseProducts products = Products::value;
-  for (const auto& [inputs, outputs] : {std::pair<std::size_t, std::size_t>{7, 10}, {300, 500}}) {
-    const std::size_t samples = 5;
-    const auto x = random_arena<float>(samples * inputs, 1),
-               kernel = random_arena<float>(inputs * outputs, 2), bias = random_arena<float>(outputs, 3),
-               dy = random_arena<float>(samples * outputs, 4);
-    Arena<float> y(samples * outputs), dx(samples * inputs), d_kernel(inputs * outputs),
-        packed(dense_packed<products>(inputs, outputs));
-    dense_forward<products>(samples, inputs, outputs, x.data(), kernel.data(), bias.data(), y.data());
-    dense_backward_weights<products>(samples, inputs, outputs, x.data(), dy.data(), d_kernel.data());
-    dense_pack<products>(inputs, outputs, kernel.data(), packed.data());
-    dense_backward_input<products>(samples, inputs, outputs, dy.data(), kernel.data(), packed.data(),
-                                   dx.data());
-    double worst = 0;
-    for (std::size_t i = 0; i < samples; ++i)
-      for (std::size_t j = 0; j < outputs; ++j) {
-        double sum = bias.data()[j];
-        for (std::size_t k = 0; k < inputs; ++k)
-          sum += double{x.data()[i * inputs + k]} * kernel.data()[k * outputs + j];
-        worst = std::max(worst, std::abs(sum - y.data()[i * outputs + j]));
-      }
-    for (std::size_t k = 0; k < inputs; ++k)
-      for (std::size_t j = 0; j < outputs; ++j) {
-        double sum = 0;
-        for (std::size_t i = 0; i < samples; ++i)
-          sum += double{x.data()[i * inputs + k]} * dy.data()[i * outputs + j];
-        worst = std::max(worst, std::abs(sum - d_kernel.data()[k * outputs + j]));
-      }
-    for (std::size_t i = 0; i < samples; ++i)
-      for (std::size_t k = 0; k < inputs; ++k) {
-        double sum = 0;
-        for (std::size_t j = 0; j < outputs; ++j)
-          sum += double{dy.data()[i * outputs + j]} * kernel.data()[k * outputs + j];
-        worst = std::max(worst, std::abs(sum - dx.data()[i * inputs + k]));
-      }
-    CHECK(worst < 2e-5);
-  }
+TEST_CASE("dense products agree with plain loops, packed and not, bit for bit the same") {
+  const std::pair<std::size_t, std::size_t> shapes[] = {{7, 10}, {300, 500}, {50, 49}, {5, 3}, {64, 48}};
+  for (const auto& [inputs, outputs] : shapes)
+    for (const std::size_t samples : {1, 5, 17}) {
+      const auto x = random_arena<float>(samples * inputs, 1),
+                 kernel = random_arena<float>(inputs * outputs, 2), bias = random_arena<float>(outputs, 3),
+                 dy = random_arena<float>(samples * outputs, 4);
+      Arena<float> y(samples * outputs), dx(samples * inputs), d_kernel(inputs * outputs),
+          packed(inputs * outputs), packed_dy(samples * outputs), other_y(samples * outputs),
+          other_d_kernel(inputs * outputs);
+      pack_panels(0, inputs, inputs, outputs, kernel.data(), packed.data());
+      // As two micro-batches do.
+      pack_panels(0, samples / 2, samples, outputs, dy.data(), packed_dy.data());
+      pack_panels(samples / 2, samples - samples / 2, samples, outputs, dy.data() + samples / 2 * outputs,
+                  packed_dy.data());
+      const float* const none = nullptr;
+      dense_forward(samples, inputs, outputs, x.data(), kernel.data(), none, bias.data(), y.data());
+      dense_forward(samples, inputs, outputs, x.data(), kernel.data(),
+                    static_cast<const float*>(packed.data()), bias.data(), other_y.data());
+      dense_backward_weights<Result::add>(inputs, inputs, outputs, x.data(),
+                                          PanelMatrix<float>{dy.data(), samples, outputs, false},
+                                          d_kernel.data());
+      for (std::size_t row = 0; row < inputs; row += 16)
+        dense_backward_weights<Result::assign>(std::min<std::size_t>(16, inputs - row), inputs, outputs,
+                                               x.data() + row,
+                                               PanelMatrix<float>{packed_dy.data(), samples, outputs, true},
+                                               other_d_kernel.data() + row * outputs);
+      CHECK(std::equal(y.span().begin(), y.span().end(), other_y.data()));
+      CHECK(std::equal(d_kernel.span().begin(), d_kernel.span().end(), other_d_kernel.data()));
+      pack_transposed_panels(outputs, inputs, kernel.data(), packed.data());
+      dense_backward_input(samples, inputs, outputs, dy.data(), static_cast<const float*>(packed.data()),
+                           dx.data());
+      double worst = 0;
+      for (std::size_t i = 0; i < samples; ++i)
+        for (std::size_t j = 0; j < outputs; ++j) {
+          double sum = bias.data()[j];
+          for (std::size_t k = 0; k < inputs; ++k)
+            sum += double{x.data()[i * inputs + k]} * kernel.data()[k * outputs + j];
+          worst = std::max(worst, std::abs(sum - y.data()[i * outputs + j]));
+        }
+      for (std::size_t k = 0; k < inputs; ++k)
+        for (std::size_t j = 0; j < outputs; ++j) {
+          double sum = 0;
+          for (std::size_t i = 0; i < samples; ++i)
+            sum += double{x.data()[i * inputs + k]} * dy.data()[i * outputs + j];
+          worst = std::max(worst, std::abs(sum - d_kernel.data()[k * outputs + j]));
+        }
+      for (std::size_t i = 0; i < samples; ++i)
+        for (std::size_t k = 0; k < inputs; ++k) {
+          double sum = 0;
+          for (std::size_t j = 0; j < outputs; ++j)
+            sum += double{dy.data()[i * outputs + j]} * kernel.data()[k * outputs + j];
+          worst = std::max(worst, std::abs(sum - dx.data()[i * inputs + k]));
+        }
+      CHECK(worst < 2e-5);
+    }
 }
 
 TEST_CASE("softmax sums to one, and large numbers do not overflow") {

@@ -121,7 +121,8 @@ using NoBuffer = Buffer<std::byte, 0>;
 struct DeferredWeightGradient {
   std::size_t inputs = 0, outputs = 0;
   /// Elements a sample that stand before it in what is kept: for a batch of n, x (n, inputs) lies
-  /// n * deferred_before elements into that memory, and dy (n, outputs) behind it.
+  /// n * deferred_before elements into that memory, and behind it dy, n * outputs elements as `multiply`
+  /// wants them.
   std::size_t deferred_before = 0;
   /// Elements of the arena before the parameter.
   std::size_t parameter = 0;

@@ -7,7 +7,6 @@
 #include <limits>
 #include <vector>
 
-#include "digitnet/core/blas.hpp"
 #include "digitnet/core/samples.hpp"
 #include "digitnet/graph/int8_numbers.hpp"
 
@@ -79,7 +78,6 @@ template <class Visit>
 void visit_values(const Int8Graph& graph, const Samples& samples, std::size_t count,
                   const void* const* layers, const float* arena, const Visit& visit) {
   constexpr std::size_t chunk = 16;
-  const blas::SingleThread single;
   std::vector<Arena<float>> values;
   for (std::size_t value = 0; value <= graph.size(); ++value)
     values.emplace_back(chunk * graph.value_size(value));

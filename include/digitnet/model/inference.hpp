@@ -41,7 +41,6 @@ class InferencePlan {
 #include <memory>
 #include <mutex>
 
-#include "digitnet/core/blas.hpp"
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/graph/micro_batch.hpp"
 
@@ -69,7 +68,6 @@ DIGITNET_INLINE InferencePlan::InferencePlan(const GraphFacts& graph,
 DIGITNET_INLINE void InferencePlan::predict(const Samples& samples, const void* const* layers,
                                             const float* parameters, const float* packed,
                                             float* result) const {
-  const blas::SingleThread single;
   const std::size_t micro_batches = (samples.count() + micro_batch_ - 1) / micro_batch_;
   const auto run = [&](std::size_t index, std::size_t) {
     const std::size_t first = index * micro_batch_;

@@ -24,7 +24,6 @@ inline void predict_int8(const Int8Plan& plan, const Samples& samples, const voi
                          float* result) {
   const std::size_t count = samples.count();
   if (count == 0) return;
-  const blas::SingleThread single;
   const std::size_t parts = (count + plan.micro_batch() - 1) / plan.micro_batch(),
                     size = (count + parts - 1) / parts;
   const auto run = [&](std::size_t index, std::size_t) {
