@@ -22,12 +22,13 @@ struct NamedTensor {
   std::span<const float> values;
 };
 
-/// An array of another type than float32, of which the numbers are not read.
+/// An array of another type than float32, as its bytes.
 struct OtherTensor {
   std::string name;
   /// Such as "I64" or "F16"
   std::string type;
   std::vector<std::size_t> shape;
+  std::span<const std::byte> bytes{};
 
   /// Whether it holds whole numbers, as others' counts of what they have seen (num_batches_tracked).
   bool is_whole() const { return type.front() == 'I' || type.front() == 'U' || type == "BOOL"; }
@@ -39,6 +40,7 @@ class Safetensors {
   std::map<std::string, std::string> metadata{};
 
   void add(NamedTensor tensor) { tensors_.push_back(std::move(tensor)); }
+  void add_other(OtherTensor tensor) { others_.push_back(std::move(tensor)); }
   const std::vector<NamedTensor>& tensors() const { return tensors_; }
   /// Arrays of other types.
   const std::vector<OtherTensor>& others() const { return others_; }
@@ -49,12 +51,12 @@ class Safetensors {
     return nullptr;
   }
 
-  /// Writes the arrays in their order, whole or not at all, with a checksum of the whole file among the
-  /// metadata. Throws an Error that names the path.
+  /// Writes the arrays in their order, those of other types last, whole or not at all, with a checksum of the
+  /// whole file among the metadata. Throws an Error that names the path.
   void write(const std::string& path) const;
   /// Reads and checks a file: its checksum, if it has one, header, types, shapes against places, no overlap,
-  /// no gap, nothing beyond the end. Numbers are read where they are float32 (F32). Throws an Error that says
-  /// what is wrong where. Arrays point into memory that this keeps.
+  /// no gap, nothing beyond the end. Throws an Error that says what is wrong where. Arrays point into memory
+  /// that this keeps.
   static Safetensors read(const std::string& path);
   /// Whether a file that was read had a checksum.
   bool has_checksum() const { return has_checksum_; }
@@ -64,6 +66,7 @@ class Safetensors {
   std::vector<NamedTensor> tensors_;
   std::vector<OtherTensor> others_;
   std::shared_ptr<std::vector<float>> memory_;
+  std::shared_ptr<std::vector<std::byte>> other_memory_;
 };
 
 /// The parameters of a model that lies at `arena`, as arrays "PREFIXconv2d/kernel".
@@ -141,27 +144,31 @@ DIGITNET_INLINE void Safetensors::write(const std::string& path) const {
   const std::size_t place = header.size();
   header.append(detail::no_checksum).append("\"}");
   std::size_t begin = 0;
-  for (const NamedTensor& tensor : tensors_) {
-    const std::size_t end = begin + tensor.values.size() * sizeof(float);
+  const auto add_entry = [&](const std::string& name, const std::string& type,
+                             const std::vector<std::size_t>& extents, std::size_t bytes) {
     std::string shape;
-    for (const std::size_t extent : tensor.shape)
-      shape += (shape.empty() ? "" : ",") + std::to_string(extent);
-    header += (header.size() > 1 ? "," : "") + detail::json_string(tensor.name) +
-              ":{\"dtype\":\"F32\",\"shape\":[" + shape + "],\"data_offsets\":[" + std::to_string(begin) +
-              "," + std::to_string(end) + "]}";
-    begin = end;
-  }
+    for (const std::size_t extent : extents) shape += (shape.empty() ? "" : ",") + std::to_string(extent);
+    header += "," + detail::json_string(name) + ":{\"dtype\":\"" + type + "\",\"shape\":[" + shape +
+              "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(begin + bytes) + "]}";
+    begin += bytes;
+  };
+  for (const NamedTensor& tensor : tensors_)
+    add_entry(tensor.name, "F32", tensor.shape, tensor.values.size_bytes());
+  for (const OtherTensor& tensor : others_)
+    add_entry(tensor.name, tensor.type, tensor.shape, tensor.bytes.size());
   header += "}";
   header.append((8 - header.size() % 8) % 8, ' ');  // so that the numbers are aligned
   const std::uint64_t length = header.size();
   Crc32c sum;
   sum.add(&length, sizeof length).add(header);
   for (const NamedTensor& tensor : tensors_) sum.add(tensor.values);
+  for (const OtherTensor& tensor : others_) sum.add(tensor.bytes);
   header.replace(place, detail::no_checksum.size(), sum.text());
   AtomicFile file(path);
   file.write(&length, sizeof length);
   file.write(header.data(), header.size());
   for (const NamedTensor& tensor : tensors_) file.write(tensor.values.data(), tensor.values.size_bytes());
+  for (const OtherTensor& tensor : others_) file.write(tensor.bytes.data(), tensor.bytes.size());
   file.commit();
 }
 
@@ -256,16 +263,20 @@ DIGITNET_INLINE Safetensors Safetensors::read(const std::string& path) {
     if (entry.type == "F32") floats += (entry.place[1] - entry.place[0]) / sizeof(float);
   result.memory_ = std::make_shared<std::vector<float>>(floats);
   std::span<float> rest(*result.memory_);
+  result.other_memory_ = std::make_shared<std::vector<std::byte>>(data_size - floats * sizeof(float));
+  std::span<std::byte> rest_of_others(*result.other_memory_);
   for (const Entry& entry : entries) {
     std::vector<std::size_t> shape(entry.shape.begin(), entry.shape.end());
+    const std::span all(bytes.data() + 8 + length + entry.place[0], entry.place[1] - entry.place[0]);
     if (entry.type != "F32") {
-      result.others_.push_back({entry.name, entry.type, std::move(shape)});
+      std::copy(all.begin(), all.end(), rest_of_others.begin());
+      result.add_other({entry.name, entry.type, std::move(shape), rest_of_others.first(all.size())});
+      rest_of_others = rest_of_others.subspan(all.size());
       continue;
     }
     // Copied, because those of other types before it may leave it at any byte.
-    const std::size_t count = (entry.place[1] - entry.place[0]) / sizeof(float);
-    if (count > 0)
-      std::memcpy(rest.data(), bytes.data() + 8 + length + entry.place[0], count * sizeof(float));
+    const std::size_t count = all.size() / sizeof(float);
+    if (count > 0) std::memcpy(rest.data(), all.data(), all.size());
     result.add({entry.name, std::move(shape), rest.first(count)});
     rest = rest.subspan(count);
   }
