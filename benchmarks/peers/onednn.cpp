@@ -1,6 +1,7 @@
 // oneDNN's primitives called directly, with no framework around them: what the vendor's kernels reach. Every
 // primitive picks its own layouts (format_tag::any) and computes the ReLU after it; weights live in the plain
-// layout that the optimizer steps and are reordered once a step. Threads are OpenMP's.
+// layout that the optimizer steps and are reordered once a step, in bfloat16 where that is asked for. Threads
+// are OpenMP's.
 #include <omp.h>
 
 #include <cmath>
@@ -23,10 +24,11 @@ const dnnl::engine& engine() {
   static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
   return cpu;
 }
-Description any(const Dims& dims) { return {dims, memory::data_type::f32, Tag::any}; }
-Description plain(const Dims& dims) {
+using Type = memory::data_type;
+Description any(const Dims& dims, Type type) { return {dims, type, Tag::any}; }
+Description plain(const Dims& dims, Type type = Type::f32) {
   constexpr Tag tags[] = {Tag::a, Tag::ab, Tag::abc, Tag::abcd};
-  return {dims, memory::data_type::f32, tags[dims.size() - 1]};
+  return {dims, type, tags[dims.size() - 1]};
 }
 float* floats(const memory& m) { return static_cast<float*>(m.get_data_handle()); }
 memory zeros(const Description& description) {
@@ -38,21 +40,26 @@ memory zeros(const Description& description) {
 class Contender : public contest::Network {
  public:
   explicit Contender(const contest::Task& task)
-      : task_(task), batch_(static_cast<memory::dim>(task.batch)), training_(task.training) {
+      : task_(task),
+        batch_(static_cast<memory::dim>(task.batch)),
+        training_(task.training),
+        type_(task.network >= 'a' ? Type::bf16 : Type::f32) {
+    const char network = static_cast<char>(task.network & ~0x20);
     omp_set_num_threads(task.threads);
     digits_ = contest::digit_floats(training_ ? contest::training_images : contest::inference_images);
     memory x;
-    if (task.network == 'C') {
+    if (network == 'C') {
       input_ = zeros(plain({batch_, 1, 28, 28}));
-      x = max_pooling(convolution(input_, 1, 32, 28), 32, 26);
+      x = in_layout(input_, plain({batch_, 1, 28, 28}, type_), forward_);
+      x = max_pooling(convolution(x, 1, 32, 28), 32, 26);
       x = max_pooling(convolution(x, 32, 64, 13), 64, 11);
       x = dense(x, {batch_, 64, 5, 5}, 64, true);
       x = dense(x, {batch_, 64}, 10, false);
     } else {
-      const memory::dim hidden = task.network == 'A' ? 100 : 512;
+      const memory::dim hidden = network == 'A' ? 100 : 512;
       input_ = zeros(plain({batch_, 784}));
-      x = dense(input_, {batch_, 784}, hidden, true);
-      if (task.network == 'B') x = dense(x, {batch_, hidden}, hidden, true);
+      x = dense(in_layout(input_, plain({batch_, 784}, type_), forward_), {batch_, 784}, hidden, true);
+      if (network == 'B') x = dense(x, {batch_, hidden}, hidden, true);
       x = dense(x, {batch_, hidden}, 10, false);
     }
     output_ = in_layout(x, plain({batch_, 10}), forward_);
@@ -177,11 +184,12 @@ class Contender : public contest::Network {
     const Dims x_dims{batch_, channels, side, side}, w_dims{filters, channels, 3, 3},
         y_dims{batch_, filters, side - 2, side - 2}, one{1, 1}, none{0, 0};
     constexpr auto direct = dnnl::algorithm::convolution_direct;
-    const Description x_description = first ? x.get_desc() : any(x_dims);
+    const Description x_description = first ? x.get_desc() : any(x_dims, type_);
     const Parameter& weights = parameter(w_dims, std::sqrt(6.0 / static_cast<double>(9 * channels)));
     const Parameter& bias = parameter({filters}, 0);
     const dnnl::convolution_forward::primitive_desc descriptor(
-        {kind(), direct, x_description, any(w_dims), any({filters}), any(y_dims), one, none, none},
+        {kind(), direct, x_description, any(w_dims, type_), any({filters}, Type::f32), any(y_dims, type_),
+         one, none, none},
         with_relu(true), engine());
     const memory x_here = in_layout(x, descriptor.src_desc(), forward_),
                  w = in_layout(weights.value, descriptor.weights_desc(), prepare_),
@@ -193,14 +201,17 @@ class Contender : public contest::Network {
       gradients_.emplace_back([=, this, &weights, &bias](memory dy) {
         dy = relu_gradient(y, dy);
         weight_gradient<dnnl::convolution_backward_weights>(
-            {{direct, x_description, any(w_dims), any({filters}), any(y_dims), one, none, none},
+            {{direct, x_description, any(w_dims, Type::f32), any({filters}, Type::f32), any(y_dims, type_),
+              one, none, none},
              engine(),
              descriptor},
             x_here, dy, weights, bias);
         if (first) return memory();
         return input_gradient<dnnl::convolution_backward_data>(
-            {{direct, any(x_dims), any(w_dims), any(y_dims), one, none, none}, engine(), descriptor}, dy,
-            weights);
+            {{direct, any(x_dims, type_), any(w_dims, type_), any(y_dims, type_), one, none, none},
+             engine(),
+             descriptor},
+            dy, weights);
       });
     return y;
   }
@@ -209,7 +220,7 @@ class Contender : public contest::Network {
         left_out{-(side % 2), -(side % 2)};  // an odd last row is no part of any window
     constexpr auto maximum = dnnl::algorithm::pooling_max;
     const dnnl::pooling_forward::primitive_desc descriptor(
-        {kind(), maximum, x.get_desc(), any(y_dims), two, two, none, left_out}, engine());
+        {kind(), maximum, x.get_desc(), any(y_dims, type_), two, two, none, left_out}, engine());
     const memory y = zeros(descriptor.dst_desc());
     std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, x}, {DNNL_ARG_DST, y}};
     memory argmaxes;
@@ -218,7 +229,7 @@ class Contender : public contest::Network {
     if (training_)
       gradients_.emplace_back([=, this](memory dy) {
         const dnnl::pooling_backward::primitive_desc back(
-            {maximum, x.get_desc(), any(y_dims), two, two, none, left_out}, engine(), descriptor);
+            {maximum, x.get_desc(), any(y_dims, type_), two, two, none, left_out}, engine(), descriptor);
         dy = in_layout(dy, back.diff_dst_desc(), backward_);
         const memory dx = zeros(back.diff_src_desc());
         backward_.push_back(
@@ -238,7 +249,8 @@ class Contender : public contest::Network {
     const Parameter& weights = parameter(w_dims, std::sqrt(6.0 / inputs));
     const Parameter& bias = parameter({units}, 0);
     const dnnl::inner_product_forward::primitive_desc descriptor(
-        {kind(), x.get_desc(), any(w_dims), any({units}), any(y_dims)}, with_relu(relu), engine());
+        {kind(), x.get_desc(), any(w_dims, type_), any({units}, Type::f32), any(y_dims, type_)},
+        with_relu(relu), engine());
     const memory w = in_layout(weights.value, descriptor.weights_desc(), prepare_),
                  y = zeros(descriptor.dst_desc());
     forward_.push_back(
@@ -248,11 +260,13 @@ class Contender : public contest::Network {
       gradients_.emplace_back([=, this, &weights, &bias](memory dy) {
         if (relu) dy = relu_gradient(y, dy);
         weight_gradient<dnnl::inner_product_backward_weights>(
-            {{x.get_desc(), any(w_dims), any({units}), any(y_dims)}, engine(), descriptor}, x, dy, weights,
-            bias);
+            {{x.get_desc(), any(w_dims, Type::f32), any({units}, Type::f32), any(y_dims, type_)},
+             engine(),
+             descriptor},
+            x, dy, weights, bias);
         if (first) return memory();
         return input_gradient<dnnl::inner_product_backward_data>(
-            {{x.get_desc(), any(w_dims), any(y_dims)}, engine(), descriptor}, dy, weights);
+            {{x.get_desc(), any(w_dims, type_), any(y_dims, type_)}, engine(), descriptor}, dy, weights);
       });
     return y;
   }
@@ -269,7 +283,7 @@ class Contender : public contest::Network {
   void step() {
     ++steps_;
     const auto steps = static_cast<float>(steps_);
-    const bool adam = task_.network != 'A';
+    const bool adam = (task_.network | 0x20) != 'a';
     const float rate =
         adam ? 1e-3f * std::sqrt(1 - std::pow(0.999f, steps)) / (1 - std::pow(0.9f, steps)) : 0.01f;
     for (const auto& p : parameters_) {
@@ -292,6 +306,8 @@ class Contender : public contest::Network {
   contest::Task task_;
   memory::dim batch_;
   bool training_;
+  // Of activations, of their gradients, and of weights in products; sums and parameters are float32.
+  Type type_;
   contest::Digits<float> digits_{};
   dnnl::stream stream_{engine()};
   std::mt19937 random_{1};
@@ -310,5 +326,5 @@ int main(int argc, char** argv) {
   const auto make = [](const contest::Task& task) -> std::unique_ptr<contest::Network> {
     return std::make_unique<Contender>(task);
   };
-  return contest::run(argc, argv, make, "ABC", "ABC");
+  return contest::run(argc, argv, make, "ABCabc", "ABCabc");
 }
