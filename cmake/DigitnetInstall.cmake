@@ -18,6 +18,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/digitnetConfigVersion.cma
                                  ARCH_INDEPENDENT)
 install(FILES ${PROJECT_BINARY_DIR}/digitnetConfig.cmake ${PROJECT_BINARY_DIR}/digitnetConfigVersion.cmake
               ${CMAKE_CURRENT_LIST_DIR}/DigitnetDependencies.cmake ${CMAKE_CURRENT_LIST_DIR}/DigitnetImport.cmake
+              ${CMAKE_CURRENT_LIST_DIR}/DigitnetProcessors.cmake
         DESTINATION ${package_folder})
 
 # Relative, so that the installed tree can be moved.

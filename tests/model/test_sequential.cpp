@@ -138,7 +138,7 @@ TEST_CASE("the plan says what runs together, how, and where results lie") {
                            "conv2d_1 + re_lu_1 + max_pooling2d_1 Winograd F(2x2, 3x3) 5x5x64 byte ",
                            "\nflatten 1600 same place 0\n", "\ndense + re_lu_2 register tiles 64 byte ",
                            "\ndense_1 register tiles 10 output 640\n", "\nsoftmax 10 same place 0\n",
-                           "Multiply-adds: 2,528,000 a sample\n", "Micro-batch: "})
+                           "Multiply-adds: 2,528,000 a sample\n", "Micro-batch: ", "\nCompiled for: "})
     CHECK(support::contains(words, part));
   const bool wide = simd::registers<> >= 32;
   CHECK(support::contains(Sequential<Input<784>, Dense<512>>{}.plan(), wide ? "register tiles" : "OpenBLAS"));

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "digitnet/core/compiled.hpp"
+#include "digitnet/core/entry.hpp"
 #include "digitnet/graph/memory_plan.hpp"
 #include "digitnet/model/sequential.hpp"
 
@@ -36,7 +37,7 @@ namespace detail {
 struct InspectedPlan {
   InspectedPlan(const GraphFacts& graph_of, std::span<const std::span<const std::size_t>> outputs);
 
-  std::string text() const;
+  std::string text(Processor processor) const;
 
   std::string place(std::size_t operation) const;
 
@@ -69,7 +70,7 @@ std::vector<PlannedOperation> operations_of(const Sequential<Input<Extents...>, 
 /// The plan as text; see Sequential::plan.
 template <std::size_t... Extents, class... Layers>
 std::string plan_of(const Sequential<Input<Extents...>, Layers...>&) {
-  return detail::inspect_plan<Sequential<Input<Extents...>, Layers...>>().text();
+  return detail::inspect_plan<Sequential<Input<Extents...>, Layers...>>().text(compiled_for);
 }
 
 }  // namespace digitnet
@@ -139,13 +140,14 @@ DIGITNET_INLINE InspectedPlan::InspectedPlan(const GraphFacts& graph_of,
   }
 }
 
-DIGITNET_INLINE std::string InspectedPlan::text() const {
+DIGITNET_INLINE std::string InspectedPlan::text(Processor processor) const {
   const bool barriers = schedule.segments.size() > 1;
   const std::size_t scratch = memory.passing_bytes - (barriers ? 0 : memory.scratch.offset);
   return plan_table(operations, micro_batch, memory.lasting_bytes + memory.passing_bytes - scratch, scratch,
                     barriers,
                     packed_places(schedule, Purpose::forward).back() +
-                        packed_places(schedule, Purpose::weight_gradients).back());
+                        packed_places(schedule, Purpose::weight_gradients).back()) +
+         "Compiled for: " + std::string(name_of(processor)) + "\n";
 }
 
 DIGITNET_INLINE std::string InspectedPlan::place(std::size_t operation) const {
