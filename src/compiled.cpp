@@ -2,6 +2,7 @@
 #include <digitnet/core/compiled.hpp>
 #include <digitnet/data/datasets.hpp>
 #include <digitnet/data/download.hpp>
+#include <digitnet/data/idx.hpp>
 #include <digitnet/data/synthetic_digits.hpp>
 #include <digitnet/inspect/describe.hpp>
 #include <digitnet/inspect/plan.hpp>
@@ -12,6 +13,7 @@
 #include <digitnet/report/classification_report.hpp>
 #include <digitnet/report/terminal.hpp>
 #include <digitnet/train/batch_runner.hpp>
+#include <digitnet/train/callback.hpp>
 #include <digitnet/train/checkpoint.hpp>
 #include <digitnet/train/fit_loop.hpp>
 

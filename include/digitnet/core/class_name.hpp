@@ -3,7 +3,6 @@
 #include <cxxabi.h>
 
 #include <cstdlib>
-#include <memory>
 #include <string>
 #include <typeinfo>
 
@@ -18,9 +17,9 @@ namespace digitnet {
 /// "EarlyStopping", "mine::Callback": without digitnet's own namespaces.
 inline std::string class_name(const std::type_info& type) {
   int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> readable(
-      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
-  std::string name = status == 0 ? readable.get() : type.name();
+  char* const readable = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  std::string name = status == 0 ? readable : type.name();
+  std::free(readable);
   for (const std::string& scope : {std::string("digitnet::"), std::string(DIGITNET_PROCESSOR_TEXT) + "::"})
     if (name.starts_with(scope)) name = name.substr(scope.size());
   return name;

@@ -29,7 +29,10 @@ class LabelView {
     if constexpr (std::integral<detail::ElementOf<Array>>)
       take(detail::row_major(std::forward<Array>(array)));
   }
-  LabelView(std::initializer_list<int> labels) : LabelView(std::vector<int>(labels)) {}
+  LabelView(std::initializer_list<int> labels) {
+    auto kept = std::make_shared<std::vector<int>>(labels);
+    take(detail::RowMajor<int>{{kept->size()}, kept->data(), kept});
+  }
 
   std::size_t size() const { return size_; }
   std::size_t operator()(std::size_t index) const {

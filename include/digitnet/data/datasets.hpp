@@ -58,7 +58,6 @@ DIGITNET_INLINE std::vector<std::string> fashion_mnist_names();
 #include <initializer_list>
 #include <mutex>
 #include <optional>
-#include <set>
 
 #include "digitnet/data/idx.hpp"
 #include "digitnet/data/sha256.hpp"
@@ -138,9 +137,11 @@ inline TrainTest load_all(const std::string& folder, const Description& descript
 /// Writes a line to stderr, but the same line once only.
 inline void note_once(const std::string& line) {
   static std::mutex mutex;
-  static std::set<std::string> noted;
+  static std::vector<std::string> noted;
   const std::scoped_lock lock(mutex);
-  if (noted.insert(line).second) std::fprintf(stderr, "%s\n", line.c_str());
+  if (std::find(noted.begin(), noted.end(), line) != noted.end()) return;
+  noted.push_back(line);
+  std::fprintf(stderr, "%s\n", line.c_str());
 }
 
 #if defined(DIGITNET_WITH_DOWNLOAD)

@@ -2,7 +2,6 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
-#include <numeric>
 #include <vector>
 
 #include "digitnet/core/arena.hpp"
@@ -21,30 +20,31 @@ struct PlannedBuffer {
 /// Gives each of the buffers that last, or of those that don't, its offset: the larger first, each at the
 /// lowest place that is free for as long as it lives. Returns the bytes of all.
 inline std::size_t lay_out(std::vector<PlannedBuffer>& buffers, bool lasts) {
+  // The larger first; equal ones as they come.
   std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < buffers.size(); ++i)
-    if (buffers[i].lasts == lasts && buffers[i].bytes > 0) order.push_back(i);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; });
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    if (buffers[i].lasts != lasts || buffers[i].bytes == 0) continue;
+    auto place = order.end();
+    while (place != order.begin() && buffers[*(place - 1)].bytes < buffers[i].bytes) --place;
+    order.insert(place, i);
+  }
   std::size_t end = 0;
+  // By offset.
   std::vector<std::size_t> placed;
   for (const std::size_t i : order) {
     PlannedBuffer& here = buffers[i];
     const std::size_t bytes = round_up(here.bytes, alignment_bytes);
-    // Those that live at the same time, by offset.
-    std::vector<std::size_t> others;
-    for (const std::size_t other : placed)
-      if (buffers[other].birth <= here.death && here.birth <= buffers[other].death) others.push_back(other);
-    std::sort(others.begin(), others.end(),
-              [&](std::size_t a, std::size_t b) { return buffers[a].offset < buffers[b].offset; });
     std::size_t at = 0;
-    for (const std::size_t other : others) {
+    for (const std::size_t other : placed) {
+      if (buffers[other].birth > here.death || here.birth > buffers[other].death) continue;
       if (at + bytes <= buffers[other].offset) break;
       at = std::max(at, buffers[other].offset + round_up(buffers[other].bytes, alignment_bytes));
     }
     here.offset = at;
     end = std::max(end, at + bytes);
-    placed.push_back(i);
+    auto place = placed.end();
+    while (place != placed.begin() && buffers[*(place - 1)].offset > at) --place;
+    placed.insert(place, i);
   }
   return end;
 }

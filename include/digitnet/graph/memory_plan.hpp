@@ -180,7 +180,7 @@ class MemoryPlanner {
       for (const ScheduledStage& here : stages)
         if (here.stage == s_.facts(here.operation).traits.barriers) order.push_back(here.operation);
     const std::size_t output = s_.output();
-    std::vector<bool> begun(s_.size() + 1);
+    std::vector<unsigned char> begun(s_.size() + 1);
     if (output > 0 && s_.wanted[output]) {
       gradient_root_[output] = add(size_of(output), reads(s_.loss_step), writes(s_.loss_step));
       begun[output] = true;
@@ -188,7 +188,7 @@ class MemoryPlanner {
     for (const std::size_t i : order) gradients_of(i, begun);
   }
 
-  void gradients_of(std::size_t i, std::vector<bool>& begun) {
+  void gradients_of(std::size_t i, std::vector<unsigned char>& begun) {
     const OperationFacts& facts = s_.facts(i);
     const Steps steps = s_.backward_steps[i];
     const std::size_t dy = gradient_root_[i + 1];
@@ -196,7 +196,7 @@ class MemoryPlanner {
     const std::size_t count = s_.inputs[i].size();
     dx_[i].assign(count, none);
     dx_sum_[i].assign(count, none);
-    const std::vector<bool> passed = passed_on(i, begun);
+    const std::vector<unsigned char> passed = passed_on(i, begun);
     for (std::size_t j = 0; j < count; ++j) {
       const std::size_t value = s_.inputs[i][j];
       if (!s_.wanted[value]) continue;
@@ -219,10 +219,10 @@ class MemoryPlanner {
   }
 
   // [j]: the gradient of input j begins as what dy is, and lies there.
-  std::vector<bool> passed_on(std::size_t i, const std::vector<bool>& begun) const {
+  std::vector<unsigned char> passed_on(std::size_t i, const std::vector<unsigned char>& begun) const {
     const OperationFacts& facts = s_.facts(i);
     const auto& inputs = s_.inputs[i];
-    std::vector<bool> result(inputs.size());
+    std::vector<unsigned char> result(inputs.size());
     const auto free = [&](std::size_t value) { return s_.wanted[value] && value > 0 && !begun[value]; };
     if (!facts.is_merge) {
       result[0] = (facts.traits.is_view || facts.traits.in_place) && free(inputs[0]) &&

@@ -113,7 +113,7 @@ class WorkingSet {
 
   WorkingPart chain(const std::vector<WorkingPart>& parts) const {
     const std::size_t count = parts.size();
-    std::vector<bool> shares(count), at_output(count), rematerialized(count);
+    std::vector<unsigned char> shares(count), at_output(count), rematerialized(count);
     std::vector<std::size_t> turn(count);
     bool earlier_reads = parts[0].reads_y;
     for (std::size_t i = 1; i < count; ++i) {

@@ -48,7 +48,7 @@ namespace digitnet::detail {
 
 DIGITNET_INLINE std::vector<std::vector<std::size_t>> random_places(
     const Outline& outline, std::size_t node_count, std::span<const std::size_t> group_first) {
-  std::vector<bool> first(outline.nodes.size() + 1);
+  std::vector<unsigned char> first(outline.nodes.size() + 1);
   for (const std::size_t node : group_first) first[node] = true;
   std::vector<std::vector<std::size_t>> result(node_count);
   // How many parts of each have begun.

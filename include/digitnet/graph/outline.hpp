@@ -2,10 +2,10 @@
 // parameters lie and what it reads.
 #pragma once
 #include <cstddef>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "digitnet/core/compiled.hpp"
@@ -57,7 +57,8 @@ class LayerNames {
   std::string next(std::string_view class_name);
 
  private:
-  std::map<std::string, std::size_t> used_;
+  // Of each name, how often it was given.
+  std::vector<std::pair<std::string, std::size_t>> used_;
 };
 
 /// The name of each node: "conv2d_1", in a chain or branching "residual_1/conv2d_1".
@@ -78,8 +79,9 @@ namespace digitnet::detail {
 
 DIGITNET_INLINE std::string LayerNames::next(std::string_view class_name) {
   std::string name = snake_case(class_name);
-  const std::size_t used = used_[name]++;
-  if (used > 0) name.append("_").append(std::to_string(used));
+  for (auto& [known, times] : used_)
+    if (known == name) return name + "_" + std::to_string(times++);
+  used_.emplace_back(name, 1);
   return name;
 }
 

@@ -26,7 +26,7 @@ struct Schedule {
   /// What each operation reads, and which operations read each value.
   std::vector<std::vector<std::size_t>> inputs, readers;
   /// Of each value: whether backward computes its gradient; of each operation: whether it runs in backward.
-  std::vector<bool> wanted, runs_backward;
+  std::vector<unsigned char> wanted, runs_backward;
   /// The stages that run in each segment, in order. Backward's first segment is forward's last: between them
   /// comes the loss.
   std::vector<std::vector<ScheduledStage>> forward, backward;

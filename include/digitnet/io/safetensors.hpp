@@ -104,7 +104,6 @@ void load_safetensors(Model& model, const std::string& path) {
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <set>
 
 #include "digitnet/core/atomic_file.hpp"
 #include "digitnet/core/crc32c.hpp"
@@ -190,7 +189,7 @@ DIGITNET_INLINE Safetensors Safetensors::read(const std::string& path) {
     std::vector<std::uint64_t> shape, place;
   };
   std::vector<Entry> entries;
-  std::set<std::string> names;
+  std::map<std::string, std::string> types;
   Safetensors result;
   std::size_t sum_place = 0;
   detail::HeaderReader reader(path, header);
@@ -218,7 +217,8 @@ DIGITNET_INLINE Safetensors Safetensors::read(const std::string& path) {
     // At once: what is said of an array takes more memory than the least that can be said.
     if (entry.type.empty() || entry.place.empty())
       reader.broken("does not say where \"" + name + "\" lies, and of which type it is");
-    if (!names.insert(name).second) reader.broken("names \"" + name + "\" twice");
+    if (types.contains(name)) reader.broken("names \"" + name + "\" twice");
+    types[name] = entry.type;
     entries.push_back(std::move(entry));
   });
   reader.end();
@@ -330,9 +330,9 @@ DIGITNET_INLINE void load_safetensors(const ModelDescription& model, std::span<f
   const Safetensors file = Safetensors::read(path);
   std::vector<std::string> differences;
   const auto matches = match_parameters(file, model, "", differences);
-  std::set<std::string> known;
+  std::map<std::string, std::string> known;
   for (const LayerDescription& layer : model.layers)
-    for (const WeightDescription& weight : layer.weights) known.insert(layer.name + "/" + weight.name);
+    for (const WeightDescription& weight : layer.weights) known[layer.name + "/" + weight.name];
   for (const NamedTensor& tensor : file.tensors())
     if (!known.contains(tensor.name))
       differences.push_back("the file has " + tensor.name + " " + shape_text(tensor.shape) +

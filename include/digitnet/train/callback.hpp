@@ -4,15 +4,13 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
-#include <typeinfo>
 #include <utility>
 #include <vector>
 
-#include "digitnet/core/class_name.hpp"
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/inspect/description.hpp"
 #include "digitnet/train/history.hpp"
 #include "digitnet/train/training_state.hpp"
@@ -108,53 +106,74 @@ class CallbackHandle {
 
 namespace detail {
 
-/// Calls visit(name, callback) for each: its class, with a number from the second of a class on.
-template <class Visit>
-void for_each_named(const std::vector<CallbackHandle>& callbacks, const Visit& visit) {
-  std::map<std::string, int> seen;
+/// The states of all callbacks that have one.
+DIGITNET_INLINE std::vector<NamedCallbackState> states_of(const std::vector<CallbackHandle>& callbacks);
+
+/// Gives each callback its state. Returns what is said of those that are not in both, or nothing.
+DIGITNET_INLINE std::string load_states(TrainingControl& control,
+                                        const std::vector<CallbackHandle>& callbacks,
+                                        std::vector<NamedCallbackState> states);
+
+}  // namespace detail
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include <algorithm>
+#include <typeinfo>
+
+#include "digitnet/core/class_name.hpp"
+
+namespace digitnet::detail {
+
+/// A name for each: its class, with a number from the second of a class on.
+inline std::vector<std::string> names_of(const std::vector<CallbackHandle>& callbacks) {
+  std::vector<std::string> classes, names;
   for (const CallbackHandle& handle : callbacks) {
-    Callback& callback = *handle;
-    std::string name = class_name(typeid(callback));
-    const int number = ++seen[name];
-    if (number > 1) name += " " + std::to_string(number);
-    visit(name, callback);
+    const Callback& callback = *handle;
+    classes.push_back(class_name(typeid(callback)));
+    const auto number = std::count(classes.begin(), classes.end(), classes.back());
+    names.push_back(classes.back() + (number > 1 ? " " + std::to_string(number) : ""));
   }
+  return names;
 }
 
-/// The states of all callbacks that have one.
-inline std::map<std::string, CallbackState> states_of(const std::vector<CallbackHandle>& callbacks) {
-  std::map<std::string, CallbackState> states;
-  for_each_named(callbacks, [&](const std::string& name, const Callback& callback) {
-    CallbackState state;
-    callback.save_state(state);
-    if (!state.empty()) states.emplace(name, std::move(state));
-  });
+DIGITNET_INLINE std::vector<NamedCallbackState> states_of(const std::vector<CallbackHandle>& callbacks) {
+  const std::vector<std::string> names = names_of(callbacks);
+  std::vector<NamedCallbackState> states;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    NamedCallbackState here{names[i], {}};
+    callbacks[i]->save_state(here.state);
+    if (!here.state.empty()) states.push_back(std::move(here));
+  }
   return states;
 }
 
-/// Gives each callback its state. Returns what is said of those that are not in both, or nothing.
-inline std::string load_states(TrainingControl& control, const std::vector<CallbackHandle>& callbacks,
-                               std::map<std::string, CallbackState> states) {
+DIGITNET_INLINE std::string load_states(TrainingControl& control,
+                                        const std::vector<CallbackHandle>& callbacks,
+                                        std::vector<NamedCallbackState> states) {
+  const std::vector<std::string> names = names_of(callbacks);
   std::string without;
-  for_each_named(callbacks, [&](const std::string& name, Callback& callback) {
-    if (const auto found = states.find(name); found != states.end()) {
-      callback.load_state(control, found->second);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    auto found = states.begin();
+    while (found != states.end() && found->name != names[i]) ++found;
+    if (found != states.end()) {
+      callbacks[i]->load_state(control, found->state);
       states.erase(found);
-      return;
+      continue;
     }
     CallbackState fresh;
-    callback.save_state(fresh);
-    if (!fresh.empty()) without += (without.empty() ? "" : ", ") + name;
-  });
+    callbacks[i]->save_state(fresh);
+    if (!fresh.empty()) without += (without.empty() ? "" : ", ") + names[i];
+  }
   std::string said;
   if (!without.empty()) said = "it has no state of " + without + ", which begins afresh";
   std::string unused;
-  for (const auto& [name, state] : states) unused += (unused.empty() ? "" : ", ") + name;
+  for (const NamedCallbackState& state : states) unused += (unused.empty() ? "" : ", ") + state.name;
   if (!unused.empty())
     said += (said.empty() ? "" : "; ") + ("its state of " + unused + " is not used, for there is none here");
   return said;
 }
 
-}  // namespace detail
-
-}  // namespace digitnet
+}  // namespace digitnet::detail
+#endif

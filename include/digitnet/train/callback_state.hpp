@@ -15,12 +15,19 @@ namespace digitnet {
 /// Filled by Callback::save_state and read by Callback::load_state. What is read is exactly what was written.
 class CallbackState {
  public:
+  struct Array {
+    std::string name;
+    std::vector<float> values;
+  };
+
   template <class Number>
   requires std::integral<Number> || std::floating_point<Number>
   void set(const std::string& name, Number value) { texts_[name] = to_text(value); }
   void set(const std::string& name, std::string text) { texts_[name] = std::move(text); }
   void set(const std::string& name, std::span<const float> values) {
-    arrays_[name].assign(values.begin(), values.end());
+    for (Array& array : arrays_)
+      if (array.name == name) return array.values.assign(values.begin(), values.end());
+    arrays_.push_back({name, {values.begin(), values.end()}});
   }
 
   /// Throws an Error if there is no such number, or none of this type.
@@ -38,17 +45,24 @@ class CallbackState {
   }
   /// Nothing if there is no such array.
   std::span<const float> values(const std::string& name) const {
-    const auto found = arrays_.find(name);
-    return found == arrays_.end() ? std::span<const float>() : found->second;
+    for (const Array& array : arrays_)
+      if (array.name == name) return array.values;
+    return {};
   }
 
   bool empty() const { return texts_.empty() && arrays_.empty(); }
   const std::map<std::string, std::string>& texts() const { return texts_; }
-  const std::map<std::string, std::vector<float>>& arrays() const { return arrays_; }
+  const std::vector<Array>& arrays() const { return arrays_; }
 
  private:
   std::map<std::string, std::string> texts_;
-  std::map<std::string, std::vector<float>> arrays_;
+  std::vector<Array> arrays_;
+};
+
+/// The state of one of several callbacks.
+struct NamedCallbackState {
+  std::string name;
+  CallbackState state;
 };
 
 }  // namespace digitnet

@@ -29,7 +29,6 @@ DIGITNET_INLINE TrainingState read_checkpoint(const std::string& path, const Mod
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -100,17 +99,22 @@ inline std::pair<std::string, std::string> callback_and_key(const std::string& n
   if (end == std::string::npos) return {name.substr(begin), ""};
   return {name.substr(begin, end - begin), name.substr(end + 1)};
 }
-inline std::map<std::string, CallbackState> read_callbacks(const Safetensors& file) {
-  std::map<std::string, CallbackState> states;
+inline CallbackState& state_of(const std::string& callback, std::vector<NamedCallbackState>& states) {
+  for (NamedCallbackState& known : states)
+    if (known.name == callback) return known.state;
+  return states.emplace_back(NamedCallbackState{callback, {}}).state;
+}
+inline std::vector<NamedCallbackState> read_callbacks(const Safetensors& file) {
+  std::vector<NamedCallbackState> states;
   for (const auto& [name, word] : file.metadata)
     if (name.starts_with(callbacks_prefix)) {
       const auto [callback, key] = callback_and_key(name);
-      states[callback].set(key, word);
+      state_of(callback, states).set(key, word);
     }
   for (const NamedTensor& tensor : file.tensors())
     if (tensor.name.starts_with(callbacks_prefix)) {
       const auto [callback, key] = callback_and_key(tensor.name);
-      states[callback].set(key, tensor.values);
+      state_of(callback, states).set(key, tensor.values);
     }
   return states;
 }
@@ -118,14 +122,13 @@ inline std::map<std::string, CallbackState> read_callbacks(const Safetensors& fi
 /// Every name under which two setups do not agree, with both sides.
 inline void compare_setups(const TrainingSetup& ours, const TrainingSetup& in_file,
                            std::vector<std::string>& differences) {
-  std::set<std::string> names;
-  for (const auto& [name, word] : ours) names.insert(name);
-  for (const auto& [name, word] : in_file) names.insert(name);
+  TrainingSetup all = ours;
+  for (const auto& [name, word] : in_file) all[name] = word;
   const auto word = [](const TrainingSetup& setup, const std::string& name) {
     const auto found = setup.find(name);
     return found == setup.end() ? std::string("none") : found->second;
   };
-  for (const std::string& name : names)
+  for (const auto& [name, any] : all)
     if (word(ours, name) != word(in_file, name))
       differences.push_back(name + " is " + word(ours, name) + " in this training, " + word(in_file, name) +
                             " in the file's");

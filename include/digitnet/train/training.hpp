@@ -3,10 +3,10 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "digitnet/core/compiled.hpp"
 #include "digitnet/train/fit_options.hpp"
@@ -23,7 +23,7 @@ struct Training {
     /// From a checkpoint: the next `fit` goes on in its middle.
     bool resumed = false;
     std::optional<UnfinishedEpoch> unfinished{};
-    std::map<std::string, CallbackState> callbacks{};
+    std::vector<NamedCallbackState> callbacks{};
     /// None: the model has them.
     Arena<float> trained_parameters{};
     /// Checksum of the model's parameters, as they were left.
@@ -76,7 +76,6 @@ struct Training {
 #include <algorithm>
 #include <numeric>
 #include <utility>
-#include <vector>
 
 #include "digitnet/core/crc32c.hpp"
 

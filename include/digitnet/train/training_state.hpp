@@ -51,8 +51,7 @@ struct TrainingState {
   std::uint64_t fit_epochs = 0;
   /// Why the running `fit` takes no more epochs, or empty.
   std::string stopped{};
-  /// By the callbacks' names.
-  std::map<std::string, CallbackState> callbacks{};
+  std::vector<NamedCallbackState> callbacks{};
   TrainingSetup setup{};
 };
 
