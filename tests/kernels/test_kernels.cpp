@@ -7,6 +7,7 @@
 #include <digitnet/kernels/optimizer_step.hpp>
 #include <digitnet/kernels/pooling.hpp>
 #include <digitnet/kernels/softmax.hpp>
+#include <limits>
 
 #include "support/support.hpp"
 
@@ -254,12 +255,39 @@ TEST_CASE("one row times a matrix equals the product of many rows, bit for bit")
       const auto x = random_arena<float>(2 * depth, 1), b = random_arena<float>(depth * columns, 2),
                  bias = random_arena<float>(columns, 3);
       Arena<float> one(columns), two(2 * columns);
-      row_times_matrix(depth, columns, x.data(), b.data(), bias.data(), one.data());
+      row_times_matrix(Walk{.length = depth}, columns, x.data(), b.data(), bias.data(), one.data());
       gather_gemm(
           2, columns, Walk{.length = depth}, [&](std::size_t i) { return x.data() + i * depth; }, b.data(),
           columns, bias.data(), [&](std::size_t i) { return two.data() + i * columns; });
       for (std::size_t j = 0; j < columns; ++j) CHECK(one.data()[j] == two.data()[j]);
     }
+}
+
+TEST_CASE("of a row with zeros only the others are read, and the result is the same, bit for bit") {
+  const std::size_t inputs = 300;
+  std::uint16_t places[most_picked];
+  for (const std::size_t outputs : {1, 10, 100, 513}) {
+    auto x = random_arena<float>(inputs, 1);
+    const auto kernel = random_arena<float>(inputs * outputs, 2), bias = random_arena<float>(outputs, 3);
+    CHECK(pick_nonzero(inputs, x.data(), places) == 0);
+    for (std::size_t i = 0; i < inputs; ++i)
+      if (i % 3 != 1) x.data()[i] = i % 2 == 0 ? 0.0f : -0.0f;
+    CHECK(pick_nonzero(inputs, x.data(), places) == inputs / 3);
+    CHECK(places[7] == 22);
+    Arena<float> y(outputs), wanted(outputs);
+    const float* const none = nullptr;
+    dense_forward(1, inputs, outputs, x.data(), kernel.data(), none, bias.data(), y.data());
+    row_times_matrix(Walk{.length = inputs}, outputs, x.data(), kernel.data(), bias.data(), wanted.data());
+    CHECK(std::equal(y.span().begin(), y.span().end(), wanted.data()));
+    if (outputs < 100) continue;
+    // What is left out is not read.
+    auto hole = kernel;
+    for (std::size_t j = 0; j < outputs; ++j) hole.data()[j] = std::numeric_limits<float>::infinity();
+    dense_forward(1, inputs, outputs, x.data(), hole.data(), none, bias.data(), y.data());
+    CHECK(std::equal(y.span().begin(), y.span().end(), wanted.data()));
+  }
+  Arena<float> zeros(inputs);
+  CHECK(pick_nonzero(inputs, zeros.data(), places) == 0);
 }
 
 TEST_CASE("dense products agree with plain loops, packed and not, bit for bit the same") {

@@ -1,6 +1,7 @@
 // The matrix products of a dense layer.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 
 #include "digitnet/kernels/panel_gemm.hpp"
 #include "digitnet/kernels/reduce.hpp"
@@ -15,13 +16,25 @@ constexpr bool dense_packs_forward(std::size_t outputs) { return outputs >= 256;
 // Numbers of inputs and outputs may be Fixed.
 
 /// y = activation(x kernel + bias). Assigns y (samples, outputs); bias may be null, and so may `packed`, the
-/// kernel (inputs, outputs) in panels. The order of additions is the same with and without.
+/// kernel (inputs, outputs) in panels. The order of additions is the same with and without. Rows of the
+/// kernel may be left out where an input is zero: a weight that is not finite need not show there.
 template <class Activation = Identity, class Arch = DefaultArch, class T, class Outputs>
 void dense_forward(std::size_t samples, std::size_t inputs, Outputs outputs, const T* x, const T* kernel,
                    const T* packed, const T* bias, T* y) {
-  if (samples == 1 && !packed) {
-    row_times_matrix<Arch, Activation>(inputs, outputs, x, kernel, bias, y);
-    return;
+  if (samples == 1) {
+    // A single sample is bound by reading the kernel, unless that lies in the first-level cache. Digits, and
+    // what ReLU leaves, are zero in many places.
+    std::uint16_t places[most_picked];
+    const std::size_t picked =
+        inputs <= most_picked && inputs * outputs >= 16 * 1024 ? pick_nonzero<Arch>(inputs, x, places) : 0;
+    if (picked > 0) {
+      row_times_matrix<Arch, Activation>(PickedWalk{places, picked}, outputs, x, kernel, bias, y);
+      return;
+    }
+    if (!packed) {
+      row_times_matrix<Arch, Activation>(Walk{.length = inputs}, outputs, x, kernel, bias, y);
+      return;
+    }
   }
   panel_gemm<Arch, Result::assign, Activation>(
       samples, outputs, Walk{.length = inputs}, {x, inputs},

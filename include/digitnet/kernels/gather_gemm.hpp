@@ -3,6 +3,8 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <type_traits>
 #include <utility>
 
@@ -48,6 +50,12 @@ constexpr auto walk_of() {
   else
     return w;
 }
+
+/// A walk that calls only at some places, `at[0] < at[1] < ...`; b is where row 0 of the matrix is.
+struct PickedWalk {
+  const std::uint16_t* at;
+  std::size_t count;
+};
 
 /// Rows at equal distances: one type for all products, which share their code, and have names that can be
 /// read.
@@ -122,6 +130,12 @@ template <class Arch, std::size_t Rows, std::size_t Vectors, class T, class A, c
         (add(segment * AnyWalk::segment_stride + I * AnyWalk::step), ...);
       }
     (std::make_index_sequence<AnyWalk::length>{});
+  } else if constexpr (std::is_same_v<AnyWalk, PickedWalk>) {
+    const T* const first = b;
+    for (std::size_t i = 0; i < walk.count; ++i) {
+      b = first + walk.at[i] * b_stride;
+      add(walk.at[i]);
+    }
   } else {
     for (std::size_t segment = 0; segment < walk.segments; ++segment) {
       const std::size_t begin = segment * walk.segment_stride;
@@ -252,20 +266,41 @@ void gather_gemm(std::size_t rows, AnyExtent columns, const AnyWalk& walk, const
   detail::for_each_panel<detail::tile_vectors<Arch>, width>(columns, panel);
 }
 
-/// y = activation(x b + bias) for one row x of `depth` numbers: the same additions in the same order as
-/// gather_gemm's, but in panels as wide as the registers allow, so that b is read once, line after line,
-/// which is how memory likes to be read. b has readable_bytes_behind.
-template <class Arch = DefaultArch, class Activation = Identity, class T, class AnyExtent>
-void row_times_matrix(std::size_t depth, AnyExtent columns, const T* x, const T* b, const T* bias, T* y) {
+/// y = activation(x b + bias) for one row x whose places `walk` calls at: the same additions in the same
+/// order as gather_gemm's, but in panels as wide as the registers allow, so that b is read once, line after
+/// line, which is how memory likes to be read. b has readable_bytes_behind.
+template <class Arch = DefaultArch, class Activation = Identity, class T, class AnyWalk, class AnyExtent>
+void row_times_matrix(const AnyWalk& walk, AnyExtent columns, const T* x, const T* b, const T* bias, T* y) {
   constexpr std::size_t width = simd::width<T, Arch>;
   const auto panel = [&]<std::size_t Vectors>(std::size_t column) {
     const detail::RowPointers<1, T> from{{x}};
     T* const to[1] = {y + column};
     detail::tile<Arch, Result::assign, Activation, 1, Vectors>(
-        from, Walk{.length = depth}, b + column, columns, bias ? bias + column : nullptr, to, 0, 1,
+        from, walk, b + column, columns, bias ? bias + column : nullptr, to, 0, 1,
         std::min<std::size_t>(Vectors * width, columns - column));
   };
   detail::for_each_panel<8, width>(columns, panel);
+}
+
+/// Where numbers of x, of which there are at most `most_picked`, are not zero: writes the places and returns
+/// how many there are; 0 where it is not worth it, because few numbers are zero.
+inline constexpr std::size_t most_picked = 4096;
+template <class Arch = DefaultArch, class T>
+std::size_t pick_nonzero(std::size_t count, const T* x, std::uint16_t* at) {
+  using Vector = simd::Vector<T, Arch>;
+  const T zeros = simd::transform_sum<Arch>(
+      count, [](Vector v) { return simd::select(v == Vector(T{0}), Vector(T{1}), Vector(T{0})); }, x);
+  if (zeros * 4 < static_cast<T>(count)) return 0;
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  std::size_t picked = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    Bits bits;
+    std::memcpy(&bits, x + i, sizeof(bits));
+    at[picked] = static_cast<std::uint16_t>(i);
+    // Without a branch, which nobody could foretell; the first bit is the sign.
+    picked += static_cast<Bits>(bits << 1) != 0;
+  }
+  return picked;
 }
 
 /// Writes the transpose of a rows x columns matrix.
