@@ -28,11 +28,10 @@ class Simulation {
  private:
   kernels::ByteScale scale(std::size_t value) const { return numbers_.scales[steps_.scale_of[value]]; }
   void to_bytes(std::size_t value) {
-    const float inverse = 1 / scale(value).scale;
     bytes_[value].clear();
     for (const float x : floats_[value])
-      bytes_[value].push_back(static_cast<std::uint8_t>(
-          std::clamp(std::nearbyint(x * inverse) + static_cast<float>(scale(value).zero), 0.0f, 255.0f)));
+      bytes_[value].push_back(static_cast<std::uint8_t>(std::clamp(
+          std::nearbyint(x / scale(value).scale) + static_cast<float>(scale(value).zero), 0.0f, 255.0f)));
   }
   void to_floats(std::size_t value) {
     floats_[value].clear();
@@ -129,12 +128,12 @@ class Simulation {
     auto& y = bytes_[step.result];
     for (std::size_t i = 0; i < sums.size(); ++i) {
       const std::size_t o = i % form.outputs;
-      const double exact = double{in.scale} * double{weights.scales[o]};
+      const float factor = in.scale * weights.scales[o];
       if (step.to_floats) {
-        floats_[step.result].push_back(static_cast<float>(sums[i]) * static_cast<float>(exact));
+        floats_[step.result].push_back(static_cast<float>(sums[i]) * factor);
         continue;
       }
-      const float scaled = static_cast<float>(sums[i]) * static_cast<float>(exact / double{out.scale});
+      const float scaled = static_cast<float>(sums[i]) * (factor / out.scale);
       y.push_back(
           static_cast<std::uint8_t>(std::clamp(std::nearbyint(scaled) + static_cast<float>(out.zero),
                                                step.relu ? static_cast<float>(out.zero) : 0.0f, 255.0f)));

@@ -105,8 +105,9 @@ struct PackedInt8Step {
       std::int32_t sum = 0;
       for (std::size_t k = 0; k < depth; ++k) sum += from.kernel[k * outputs + output];
       bias.data()[output] = from.bias[output] - sum * in.zero;
-      const double factor = double{in.scale} * double{from.scales[output]};
-      factors.data()[output] = static_cast<float>(step.to_floats ? factor : factor / double{out.scale});
+      // In the order of operations that other runtimes have.
+      const float factor = in.scale * from.scales[output];
+      factors.data()[output] = step.to_floats ? factor : factor / out.scale;
     }
     range = out.range();
     if (step.relu) range.low = 0;

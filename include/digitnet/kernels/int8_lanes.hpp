@@ -41,7 +41,7 @@ struct ByteRange {
 /// - `dot`: sums[i] += x[0] w[i][0] + ... + x[3] w[i][3], for 4 bytes x and 4 bytes of each output w[i].
 /// - `dot_channels`: sums[i] += a[i] w[i][0] + b[i] w[i][1], for a byte each of two places of an image.
 /// - `to_bytes`, `to_floats`: the first `count` sums as bytes, or times their factors.
-/// - `quantize`: `lanes` floats times one factor as bytes.
+/// - `quantize`: `lanes` floats divided by a scale as bytes.
 ///
 /// A product tile is `positions` by `columns` vectors of sums.
 struct Int8Plain {
@@ -82,8 +82,8 @@ struct Int8Plain {
   static void to_floats(const Sums& sums, const float* factors, std::size_t count, float* to) {
     for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<float>(sums[i]) * factors[i];
   }
-  static void quantize(const float* from, float factor, const ByteRange& range, std::uint8_t* to) {
-    for (std::size_t i = 0; i < lanes; ++i) to[i] = byte_of(from[i] * factor, range);
+  static void quantize(const float* from, float scale, const ByteRange& range, std::uint8_t* to) {
+    for (std::size_t i = 0; i < lanes; ++i) to[i] = byte_of(from[i] / scale, range);
   }
 
  private:
@@ -126,8 +126,8 @@ struct Int8Vectors256 {
     _mm256_store_ps(all, result);
     std::copy_n(all, count, to);
   }
-  static void quantize(const float* from, float factor, const ByteRange& range, std::uint8_t* to) {
-    store_bytes(_mm256_mul_ps(_mm256_loadu_ps(from), _mm256_set1_ps(factor)), range, lanes, to);
+  static void quantize(const float* from, float scale, const ByteRange& range, std::uint8_t* to) {
+    store_bytes(_mm256_div_ps(_mm256_loadu_ps(from), _mm256_set1_ps(scale)), range, lanes, to);
   }
 
  private:
@@ -224,8 +224,8 @@ struct Int8Avx512Vnni {
     _mm512_mask_storeu_ps(to, first(count),
                           _mm512_mul_ps(_mm512_cvtepi32_ps(__m512i(sums)), _mm512_loadu_ps(factors)));
   }
-  static void quantize(const float* from, float factor, const ByteRange& range, std::uint8_t* to) {
-    store_bytes(_mm512_mul_ps(_mm512_loadu_ps(from), _mm512_set1_ps(factor)), range, first(lanes), to);
+  static void quantize(const float* from, float scale, const ByteRange& range, std::uint8_t* to) {
+    store_bytes(_mm512_div_ps(_mm512_loadu_ps(from), _mm512_set1_ps(scale)), range, first(lanes), to);
   }
 
  private:

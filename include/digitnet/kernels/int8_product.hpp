@@ -55,15 +55,14 @@ Arena<std::int8_t> pack_int8(std::size_t rows, std::size_t row_length, std::size
   return result;
 }
 
-namespace detail {
-
 template <class Lanes>
-void store_sums(const typename Lanes::Sums& sums, const Int8Product& product, std::size_t output,
-                std::uint8_t* to) {
+void store_int8_sums(const typename Lanes::Sums& sums, const Int8Product& product, std::size_t output,
+                     std::uint8_t* to) {
   Lanes::to_bytes(sums, product.factors + output, product.range, product.outputs - output, to + output);
 }
 template <class Lanes>
-void store_sums(const typename Lanes::Sums& sums, const Int8Product& product, std::size_t output, float* to) {
+void store_int8_sums(const typename Lanes::Sums& sums, const Int8Product& product, std::size_t output,
+                     float* to) {
   Lanes::to_floats(sums, product.factors + output, product.outputs - output, to + output);
 }
 
@@ -103,7 +102,7 @@ template <class Lanes, std::size_t Positions, std::size_t Columns, std::size_t W
     Sums largest = sums[p][c];
     DIGITNET_UNROLL
     for (std::size_t other = 1; other < Window; ++other) largest = Lanes::max(largest, sums[p + other][c]);
-    store_sums<Lanes>(largest, product, (column + c) * lanes, y + p / Window * product.outputs);
+    store_int8_sums<Lanes>(largest, product, (column + c) * lanes, y + p / Window * product.outputs);
   }
 }
 
@@ -124,17 +123,15 @@ template <class Lanes, std::size_t Positions, std::size_t Window, class At, clas
   }
 }
 
-}  // namespace detail
-
 /// The product at `count` positions, where `at(p)` is the first byte that position p reads. y has the
 /// results of one after the other, as bytes or as floats; with Window 4, one for every four positions, the
 /// largest of theirs. 64 bytes beyond x may be read.
 template <std::size_t Window = 1, class Lanes = Int8Lanes, class At, class Out>
 void int8_product(const Int8Product& product, std::size_t count, const At& at, Out* y) {
   std::size_t position = 0;
-  detail::int8_tiles<Lanes, Lanes::positions, Window>(product, position, count, at, y);
-  if constexpr (Lanes::positions > 4) detail::int8_tiles<Lanes, 4, Window>(product, position, count, at, y);
-  if constexpr (Window == 1) detail::int8_tiles<Lanes, 1, 1>(product, position, count, at, y);
+  int8_tiles<Lanes, Lanes::positions, Window>(product, position, count, at, y);
+  if constexpr (Lanes::positions > 4) int8_tiles<Lanes, 4, Window>(product, position, count, at, y);
+  if constexpr (Window == 1) int8_tiles<Lanes, 1, 1>(product, position, count, at, y);
 }
 
 /// A convolution of each channel by itself: `taps` places of the image for each position.
@@ -161,8 +158,6 @@ Arena<std::int16_t> pack_int8_depthwise(std::size_t taps, std::size_t channels, 
           weights[tap * channels + c];
   return result;
 }
-
-namespace detail {
 
 template <class Lanes, std::size_t Positions, class Out>
 [[gnu::always_inline]] inline void int8_depthwise_tile(const Int8Depthwise& product,
@@ -192,8 +187,6 @@ template <class Lanes, std::size_t Positions, class Out>
   }
 }
 
-}  // namespace detail
-
 /// As int8_product.
 template <class Lanes = Int8Lanes, class At, class Out>
 void int8_depthwise(const Int8Depthwise& product, std::size_t count, const At& at, Out* y) {
@@ -206,10 +199,10 @@ void int8_depthwise(const Int8Depthwise& product, std::size_t count, const At& a
       x[p] = at(position + p);
       to[p] = y + (position + p) * product.channels;
     }
-    detail::int8_depthwise_tile<Lanes, positions>(product, x, to);
+    int8_depthwise_tile<Lanes, positions>(product, x, to);
   }
   for (; position < count; ++position)
-    detail::int8_depthwise_tile<Lanes, 1, Out>(product, {at(position)}, {y + position * product.channels});
+    int8_depthwise_tile<Lanes, 1, Out>(product, {at(position)}, {y + position * product.channels});
 }
 
 }  // namespace DIGITNET_PROCESSOR

@@ -25,12 +25,11 @@ struct ByteScale {
 
 /// y[i] = x[i] / scale as a byte.
 inline void quantize_bytes(std::size_t count, const float* x, const ByteScale& scale, std::uint8_t* y) {
-  const float factor = 1 / scale.scale;
   const ByteRange range = scale.range();
   std::size_t i = 0;
   for (; i + Int8Lanes::lanes <= count; i += Int8Lanes::lanes)
-    Int8Lanes::quantize(x + i, factor, range, y + i);
-  for (; i < count; ++i) y[i] = Int8Plain::byte_of(x[i] * factor, range);
+    Int8Lanes::quantize(x + i, scale.scale, range, y + i);
+  for (; i < count; ++i) y[i] = Int8Plain::byte_of(x[i] / scale.scale, range);
 }
 inline void dequantize_bytes(std::size_t count, const std::uint8_t* x, const ByteScale& scale, float* y) {
   const std::int32_t zero = scale.zero;

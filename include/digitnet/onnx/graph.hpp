@@ -57,6 +57,14 @@ class OnnxNode {
   onnx::NodeProto* node_;
 };
 
+/// What a product on bytes has beside its kernel, whose values are then from -128 to 127: the scale of each
+/// output, and the bias in steps of the input's scale times these.
+struct OnnxInt8 {
+  std::vector<float> scales{};
+  float input_scale = 1;
+  std::vector<std::int32_t> bias{};
+};
+
 /// The graph while it is built. It has a current value: what the layer gets, and at the end of the layer's
 /// entry what the layer gives. An image is channels last where the model begins and ends and, between layers,
 /// in the order that the layer before left: an entry whose nodes name axes begins with `channels_first()` or
@@ -84,6 +92,17 @@ class OnnxGraph {
     layer_ = name;
     sources_ = std::move(sources);
     value_ = sources_.front();
+    int8_ = {};
+  }
+  /// The layer's "kernel" and "bias" become whole numbers, each with a node that makes floats of them.
+  void on_bytes(OnnxInt8 how) { int8_ = std::move(how); }
+  /// The current value becomes bytes, and floats again.
+  void round_to_bytes(float scale, std::uint8_t zero) {
+    const std::vector<std::string> how{
+        tensor("output_scale", {}, {&scale, 1}),
+        constant("output_zero_point", {}, onnx::TensorProto::UINT8, std::span(&zero, 1))};
+    step("QuantizeLinear", how);
+    step("DequantizeLinear", how);
   }
   /// Makes the current value, for samples of that shape, the model's output, and gives the file's bytes.
   std::string finish(const std::vector<std::size_t>& output) {
@@ -134,12 +153,19 @@ class OnnxGraph {
   /// Adds a constant of the file and gives its name.
   std::string tensor(const std::string& name, const std::vector<std::size_t>& shape,
                      std::span<const float> values) {
-    onnx::TensorProto& result = *graph_->add_initializer();
-    result.set_name(layer_ + "/" + name + (name.empty() ? to_text(count_++) : ""));
-    result.set_data_type(onnx::TensorProto::FLOAT);
-    for (const std::size_t extent : shape) result.add_dims(static_cast<std::int64_t>(extent));
-    result.set_raw_data(values.data(), values.size_bytes());
-    return result.name();
+    const std::size_t outputs = int8_.scales.size();
+    if (outputs > 0 && name == "kernel") {
+      std::vector<std::int8_t> bytes;
+      for (const float value : values) bytes.push_back(static_cast<std::int8_t>(value));
+      return from_whole(constant(name, shape, onnx::TensorProto::INT8, std::span(bytes)), int8_.scales,
+                        shape.front() == outputs && shape.size() > 2 ? 0 : shape.size() - 1);
+    }
+    if (outputs > 0 && name == "bias") {
+      std::vector<float> scales = int8_.scales;
+      for (float& scale : scales) scale *= int8_.input_scale;
+      return from_whole(constant(name, shape, onnx::TensorProto::INT32, std::span(int8_.bias)), scales, 0);
+    }
+    return constant(name, shape, onnx::TensorProto::FLOAT, values);
   }
   /// The same for one number.
   std::string number(double value) {
@@ -165,6 +191,23 @@ class OnnxGraph {
   }
 
  private:
+  template <class T>
+  std::string constant(const std::string& name, const std::vector<std::size_t>& shape,
+                       onnx::TensorProto::DataType type, std::span<T> values) {
+    onnx::TensorProto& result = *graph_->add_initializer();
+    result.set_name(layer_ + "/" + name + (name.empty() ? to_text(count_++) : ""));
+    result.set_data_type(type);
+    for (const std::size_t extent : shape) result.add_dims(static_cast<std::int64_t>(extent));
+    result.set_raw_data(values.data(), values.size_bytes());
+    return result.name();
+  }
+  // The value of whole numbers of which each has the scale of its place along an axis.
+  std::string from_whole(const std::string& name, std::span<const float> scales, std::size_t axis) {
+    const std::string scale = constant(name.substr(layer_.size() + 1) + "_scale", {scales.size()},
+                                       onnx::TensorProto::FLOAT, scales);
+    OnnxNode result = node("DequantizeLinear", {name, scale});
+    return result.set("axis", axis).output();
+  }
   static void describe_value(onnx::ValueInfoProto& value, const std::string& name,
                              const std::vector<std::size_t>& shape) {
     value.set_name(name);
@@ -189,6 +232,7 @@ class OnnxGraph {
   onnx::GraphProto* graph_ = nullptr;
   std::string layer_ = "model";
   std::vector<Value> sources_{};
+  OnnxInt8 int8_{};
   Value value_{"input"};
   std::size_t count_ = 0;
 };
