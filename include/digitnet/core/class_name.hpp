@@ -1,28 +1,35 @@
 // The name of a class, as its author wrote it.
 #pragma once
-#include <cxxabi.h>
-
-#include <cstdlib>
 #include <string>
 #include <typeinfo>
 
-#include "digitnet/core/processor.hpp"
-
-#define DIGITNET_TEXT_OF(word) #word
-#define DIGITNET_TEXT(word) DIGITNET_TEXT_OF(word)
-#define DIGITNET_PROCESSOR_TEXT DIGITNET_TEXT(DIGITNET_PROCESSOR)
+#include "digitnet/core/compiled.hpp"
 
 namespace digitnet {
 
-/// "EarlyStopping", "mine::Callback": without digitnet's own namespaces.
-inline std::string class_name(const std::type_info& type) {
+/// "EarlyStopping", "mine::Callback": without digitnet's own namespaces, of which one is a processor's.
+DIGITNET_INLINE std::string class_name(const std::type_info& type);
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include <cxxabi.h>
+
+#include <cstdlib>
+
+namespace digitnet {
+
+DIGITNET_INLINE std::string class_name(const std::type_info& type) {
   int status = 0;
   char* const readable = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
   std::string name = status == 0 ? readable : type.name();
   std::free(readable);
-  for (const std::string& scope : {std::string("digitnet::"), std::string(DIGITNET_PROCESSOR_TEXT) + "::"})
-    if (name.starts_with(scope)) name = name.substr(scope.size());
+  const std::string own = "digitnet::";
+  if (!name.starts_with(own)) return name;
+  name.erase(0, own.size());
+  if (name.starts_with("for_")) name.erase(0, name.find("::") + 2);
   return name;
 }
 
 }  // namespace digitnet
+#endif

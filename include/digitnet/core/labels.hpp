@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/row_major.hpp"
 #include "digitnet/core/tensor.hpp"
@@ -49,12 +50,7 @@ class LabelView {
   }
 
   /// Throws unless every label is below `classes`.
-  void check_below(std::size_t classes, const std::string& because) const {
-    for (std::size_t i = 0; i < size_; ++i)
-      if ((*this)(i) >= classes)
-        fail("Label " + std::to_string((*this)(i)) + " of sample " + std::to_string(i) +
-             " is beyond the last class " + std::to_string(classes - 1) + ": " + because);
-  }
+  void check_below(std::size_t classes, const std::string& because) const;
 
  private:
   // Where no number is negative, its bytes are those of an unsigned one.
@@ -96,7 +92,21 @@ inline std::size_t predicted_class(std::size_t outputs, const float* row, float 
 }
 
 /// The classes that rows of outputs stand for. Throws an Error if an output is NaN.
-inline Labels classes_of(const Matrix& outputs, float half = 0.5f) {
+DIGITNET_INLINE Labels classes_of(const Matrix& outputs, float half = 0.5f);
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+namespace digitnet {
+
+DIGITNET_INLINE void LabelView::check_below(std::size_t classes, const std::string& because) const {
+  for (std::size_t i = 0; i < size_; ++i)
+    if ((*this)(i) >= classes)
+      fail("Label " + std::to_string((*this)(i)) + " of sample " + std::to_string(i) +
+           " is beyond the last class " + std::to_string(classes - 1) + ": " + because);
+}
+
+DIGITNET_INLINE Labels classes_of(const Matrix& outputs, float half) {
   const std::size_t count = outputs.shape()[0], size = outputs.shape()[1];
   Labels classes(std::array<std::size_t, 1>{count});
   for (std::size_t i = 0; i < count; ++i) {
@@ -110,3 +120,4 @@ inline Labels classes_of(const Matrix& outputs, float half = 0.5f) {
 }
 
 }  // namespace digitnet
+#endif

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/float_mode.hpp"
 
@@ -31,18 +32,7 @@ class ThreadTeam {
  public:
   static constexpr std::size_t max_tasks = (std::size_t{1} << 20) - 1024;
 
-  explicit ThreadTeam(std::size_t size = hardware_threads()) {
-    if (size == 0 || size > 1024)
-      fail("A thread team has 1 to 1024 threads, but " + std::to_string(size) + " were asked for");
-    helpers_.reserve(size - 1);
-    try {
-      for (std::size_t thread = 1; thread < size; ++thread)
-        helpers_.emplace_back([this, thread] { help(thread); });
-    } catch (...) {
-      stop();
-      throw;
-    }
-  }
+  explicit ThreadTeam(std::size_t size = hardware_threads());
   ~ThreadTeam() { stop(); }
   ThreadTeam(const ThreadTeam&) = delete;
   ThreadTeam& operator=(const ThreadTeam&) = delete;
@@ -74,64 +64,11 @@ class ThreadTeam {
   static std::uint64_t next_task(std::uint64_t ticket) { return ticket & task_mask; }
   static std::uint64_t task_count(std::uint64_t ticket) { return (ticket >> 20) & task_mask; }
 
-  void run(std::size_t count, Call call, void* function) {
-    if (count > max_tasks)
-      fail("A thread team takes at most " + std::to_string(max_tasks) + " tasks at once");
-    if (count == 0) return;
-    if (helpers_.empty() || count == 1) {
-      const FlushDenormals flush;
-      for (std::size_t index = 0; index < count; ++index) call(function, index, 0);
-      return;
-    }
-    call_ = call;
-    function_ = function;
-    done_.store(0, std::memory_order_relaxed);
-    job_ = (job_ + 1) % stop_job;
-    ticket_.store(job_ << 40 | std::uint64_t{count} << 20, std::memory_order_release);
-    ticket_.notify_all();
-    work(0);
-    wait_until([this, count] { return done_.load(std::memory_order_acquire) == count; },
-               [this, count] {
-                 const auto seen = done_.load(std::memory_order_acquire);
-                 if (seen != count) done_.wait(seen, std::memory_order_acquire);
-               });
-    if (failed_.load(std::memory_order_acquire)) {
-      failed_.store(false, std::memory_order_relaxed);
-      std::rethrow_exception(std::exchange(exception_, nullptr));
-    }
-  }
+  void run(std::size_t count, Call call, void* function);
 
-  void work(std::size_t thread) {
-    const FlushDenormals flush;
-    while (true) {
-      const std::uint64_t seen = ticket_.load(std::memory_order_acquire);
-      if (next_task(seen) >= task_count(seen)) return;
-      const std::uint64_t mine = ticket_.fetch_add(1, std::memory_order_acq_rel);
-      if (next_task(mine) >= task_count(mine)) continue;
-      try {
-        call_(function_, static_cast<std::size_t>(next_task(mine)), thread);
-      } catch (...) {
-        const std::lock_guard lock(exception_mutex_);
-        if (!exception_) exception_ = std::current_exception();
-        failed_.store(true, std::memory_order_release);
-      }
-      if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == task_count(mine)) done_.notify_all();
-    }
-  }
+  void work(std::size_t thread);
 
-  void help(std::size_t thread) {
-    while (true) {
-      std::uint64_t idle = 0;
-      wait_until(
-          [this, &idle] {
-            idle = ticket_.load(std::memory_order_acquire);
-            return next_task(idle) < task_count(idle) || stopping(idle);
-          },
-          [this, &idle] { ticket_.wait(idle, std::memory_order_acquire); });
-      if (stopping(idle)) return;
-      work(thread);
-    }
-  }
+  void help(std::size_t thread);
 
   // Spins for about 20 microseconds: longer than the gap between two stages of a training step, shorter than
   // what a sleeping thread takes to wake up twice. Then sleeps in `park` until the condition may have
@@ -148,11 +85,7 @@ class ThreadTeam {
   }
 
   static bool stopping(std::uint64_t ticket) { return ticket >> 40 == stop_job; }
-  void stop() {
-    ticket_.store(stop_job << 40, std::memory_order_release);  // a job without tasks
-    ticket_.notify_all();
-    for (std::thread& helper : helpers_) helper.join();
-  }
+  void stop();
 
   alignas(64) std::atomic<std::uint64_t> ticket_{0};
   alignas(64) std::atomic<std::uint32_t> done_{0};
@@ -166,3 +99,86 @@ class ThreadTeam {
 };
 
 }  // namespace digitnet
+
+#if DIGITNET_BODIES
+namespace digitnet {
+
+DIGITNET_INLINE ThreadTeam::ThreadTeam(std::size_t size) {
+  if (size == 0 || size > 1024)
+    fail("A thread team has 1 to 1024 threads, but " + std::to_string(size) + " were asked for");
+  helpers_.reserve(size - 1);
+  try {
+    for (std::size_t thread = 1; thread < size; ++thread)
+      helpers_.emplace_back([this, thread] { help(thread); });
+  } catch (...) {
+    stop();
+    throw;
+  }
+}
+
+DIGITNET_INLINE void ThreadTeam::run(std::size_t count, Call call, void* function) {
+  if (count > max_tasks) fail("A thread team takes at most " + std::to_string(max_tasks) + " tasks at once");
+  if (count == 0) return;
+  if (helpers_.empty() || count == 1) {
+    const FlushDenormals flush;
+    for (std::size_t index = 0; index < count; ++index) call(function, index, 0);
+    return;
+  }
+  call_ = call;
+  function_ = function;
+  done_.store(0, std::memory_order_relaxed);
+  job_ = (job_ + 1) % stop_job;
+  ticket_.store(job_ << 40 | std::uint64_t{count} << 20, std::memory_order_release);
+  ticket_.notify_all();
+  work(0);
+  wait_until([this, count] { return done_.load(std::memory_order_acquire) == count; },
+             [this, count] {
+               const auto seen = done_.load(std::memory_order_acquire);
+               if (seen != count) done_.wait(seen, std::memory_order_acquire);
+             });
+  if (failed_.load(std::memory_order_acquire)) {
+    failed_.store(false, std::memory_order_relaxed);
+    std::rethrow_exception(std::exchange(exception_, nullptr));
+  }
+}
+
+DIGITNET_INLINE void ThreadTeam::work(std::size_t thread) {
+  const FlushDenormals flush;
+  while (true) {
+    const std::uint64_t seen = ticket_.load(std::memory_order_acquire);
+    if (next_task(seen) >= task_count(seen)) return;
+    const std::uint64_t mine = ticket_.fetch_add(1, std::memory_order_acq_rel);
+    if (next_task(mine) >= task_count(mine)) continue;
+    try {
+      call_(function_, static_cast<std::size_t>(next_task(mine)), thread);
+    } catch (...) {
+      const std::lock_guard lock(exception_mutex_);
+      if (!exception_) exception_ = std::current_exception();
+      failed_.store(true, std::memory_order_release);
+    }
+    if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == task_count(mine)) done_.notify_all();
+  }
+}
+
+DIGITNET_INLINE void ThreadTeam::help(std::size_t thread) {
+  while (true) {
+    std::uint64_t idle = 0;
+    wait_until(
+        [this, &idle] {
+          idle = ticket_.load(std::memory_order_acquire);
+          return next_task(idle) < task_count(idle) || stopping(idle);
+        },
+        [this, &idle] { ticket_.wait(idle, std::memory_order_acquire); });
+    if (stopping(idle)) return;
+    work(thread);
+  }
+}
+
+DIGITNET_INLINE void ThreadTeam::stop() {
+  ticket_.store(stop_job << 40, std::memory_order_release);  // a job without tasks
+  ticket_.notify_all();
+  for (std::thread& helper : helpers_) helper.join();
+}
+
+}  // namespace digitnet
+#endif

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <span>
 #include <string_view>
-#include <vector>
 
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/core/random.hpp"
 
 namespace digitnet {
@@ -15,11 +15,7 @@ namespace digitnet {
 struct ParameterExtents {
   std::span<const std::size_t> extents;
 
-  std::size_t size() const {
-    std::size_t product = 1;
-    for (const std::size_t extent : extents) product *= extent;
-    return product;
-  }
+  std::size_t size() const;
   /// Inputs of one output, counted as in Keras: a kernel is (..., inputs, outputs), the rest is a receptive
   /// field.
   double fan_in() const { return fan(2); }
@@ -61,10 +57,8 @@ inline void fill_constant(const Initializer& self, const ParameterExtents&, Rand
                           std::span<double> values) {
   std::fill(values.begin(), values.end(), self.first);
 }
-inline void fill_uniform(const Initializer& self, const ParameterExtents&, Random& random,
-                         std::span<double> values) {
-  for (double& value : values) value = random.uniform(self.first, self.second);
-}
+DIGITNET_INLINE void fill_uniform(const Initializer& self, const ParameterExtents&, Random& random,
+                                  std::span<double> values);
 inline void fill_normal(const Initializer& self, const ParameterExtents&, Random& random,
                         std::span<double> values) {
   for (double& value : values) value = self.first + self.second * random.normal();
@@ -98,32 +92,8 @@ void fill_scaled(const Initializer& self, const ParameterExtents& extents, Rando
 
 // Saxe, McClelland, Ganguli: Exact solutions to the nonlinear dynamics of learning in deep linear neural
 // networks (2014). Gram-Schmidt, twice for accuracy, on the shorter side's vectors.
-inline void fill_orthogonal(const Initializer& self, const ParameterExtents& extents, Random& random,
-                            std::span<double> values) {
-  const std::size_t columns = extents.extents.empty() ? 1 : extents.extents.back();
-  const std::size_t rows = values.size() / columns;
-  const std::size_t vectors = std::min(rows, columns);
-  const std::size_t length = std::max(rows, columns);
-  std::vector<double> basis(vectors * length);
-  for (double& value : basis) value = random.normal();
-  for (std::size_t v = 0; v < vectors; ++v) {
-    double* const vector = basis.data() + v * length;
-    for (int pass = 0; pass < 2; ++pass)
-      for (std::size_t u = 0; u < v; ++u) {
-        const double* const other = basis.data() + u * length;
-        double overlap = 0;
-        for (std::size_t i = 0; i < length; ++i) overlap += vector[i] * other[i];
-        for (std::size_t i = 0; i < length; ++i) vector[i] -= overlap * other[i];
-      }
-    double norm = 0;
-    for (std::size_t i = 0; i < length; ++i) norm += vector[i] * vector[i];
-    for (std::size_t i = 0; i < length; ++i) vector[i] /= std::sqrt(norm);
-  }
-  for (std::size_t row = 0; row < rows; ++row)
-    for (std::size_t column = 0; column < columns; ++column)
-      values[row * columns + column] =
-          self.first * (rows < columns ? basis[row * length + column] : basis[column * length + row]);
-}
+DIGITNET_INLINE void fill_orthogonal(const Initializer& self, const ParameterExtents& extents, Random& random,
+                                     std::span<double> values);
 
 }  // namespace detail
 
@@ -181,3 +151,53 @@ struct Orthogonal : Initializer {
 };
 
 }  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include <vector>
+
+namespace digitnet {
+
+DIGITNET_INLINE std::size_t ParameterExtents::size() const {
+  std::size_t product = 1;
+  for (const std::size_t extent : extents) product *= extent;
+  return product;
+}
+
+namespace detail {
+
+DIGITNET_INLINE void fill_uniform(const Initializer& self, const ParameterExtents&, Random& random,
+                                  std::span<double> values) {
+  for (double& value : values) value = random.uniform(self.first, self.second);
+}
+
+DIGITNET_INLINE void fill_orthogonal(const Initializer& self, const ParameterExtents& extents, Random& random,
+                                     std::span<double> values) {
+  const std::size_t columns = extents.extents.empty() ? 1 : extents.extents.back();
+  const std::size_t rows = values.size() / columns;
+  const std::size_t vectors = std::min(rows, columns);
+  const std::size_t length = std::max(rows, columns);
+  std::vector<double> basis(vectors * length);
+  for (double& value : basis) value = random.normal();
+  for (std::size_t v = 0; v < vectors; ++v) {
+    double* const vector = basis.data() + v * length;
+    for (int pass = 0; pass < 2; ++pass)
+      for (std::size_t u = 0; u < v; ++u) {
+        const double* const other = basis.data() + u * length;
+        double overlap = 0;
+        for (std::size_t i = 0; i < length; ++i) overlap += vector[i] * other[i];
+        for (std::size_t i = 0; i < length; ++i) vector[i] -= overlap * other[i];
+      }
+    double norm = 0;
+    for (std::size_t i = 0; i < length; ++i) norm += vector[i] * vector[i];
+    for (std::size_t i = 0; i < length; ++i) vector[i] /= std::sqrt(norm);
+  }
+  for (std::size_t row = 0; row < rows; ++row)
+    for (std::size_t column = 0; column < columns; ++column)
+      values[row * columns + column] =
+          self.first * (rows < columns ? basis[row * length + column] : basis[column * length + row]);
+}
+
+}  // namespace detail
+
+}  // namespace digitnet
+#endif

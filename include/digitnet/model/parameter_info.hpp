@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/graph/lower.hpp"
 
 namespace digitnet {
@@ -30,15 +31,9 @@ namespace detail {
 using AddParameters = void (*)(const void* object, const std::string& name, std::size_t begin,
                                std::vector<ParameterInfo>& to);
 
-inline std::vector<ParameterInfo> list_parameters(const Outline& outline,
-                                                  std::span<const AddParameters> table,
-                                                  const void* const* objects) {
-  const std::vector<std::string> names = names_of(outline);
-  std::vector<ParameterInfo> result;
-  for (std::size_t i = 0; i < table.size(); ++i)
-    table[i](objects[i], names[i], outline.nodes[i].parameters, result);
-  return result;
-}
+DIGITNET_INLINE std::vector<ParameterInfo> list_parameters(const Outline& outline,
+                                                           std::span<const AddParameters> table,
+                                                           const void* const* objects);
 
 template <class Node>
 void add_parameters(const void* object, const std::string& name, std::size_t begin,
@@ -74,7 +69,28 @@ template <class In, class L>
 }
 
 /// Gives each parameter its initial value, which follows from the seed and its number.
-inline void initialize(const std::vector<ParameterInfo>& parameters, Seed seed, float* arena) {
+DIGITNET_INLINE void initialize(const std::vector<ParameterInfo>& parameters, Seed seed, float* arena);
+
+}  // namespace detail
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+namespace digitnet {
+
+namespace detail {
+
+DIGITNET_INLINE std::vector<ParameterInfo> list_parameters(const Outline& outline,
+                                                           std::span<const AddParameters> table,
+                                                           const void* const* objects) {
+  const std::vector<std::string> names = names_of(outline);
+  std::vector<ParameterInfo> result;
+  for (std::size_t i = 0; i < table.size(); ++i)
+    table[i](objects[i], names[i], outline.nodes[i].parameters, result);
+  return result;
+}
+
+DIGITNET_INLINE void initialize(const std::vector<ParameterInfo>& parameters, Seed seed, float* arena) {
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     std::vector<double> values(parameters[i].size());
     parameters[i].initializer.fill(ParameterExtents{parameters[i].extents}, RandomKey(seed).child(i), values);
@@ -86,3 +102,4 @@ inline void initialize(const std::vector<ParameterInfo>& parameters, Seed seed, 
 }  // namespace detail
 
 }  // namespace digitnet
+#endif

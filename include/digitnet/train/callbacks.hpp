@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/number_text.hpp"
 #include "digitnet/train/callback.hpp"
@@ -24,25 +25,11 @@ namespace detail {
 /// nothing is measured against it.
 class Improvement {
  public:
-  Improvement(std::string monitor, double min_delta)
-      : monitor_(std::move(monitor)), min_delta_(std::abs(min_delta)) {
-    if (!std::isfinite(min_delta))
-      fail("The min_delta of a monitor must be finite, but is " + to_text(min_delta));
-    reset();
-  }
-  void reset() {
-    const double worst = std::numeric_limits<double>::infinity();
-    best_ = higher_is_better() ? -worst : worst;
-    looked_ = false;
-  }
+  Improvement(std::string monitor, double min_delta);
+  void reset();
   /// Throws an Error unless this training measures what is monitored.
   void check(const TrainingControl& control) const { control.measures().value(monitor_); }
-  bool update(double value) {
-    looked_ = true;
-    const bool better = higher_is_better() ? value > best_ + min_delta_ : value < best_ - min_delta_;
-    if (better) best_ = value;
-    return better;
-  }
+  bool update(double value);
   bool update(const EpochLogs& logs) { return update(logs.value(monitor_)); }
   /// Whether there was a value already.
   bool looked() const { return looked_; }
@@ -52,12 +39,7 @@ class Improvement {
     state.set("best", best_);
     state.set("looked", looked_ ? 1 : 0);
   }
-  void load(const CallbackState& state) {
-    const auto best = state.number<double>("best");
-    if (std::isnan(best)) fail("A callback's best " + monitor_ + " is no number");
-    best_ = best;
-    looked_ = state.number<int>("looked") != 0;
-  }
+  void load(const CallbackState& state);
 
  private:
   bool higher_is_better() const { return monitor_.ends_with("accuracy"); }
@@ -68,11 +50,7 @@ class Improvement {
   bool looked_ = false;
 };
 
-inline void refuse_schedule(const TrainingControl& control, const char* callback) {
-  if (control.has_schedule())
-    fail(std::string("The learning rate follows a schedule, so ") + callback +
-         " cannot set it: give the optimizer a constant rate, or leave out the callback");
-}
+DIGITNET_INLINE void refuse_schedule(const TrainingControl& control, const char* callback);
 
 }  // namespace detail
 
@@ -94,45 +72,11 @@ class EarlyStopping : public Callback {
   EarlyStopping() : EarlyStopping(Options{}) {}
 
   void check(TrainingControl& control) override { improvement_.check(control); }
-  void on_train_begin(TrainingControl&) override {
-    improvement_.reset();
-    waited_ = best_epoch_ = 0;
-    best_parameters_.clear();
-  }
-  void on_epoch_end(TrainingControl& control, const EpochLogs& logs) override {
-    logs.value(options_.monitor);
-    if (logs.epoch <= options_.start_from_epoch) return;
-    const bool first = !improvement_.looked();
-    if (improvement_.update(logs) || first) {
-      waited_ = 0;
-      best_epoch_ = logs.epoch;
-      if (options_.restore_best_weights)
-        best_parameters_.assign(control.parameters().begin(), control.parameters().end());
-    } else if (++waited_ >= std::max<std::size_t>(1, options_.patience)) {
-      control.stop("EarlyStopping: " + options_.monitor + " has not improved since epoch " +
-                   std::to_string(best_epoch_));
-    }
-  }
-  void on_train_end(TrainingControl& control, const History&) override {
-    if (best_parameters_.empty()) return;
-    std::copy(best_parameters_.begin(), best_parameters_.end(), control.parameters().begin());
-    control.print("EarlyStopping: restored the parameters of epoch " + std::to_string(best_epoch_));
-  }
-  void save_state(CallbackState& state) const override {
-    improvement_.save(state);
-    state.set("waited", waited_);
-    state.set("best_epoch", best_epoch_);
-    if (!best_parameters_.empty()) state.set("best_parameters", best_parameters_);
-  }
-  void load_state(TrainingControl& control, const CallbackState& state) override {
-    improvement_.load(state);
-    waited_ = state.number<std::size_t>("waited");
-    best_epoch_ = state.number<std::size_t>("best_epoch");
-    const auto best = state.values("best_parameters");
-    if (!best.empty() && best.size() != control.parameters().size())
-      fail("EarlyStopping's best parameters are those of another model");
-    best_parameters_.assign(best.begin(), best.end());
-  }
+  void on_train_begin(TrainingControl&) override;
+  void on_epoch_end(TrainingControl& control, const EpochLogs& logs) override;
+  void on_train_end(TrainingControl& control, const History&) override;
+  void save_state(CallbackState& state) const override;
+  void load_state(TrainingControl& control, const CallbackState& state) override;
 
   /// The best epoch, counted from 1; 0 before the first.
   std::size_t best_epoch() const { return best_epoch_; }
@@ -157,13 +101,7 @@ class ReduceLROnPlateau : public Callback {
     std::size_t cooldown = 0;
     float min_lr = 0;
   };
-  explicit ReduceLROnPlateau(Options options)
-      : options_(std::move(options)), improvement_(options_.monitor, options_.min_delta) {
-    if (!(options_.factor > 0 && options_.factor < 1))
-      fail("ReduceLROnPlateau's factor must be above 0 and below 1, but is " + to_text(options_.factor));
-    if (!(options_.min_lr >= 0 && std::isfinite(options_.min_lr)))
-      fail("ReduceLROnPlateau's min_lr must be at least 0, but is " + to_text(options_.min_lr));
-  }
+  explicit ReduceLROnPlateau(Options options);
   ReduceLROnPlateau() : ReduceLROnPlateau(Options{}) {}
 
   void check(TrainingControl& control) override {
@@ -174,32 +112,9 @@ class ReduceLROnPlateau : public Callback {
     improvement_.reset();
     waited_ = cooling_ = 0;
   }
-  void on_epoch_end(TrainingControl& control, const EpochLogs& logs) override {
-    if (cooling_ > 0) {
-      --cooling_;
-      waited_ = 0;
-    }
-    const bool first = !improvement_.looked();
-    if (improvement_.update(logs) || first) {
-      waited_ = 0;
-    } else if (cooling_ == 0 && ++waited_ >= options_.patience && control.learning_rate() > options_.min_lr) {
-      const float rate = std::max(control.learning_rate() * options_.factor, options_.min_lr);
-      control.set_learning_rate(rate);
-      control.print("ReduceLROnPlateau: learning rate is now " + to_text(rate));
-      cooling_ = options_.cooldown;
-      waited_ = 0;
-    }
-  }
-  void save_state(CallbackState& state) const override {
-    improvement_.save(state);
-    state.set("waited", waited_);
-    state.set("cooling", cooling_);
-  }
-  void load_state(TrainingControl&, const CallbackState& state) override {
-    improvement_.load(state);
-    waited_ = state.number<std::size_t>("waited");
-    cooling_ = state.number<std::size_t>("cooling");
-  }
+  void on_epoch_end(TrainingControl& control, const EpochLogs& logs) override;
+  void save_state(CallbackState& state) const override;
+  void load_state(TrainingControl&, const CallbackState& state) override;
 
  private:
   Options options_;
@@ -227,11 +142,7 @@ class LearningRateScheduler : public Callback {
 /// Ends the training when the loss is no longer a number.
 class TerminateOnNaN : public Callback {
  public:
-  void on_batch_end(TrainingControl& control, std::size_t step, const EpochLogs& logs) override {
-    if (!std::isfinite(logs.loss))
-      control.stop("TerminateOnNaN: the loss is not finite after step " + std::to_string(step) +
-                   ": a smaller learning rate or gradient clipping may help");
-  }
+  void on_batch_end(TrainingControl& control, std::size_t step, const EpochLogs& logs) override;
 };
 
 /// Calls a function after each epoch: the shortest way to a callback of one's own.
@@ -248,3 +159,134 @@ class LambdaCallback : public Callback {
 };
 
 }  // namespace digitnet
+
+#if DIGITNET_BODIES
+namespace digitnet {
+
+namespace detail {
+
+DIGITNET_INLINE Improvement::Improvement(std::string monitor, double min_delta)
+    : monitor_(std::move(monitor)), min_delta_(std::abs(min_delta)) {
+  if (!std::isfinite(min_delta))
+    fail("The min_delta of a monitor must be finite, but is " + to_text(min_delta));
+  reset();
+}
+
+DIGITNET_INLINE void Improvement::reset() {
+  const double worst = std::numeric_limits<double>::infinity();
+  best_ = higher_is_better() ? -worst : worst;
+  looked_ = false;
+}
+
+DIGITNET_INLINE bool Improvement::update(double value) {
+  looked_ = true;
+  const bool better = higher_is_better() ? value > best_ + min_delta_ : value < best_ - min_delta_;
+  if (better) best_ = value;
+  return better;
+}
+
+DIGITNET_INLINE void Improvement::load(const CallbackState& state) {
+  const auto best = state.number<double>("best");
+  if (std::isnan(best)) fail("A callback's best " + monitor_ + " is no number");
+  best_ = best;
+  looked_ = state.number<int>("looked") != 0;
+}
+
+DIGITNET_INLINE void refuse_schedule(const TrainingControl& control, const char* callback) {
+  if (control.has_schedule())
+    fail(std::string("The learning rate follows a schedule, so ") + callback +
+         " cannot set it: give the optimizer a constant rate, or leave out the callback");
+}
+
+}  // namespace detail
+
+DIGITNET_INLINE void EarlyStopping::on_train_begin(TrainingControl&) {
+  improvement_.reset();
+  waited_ = best_epoch_ = 0;
+  best_parameters_.clear();
+}
+
+DIGITNET_INLINE void EarlyStopping::on_epoch_end(TrainingControl& control, const EpochLogs& logs) {
+  logs.value(options_.monitor);
+  if (logs.epoch <= options_.start_from_epoch) return;
+  const bool first = !improvement_.looked();
+  if (improvement_.update(logs) || first) {
+    waited_ = 0;
+    best_epoch_ = logs.epoch;
+    if (options_.restore_best_weights)
+      best_parameters_.assign(control.parameters().begin(), control.parameters().end());
+  } else if (++waited_ >= std::max<std::size_t>(1, options_.patience)) {
+    control.stop("EarlyStopping: " + options_.monitor + " has not improved since epoch " +
+                 std::to_string(best_epoch_));
+  }
+}
+
+DIGITNET_INLINE void EarlyStopping::on_train_end(TrainingControl& control, const History&) {
+  if (best_parameters_.empty()) return;
+  std::copy(best_parameters_.begin(), best_parameters_.end(), control.parameters().begin());
+  control.print("EarlyStopping: restored the parameters of epoch " + std::to_string(best_epoch_));
+}
+
+DIGITNET_INLINE void EarlyStopping::save_state(CallbackState& state) const {
+  improvement_.save(state);
+  state.set("waited", waited_);
+  state.set("best_epoch", best_epoch_);
+  if (!best_parameters_.empty()) state.set("best_parameters", best_parameters_);
+}
+
+DIGITNET_INLINE void EarlyStopping::load_state(TrainingControl& control, const CallbackState& state) {
+  improvement_.load(state);
+  waited_ = state.number<std::size_t>("waited");
+  best_epoch_ = state.number<std::size_t>("best_epoch");
+  const auto best = state.values("best_parameters");
+  if (!best.empty() && best.size() != control.parameters().size())
+    fail("EarlyStopping's best parameters are those of another model");
+  best_parameters_.assign(best.begin(), best.end());
+}
+
+DIGITNET_INLINE ReduceLROnPlateau::ReduceLROnPlateau(Options options)
+    : options_(std::move(options)), improvement_(options_.monitor, options_.min_delta) {
+  if (!(options_.factor > 0 && options_.factor < 1))
+    fail("ReduceLROnPlateau's factor must be above 0 and below 1, but is " + to_text(options_.factor));
+  if (!(options_.min_lr >= 0 && std::isfinite(options_.min_lr)))
+    fail("ReduceLROnPlateau's min_lr must be at least 0, but is " + to_text(options_.min_lr));
+}
+
+DIGITNET_INLINE void ReduceLROnPlateau::on_epoch_end(TrainingControl& control, const EpochLogs& logs) {
+  if (cooling_ > 0) {
+    --cooling_;
+    waited_ = 0;
+  }
+  const bool first = !improvement_.looked();
+  if (improvement_.update(logs) || first) {
+    waited_ = 0;
+  } else if (cooling_ == 0 && ++waited_ >= options_.patience && control.learning_rate() > options_.min_lr) {
+    const float rate = std::max(control.learning_rate() * options_.factor, options_.min_lr);
+    control.set_learning_rate(rate);
+    control.print("ReduceLROnPlateau: learning rate is now " + to_text(rate));
+    cooling_ = options_.cooldown;
+    waited_ = 0;
+  }
+}
+
+DIGITNET_INLINE void ReduceLROnPlateau::save_state(CallbackState& state) const {
+  improvement_.save(state);
+  state.set("waited", waited_);
+  state.set("cooling", cooling_);
+}
+
+DIGITNET_INLINE void ReduceLROnPlateau::load_state(TrainingControl&, const CallbackState& state) {
+  improvement_.load(state);
+  waited_ = state.number<std::size_t>("waited");
+  cooling_ = state.number<std::size_t>("cooling");
+}
+
+DIGITNET_INLINE void TerminateOnNaN::on_batch_end(TrainingControl& control, std::size_t step,
+                                                  const EpochLogs& logs) {
+  if (!std::isfinite(logs.loss))
+    control.stop("TerminateOnNaN: the loss is not finite after step " + std::to_string(step) +
+                 ": a smaller learning rate or gradient clipping may help");
+}
+
+}  // namespace digitnet
+#endif

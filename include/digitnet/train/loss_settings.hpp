@@ -1,13 +1,12 @@
 // A loss as data: its class, what it judges and how it is set. Whatever does not compute with a loss works on
 // this.
 #pragma once
-#include <cmath>
 #include <optional>
 #include <string>
 #include <typeinfo>
 
 #include "digitnet/core/class_name.hpp"
-#include "digitnet/core/error.hpp"
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/model/outputs.hpp"
 
 namespace digitnet {
@@ -41,7 +40,22 @@ LossSettings settings_of_loss(const Loss& loss) {
 
 /// Throws an Error if a setting makes no sense, or if a loss that expects probabilities, or with
 /// `from_logits` none, gets the other. What does not fit would train, to wrong numbers and no word.
-inline void check_loss(const LossSettings& loss, const OutputOrigin& outputs) {
+DIGITNET_INLINE void check_loss(const LossSettings& loss, const OutputOrigin& outputs);
+
+}  // namespace detail
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include <cmath>
+
+#include "digitnet/core/error.hpp"
+
+namespace digitnet {
+
+namespace detail {
+
+DIGITNET_INLINE void check_loss(const LossSettings& loss, const OutputOrigin& outputs) {
   const std::string layer(outputs.layer);
   if (loss.from_logits == true &&
       (outputs.kind == OutputKind::probabilities || outputs.kind == OutputKind::distribution))
@@ -63,3 +77,4 @@ inline void check_loss(const LossSettings& loss, const OutputOrigin& outputs) {
 }  // namespace detail
 
 }  // namespace digitnet
+#endif

@@ -1,11 +1,10 @@
 // Metrics of classifiers, computed from labels and predictions. Names and conventions are scikit-learn's.
 #pragma once
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <string>
 #include <vector>
 
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/labels.hpp"
 #include "digitnet/core/tensor.hpp"
@@ -14,7 +13,57 @@ namespace digitnet {
 
 namespace detail {
 
-inline void check_same_length(std::size_t labels, std::size_t answers) {
+DIGITNET_INLINE void check_same_length(std::size_t labels, std::size_t answers);
+
+}  // namespace detail
+
+/// counts(i, j): samples of class i that were taken for class j, (classes, classes).
+using ConfusionMatrix = xt::xtensor<std::size_t, 2>;
+
+/// The confusion matrix; `classes` 0 means: up to the largest class that occurs.
+DIGITNET_INLINE ConfusionMatrix confusion_matrix(const LabelView& labels, const LabelView& predictions,
+                                                 std::size_t classes = 0);
+
+/// The part of predictions that are right.
+DIGITNET_INLINE double accuracy(const LabelView& labels, const LabelView& predictions);
+
+/// The part of samples whose class is among the k most probable; scores are (n, classes). Of equal scores the
+/// lower class comes first. A NaN is never right: where a sample's own score is NaN, the sample counts as
+/// wrong, and where another's is, that class comes first.
+DIGITNET_INLINE double top_k_accuracy(const LabelView& labels, const Matrix& scores, std::size_t k);
+
+/// Precision, recall and F1 of one class or an average; 0 where the denominator is 0, as in scikit-learn.
+struct ClassScores {
+  /// The part of what was taken for this class that is of this class.
+  double precision = 0;
+  /// The part of this class that was taken for it.
+  double recall = 0;
+  /// The harmonic mean of both.
+  double f1 = 0;
+  /// The number of samples of this class.
+  std::size_t support = 0;
+};
+
+/// The scores of each class.
+DIGITNET_INLINE std::vector<ClassScores> class_scores(const ConfusionMatrix& counts);
+
+/// The unweighted mean over the classes.
+DIGITNET_INLINE ClassScores macro_average(const std::vector<ClassScores>& scores);
+
+/// The mean over the classes, each as often as it occurs.
+DIGITNET_INLINE ClassScores weighted_average(const std::vector<ClassScores>& scores);
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include <algorithm>
+#include <cmath>
+
+namespace digitnet {
+
+namespace detail {
+
+DIGITNET_INLINE void check_same_length(std::size_t labels, std::size_t answers) {
   if (labels != answers)
     fail("There are " + std::to_string(labels) + " labels but " + std::to_string(answers) +
          " predictions: give one for each");
@@ -23,12 +72,8 @@ inline void check_same_length(std::size_t labels, std::size_t answers) {
 
 }  // namespace detail
 
-/// counts(i, j): samples of class i that were taken for class j, (classes, classes).
-using ConfusionMatrix = xt::xtensor<std::size_t, 2>;
-
-/// The confusion matrix; `classes` 0 means: up to the largest class that occurs.
-inline ConfusionMatrix confusion_matrix(const LabelView& labels, const LabelView& predictions,
-                                        std::size_t classes = 0) {
+DIGITNET_INLINE ConfusionMatrix confusion_matrix(const LabelView& labels, const LabelView& predictions,
+                                                 std::size_t classes) {
   detail::check_same_length(labels.size(), predictions.size());
   std::size_t seen = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) seen = std::max({seen, labels(i) + 1, predictions(i) + 1});
@@ -46,18 +91,14 @@ inline ConfusionMatrix confusion_matrix(const LabelView& labels, const LabelView
   return counts;
 }
 
-/// The part of predictions that are right.
-inline double accuracy(const LabelView& labels, const LabelView& predictions) {
+DIGITNET_INLINE double accuracy(const LabelView& labels, const LabelView& predictions) {
   detail::check_same_length(labels.size(), predictions.size());
   std::size_t right = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) right += labels(i) == predictions(i);
   return static_cast<double>(right) / static_cast<double>(labels.size());
 }
 
-/// The part of samples whose class is among the k most probable; scores are (n, classes). Of equal scores the
-/// lower class comes first. A NaN is never right: where a sample's own score is NaN, the sample counts as
-/// wrong, and where another's is, that class comes first.
-inline double top_k_accuracy(const LabelView& labels, const Matrix& scores, std::size_t k) {
+DIGITNET_INLINE double top_k_accuracy(const LabelView& labels, const Matrix& scores, std::size_t k) {
   detail::check_same_length(labels.size(), scores.shape()[0]);
   const std::size_t classes = scores.shape()[1];
   if (k == 0) fail("Top-k accuracy needs k of at least 1, but k is 0");
@@ -76,20 +117,7 @@ inline double top_k_accuracy(const LabelView& labels, const Matrix& scores, std:
   return static_cast<double>(right) / static_cast<double>(labels.size());
 }
 
-/// Precision, recall and F1 of one class or an average; 0 where the denominator is 0, as in scikit-learn.
-struct ClassScores {
-  /// The part of what was taken for this class that is of this class.
-  double precision = 0;
-  /// The part of this class that was taken for it.
-  double recall = 0;
-  /// The harmonic mean of both.
-  double f1 = 0;
-  /// The number of samples of this class.
-  std::size_t support = 0;
-};
-
-/// The scores of each class.
-inline std::vector<ClassScores> class_scores(const ConfusionMatrix& counts) {
+DIGITNET_INLINE std::vector<ClassScores> class_scores(const ConfusionMatrix& counts) {
   const std::size_t classes = counts.shape()[0];
   std::vector<ClassScores> scores(classes);
   const auto ratio = [](std::size_t part, std::size_t whole) {
@@ -109,8 +137,7 @@ inline std::vector<ClassScores> class_scores(const ConfusionMatrix& counts) {
   return scores;
 }
 
-/// The unweighted mean over the classes.
-inline ClassScores macro_average(const std::vector<ClassScores>& scores) {
+DIGITNET_INLINE ClassScores macro_average(const std::vector<ClassScores>& scores) {
   ClassScores mean;
   for (const ClassScores& score : scores) {
     mean.precision += score.precision / static_cast<double>(scores.size());
@@ -121,8 +148,7 @@ inline ClassScores macro_average(const std::vector<ClassScores>& scores) {
   return mean;
 }
 
-/// The mean over the classes, each as often as it occurs.
-inline ClassScores weighted_average(const std::vector<ClassScores>& scores) {
+DIGITNET_INLINE ClassScores weighted_average(const std::vector<ClassScores>& scores) {
   ClassScores mean;
   for (const ClassScores& score : scores) mean.support += score.support;
   for (const ClassScores& score : scores) {
@@ -136,3 +162,4 @@ inline ClassScores weighted_average(const std::vector<ClassScores>& scores) {
 }
 
 }  // namespace digitnet
+#endif

@@ -1,7 +1,6 @@
 // Callbacks that write files: ModelCheckpoint saves the model or the training, BackupAndRestore lets a killed
 // training go on.
 #pragma once
-#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <functional>
@@ -12,7 +11,7 @@
 #include <utility>
 
 #include "digitnet/core/absolute_path.hpp"
-#include "digitnet/core/atomic_file.hpp"
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/core/file_lock.hpp"
 #include "digitnet/core/number_text.hpp"
 #include "digitnet/core/open_file.hpp"
@@ -29,18 +28,7 @@ struct FieldFormat {
   char filler = ' ';
   int precision = 6;
 
-  bool read(std::string_view text) {
-    const std::size_t point = text.find('.');
-    const std::string_view before = text.substr(0, point);
-    if (before.starts_with('0')) filler = '0';
-    const auto wide = before.empty() ? std::optional<std::size_t>(0) : parse_number<std::size_t>(before);
-    const auto digits =
-        point == text.npos ? std::optional<int>(6) : parse_number<int>(text.substr(point + 1));
-    if (!wide || *wide > 99 || !digits || *digits < 0 || *digits > 99) return false;
-    width = *wide;
-    precision = *digits;
-    return true;
-  }
+  bool read(std::string_view text);
   std::string operator()(std::string text) const {
     if (text.size() >= width) return text;
     const std::size_t sign = filler == '0' && text.starts_with('-') ? 1 : 0;
@@ -49,38 +37,7 @@ struct FieldFormat {
 };
 
 /// A file name with quantities filled in, in Python's notation: "{epoch:02d}", "{val_accuracy:.4f}".
-inline std::string filled_in(const std::string& pattern, const EpochLogs& logs) {
-  std::string result;
-  for (std::size_t at = 0; at < pattern.size();) {
-    if (pattern[at] != '{') {
-      result += pattern[at++];
-      continue;
-    }
-    const std::size_t end = pattern.find('}', at);
-    const auto refuse = [&] {
-      fail("\"" + pattern + "\" is no pattern of file names: write {epoch:02d} or {val_accuracy:.4f}");
-    };
-    if (end == std::string::npos) refuse();
-    const std::string field = pattern.substr(at + 1, end - at - 1);
-    const std::size_t colon = field.find(':');
-    const std::string name = field.substr(0, colon);
-    std::string format = colon == std::string::npos ? "" : field.substr(colon + 1);
-    const bool is_epoch = name == "epoch";
-    char type = is_epoch ? 'd' : 'g';
-    if (!format.empty() && std::string_view("defg").find(format.back()) != std::string_view::npos) {
-      type = format.back();
-      format.pop_back();
-    }
-    FieldFormat layout;
-    if (!layout.read(format) || is_epoch != (type == 'd')) refuse();
-    result += layout(is_epoch      ? std::to_string(logs.epoch)
-                     : type == 'f' ? to_fixed_text(logs.value(name), layout.precision)
-                     : type == 'e' ? to_scientific_text(logs.value(name), layout.precision)
-                                   : to_text(logs.value(name), layout.precision));
-    at = end + 1;
-  }
-  return result;
-}
+DIGITNET_INLINE std::string filled_in(const std::string& pattern, const EpochLogs& logs);
 
 }  // namespace detail
 
@@ -108,26 +65,11 @@ class ModelCheckpoint : public Callback {
   }
   explicit ModelCheckpoint(std::string filepath) : ModelCheckpoint(std::move(filepath), Options{}) {}
 
-  void check(TrainingControl& control) override {
-    EpochLogs example = control.measures();
-    example.epoch = 1;
-    AtomicFile{path_for(example)};
-    if (options_.save_best_only) improvement_.check(control);
-    control.setup();
-  }
+  void check(TrainingControl& control) override;
   void on_epoch_end(TrainingControl&, const EpochLogs& logs) override {
     saves_ = !options_.save_best_only || improvement_.update(logs);
   }
-  void after_epoch(TrainingControl& control, const EpochLogs& logs) override {
-    if (!saves_) return;
-    last_path_ = path_for(logs);
-    if (options_.save)
-      options_.save(control.description(), control.parameters(), last_path_);
-    else if (options_.save_weights_only)
-      save_safetensors(control.description(), control.parameters(), last_path_);
-    else
-      write_checkpoint(last_path_, control.description(), control.parameters(), control.state());
-  }
+  void after_epoch(TrainingControl& control, const EpochLogs& logs) override;
   void save_state(CallbackState& state) const override {
     improvement_.save(state);
     if (!last_path_.empty()) state.set("last_path", last_path_.substr(fixed_part().size()));
@@ -169,17 +111,8 @@ class BackupAndRestore : public Callback {
     if (path_.empty()) fail("BackupAndRestore needs a file to write to, but its path is empty");
   }
 
-  void check(TrainingControl& control) override {
-    AtomicFile{path_};
-    lock();
-    control.setup();
-  }
-  void before_training(TrainingControl& control) override {
-    if (!file_exists(path_)) return;
-    control.restore(read_checkpoint(path_, control.description(), control.state().optimizer, control.slots(),
-                                    control.parameters().size(), control.setup()));
-    control.print("BackupAndRestore: resumed from " + path_);
-  }
+  void check(TrainingControl& control) override;
+  void before_training(TrainingControl& control) override;
   void after_epoch(TrainingControl& control, const EpochLogs&) override {
     write_checkpoint(path_, control.description(), control.parameters(), control.state());
   }
@@ -204,3 +137,94 @@ class BackupAndRestore : public Callback {
 };
 
 }  // namespace digitnet
+
+#if DIGITNET_BODIES
+#include <cctype>
+
+#include "digitnet/core/atomic_file.hpp"
+
+namespace digitnet {
+
+namespace detail {
+
+DIGITNET_INLINE bool FieldFormat::read(std::string_view text) {
+  const std::size_t point = text.find('.');
+  const std::string_view before = text.substr(0, point);
+  if (before.starts_with('0')) filler = '0';
+  const auto wide = before.empty() ? std::optional<std::size_t>(0) : parse_number<std::size_t>(before);
+  const auto digits = point == text.npos ? std::optional<int>(6) : parse_number<int>(text.substr(point + 1));
+  if (!wide || *wide > 99 || !digits || *digits < 0 || *digits > 99) return false;
+  width = *wide;
+  precision = *digits;
+  return true;
+}
+
+DIGITNET_INLINE std::string filled_in(const std::string& pattern, const EpochLogs& logs) {
+  std::string result;
+  for (std::size_t at = 0; at < pattern.size();) {
+    if (pattern[at] != '{') {
+      result += pattern[at++];
+      continue;
+    }
+    const std::size_t end = pattern.find('}', at);
+    const auto refuse = [&] {
+      fail("\"" + pattern + "\" is no pattern of file names: write {epoch:02d} or {val_accuracy:.4f}");
+    };
+    if (end == std::string::npos) refuse();
+    const std::string field = pattern.substr(at + 1, end - at - 1);
+    const std::size_t colon = field.find(':');
+    const std::string name = field.substr(0, colon);
+    std::string format = colon == std::string::npos ? "" : field.substr(colon + 1);
+    const bool is_epoch = name == "epoch";
+    char type = is_epoch ? 'd' : 'g';
+    if (!format.empty() && std::string_view("defg").find(format.back()) != std::string_view::npos) {
+      type = format.back();
+      format.pop_back();
+    }
+    FieldFormat layout;
+    if (!layout.read(format) || is_epoch != (type == 'd')) refuse();
+    result += layout(is_epoch      ? std::to_string(logs.epoch)
+                     : type == 'f' ? to_fixed_text(logs.value(name), layout.precision)
+                     : type == 'e' ? to_scientific_text(logs.value(name), layout.precision)
+                                   : to_text(logs.value(name), layout.precision));
+    at = end + 1;
+  }
+  return result;
+}
+
+}  // namespace detail
+
+DIGITNET_INLINE void ModelCheckpoint::check(TrainingControl& control) {
+  EpochLogs example = control.measures();
+  example.epoch = 1;
+  AtomicFile{path_for(example)};
+  if (options_.save_best_only) improvement_.check(control);
+  control.setup();
+}
+
+DIGITNET_INLINE void ModelCheckpoint::after_epoch(TrainingControl& control, const EpochLogs& logs) {
+  if (!saves_) return;
+  last_path_ = path_for(logs);
+  if (options_.save)
+    options_.save(control.description(), control.parameters(), last_path_);
+  else if (options_.save_weights_only)
+    save_safetensors(control.description(), control.parameters(), last_path_);
+  else
+    write_checkpoint(last_path_, control.description(), control.parameters(), control.state());
+}
+
+DIGITNET_INLINE void BackupAndRestore::check(TrainingControl& control) {
+  AtomicFile{path_};
+  lock();
+  control.setup();
+}
+
+DIGITNET_INLINE void BackupAndRestore::before_training(TrainingControl& control) {
+  if (!file_exists(path_)) return;
+  control.restore(read_checkpoint(path_, control.description(), control.state().optimizer, control.slots(),
+                                  control.parameters().size(), control.setup()));
+  control.print("BackupAndRestore: resumed from " + path_);
+}
+
+}  // namespace digitnet
+#endif

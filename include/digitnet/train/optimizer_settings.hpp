@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/number_text.hpp"
 #include "digitnet/train/schedules.hpp"
@@ -34,15 +35,8 @@ struct OptimizerSetting {
 namespace detail {
 
 /// Settings together with those of the treatment.
-inline std::vector<OptimizerSetting> with_treatment(const GradientTreatment& treatment,
-                                                    std::vector<OptimizerSetting> settings) {
-  using enum OptimizerSetting::Range;
-  settings.insert(settings.end(), {{"weight_decay", treatment.weight_decay, not_negative},
-                                   {"clipnorm", treatment.clipnorm, not_negative},
-                                   {"global_clipnorm", treatment.global_clipnorm, not_negative},
-                                   {"clipvalue", treatment.clipvalue, not_negative}});
-  return settings;
-}
+DIGITNET_INLINE std::vector<OptimizerSetting> with_treatment(const GradientTreatment& treatment,
+                                                             std::vector<OptimizerSetting> settings);
 
 /// Those of an optimizer; of a user's own without settings(), the treatment's alone.
 template <class Optimizer>
@@ -62,7 +56,30 @@ std::size_t slots_of(const Optimizer& optimizer) {
 }
 
 /// Throws an Error that names the first setting that makes no sense.
-inline void check_settings(std::string_view optimizer, const std::vector<OptimizerSetting>& settings) {
+DIGITNET_INLINE void check_settings(std::string_view optimizer,
+                                    const std::vector<OptimizerSetting>& settings);
+
+}  // namespace detail
+
+}  // namespace digitnet
+
+#if DIGITNET_BODIES
+namespace digitnet {
+
+namespace detail {
+
+DIGITNET_INLINE std::vector<OptimizerSetting> with_treatment(const GradientTreatment& treatment,
+                                                             std::vector<OptimizerSetting> settings) {
+  using enum OptimizerSetting::Range;
+  settings.insert(settings.end(), {{"weight_decay", treatment.weight_decay, not_negative},
+                                   {"clipnorm", treatment.clipnorm, not_negative},
+                                   {"global_clipnorm", treatment.global_clipnorm, not_negative},
+                                   {"clipvalue", treatment.clipvalue, not_negative}});
+  return settings;
+}
+
+DIGITNET_INLINE void check_settings(std::string_view optimizer,
+                                    const std::vector<OptimizerSetting>& settings) {
   for (const auto& [name, value, range] : settings) {
     const bool up_to = range == OptimizerSetting::up_to_one;
     if (range == OptimizerSetting::not_negative || range == OptimizerSetting::positive)
@@ -76,3 +93,4 @@ inline void check_settings(std::string_view optimizer, const std::vector<Optimiz
 }  // namespace detail
 
 }  // namespace digitnet
+#endif
