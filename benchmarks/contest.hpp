@@ -60,7 +60,7 @@ class Network {
 using Factory = std::unique_ptr<Network> (*)(const Task&);
 
 /// Registers train/C/128/2 (network, batch, threads), infer/C/256/2 and latency/C/1/1 and their like for
-/// these networks, and runs those that the command line chooses.
+/// these networks, and runs those that the command line chooses; --calls=N: so many of a latency (20,000).
 int run(int argc, char** argv, Factory factory, const char* trained, const char* inferred);
 
 }  // namespace contest

@@ -171,7 +171,8 @@ def table(rows):
             other = ""
             extra = [x for x in row.other[contender] if x]
             if row.unit == "p50 us" and extra:
-                other = f"p99 {statistics.median(x['p99 us'] for x in extra):.3g} us"
+                other = ", ".join(f"{key[:-3]} {statistics.median(x[key] for x in extra):.3g}"
+                                  for key in ("p99 us", "p99.9 us", "first us") if key in extra[0]) + " us"
             elif row.unit == "FLOP/s" and peak():
                 other = f"{100 * statistics.median(figures) / peak():.0f} % of sgemm"
             elif row.name.startswith("train") and extra and "peak MiB" in extra[0]:
