@@ -95,23 +95,88 @@ void write(typename V::value_type* to, const V& vector) {
   vector.store_unaligned(to);
 }
 
+namespace detail {
+
+// The processor's own reading and writing of some lanes: no call, before which all vectors would leave their
+// registers.
+template <class T, class V>
+inline constexpr bool has_masks = false;
+#if defined(__AVX512F__)
+template <class V>
+inline constexpr bool has_masks<float, V> = sizeof(V) == 64;
+template <class V>
+inline constexpr bool has_masks<double, V> = sizeof(V) == 64;
+inline __m512 read_masked(const float* from, std::size_t count) {
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
+}
+inline __m512d read_masked(const double* from, std::size_t count) {
+  return _mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1), from);
+}
+inline void write_masked(float* to, __m512 vector, std::size_t count) {
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), vector);
+}
+inline void write_masked(double* to, __m512d vector, std::size_t count) {
+  _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1u << count) - 1), vector);
+}
+#elif defined(__AVX2__)
+template <class V>
+inline constexpr bool has_masks<float, V> = sizeof(V) == 32;
+template <class V>
+inline constexpr bool has_masks<double, V> = sizeof(V) == 32;
+inline __m256i mask_of_floats(std::size_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline __m256i mask_of_doubles(std::size_t count) {
+  return _mm256_cmpgt_epi64(_mm256_set1_epi64x(static_cast<long long>(count)),
+                            _mm256_setr_epi64x(0, 1, 2, 3));
+}
+inline __m256 read_masked(const float* from, std::size_t count) {
+  return _mm256_maskload_ps(from, mask_of_floats(count));
+}
+inline __m256d read_masked(const double* from, std::size_t count) {
+  return _mm256_maskload_pd(from, mask_of_doubles(count));
+}
+inline void write_masked(float* to, __m256 vector, std::size_t count) {
+  _mm256_maskstore_ps(to, mask_of_floats(count), vector);
+}
+inline void write_masked(double* to, __m256d vector, std::size_t count) {
+  _mm256_maskstore_pd(to, mask_of_doubles(count), vector);
+}
+#else
+template <class T>
+T read_masked(const T*, std::size_t) = delete;
+template <class T, class V>
+void write_masked(T*, const V&, std::size_t) = delete;
+#endif
+
+}  // namespace detail
+
 /// The first `count` lanes from memory, the others zero; `count` is at most the width.
 template <class Arch, class T>
 Vector<T, Arch> read_part(const T* from, std::size_t count) {
-  alignas(64) T lanes[width<T, Arch>] = {};
   if (count > width<T, Arch>) __builtin_unreachable();
-  std::memcpy(lanes, from, count * sizeof(T));
-  return read<Arch>(lanes);
+  if constexpr (detail::has_masks<T, Vector<T, Arch>>) {
+    return detail::read_masked(from, count);
+  } else {
+    alignas(64) T lanes[width<T, Arch>] = {};
+    std::memcpy(lanes, from, count * sizeof(T));
+    return read<Arch>(lanes);
+  }
 }
 
 /// Writes the first `count` lanes and nothing beyond them.
 template <class Arch, class V>
 void write_part(typename V::value_type* to, const V& vector, std::size_t count) {
   using T = typename V::value_type;
-  alignas(64) T lanes[width<T, Arch>];
-  write<Arch>(lanes, vector);
   if (count > width<T, Arch>) __builtin_unreachable();
-  std::memcpy(to, lanes, count * sizeof(T));
+  if constexpr (detail::has_masks<T, V>) {
+    detail::write_masked(to, vector, count);
+  } else {
+    alignas(64) T lanes[width<T, Arch>];
+    write<Arch>(lanes, vector);
+    std::memcpy(to, lanes, count * sizeof(T));
+  }
 }
 
 namespace detail {

@@ -35,6 +35,8 @@ struct ChannelBlock {
   static constexpr std::size_t together =
       block == channels && channels < width && width % channels == 0 ? width / channels : 1;
   static constexpr std::size_t columns = block * together;
+  /// Whether there are whole vectors only.
+  static constexpr bool is_whole = together == 1 && block % width == 0;
   /// Elements from row to row
   static constexpr std::size_t stride = channels * together;
 
@@ -89,7 +91,7 @@ void add_block_sums(const Block& block, const ByColumn<Block, count, Arch, T>& b
     for (std::size_t begin = first_row; begin < end; begin += run * stride) {
       const std::size_t end_of_run = std::min(end, begin + run * stride);
       for (std::size_t column = 0; column < columns; column += width) {
-        const std::size_t lanes = std::min(width, columns - column);
+        const std::size_t lanes = Block::is_whole ? width : std::min(width, columns - column);
         const auto here = by_column.vectors(column, lanes);
         Vector first = simd::read<Arch>(of_runs[0] + column), second = simd::read<Arch>(of_runs[1] + column);
         Vector first_sum(T{0}), second_sum(T{0});
@@ -98,7 +100,7 @@ void add_block_sums(const Block& block, const ByColumn<Block, count, Arch, T>& b
           second_sum += b;
         };
         for (std::size_t at = begin + column; at < end_of_run; at += stride) {
-          const std::size_t valid = std::min(lanes, block.size - at);
+          const std::size_t valid = Block::is_whole ? width : std::min(lanes, block.size - at);
           if (valid == width)
             terms(add, here, simd::read<Arch>(inputs + at)...);
           else
@@ -184,7 +186,8 @@ void map_channels(std::size_t positions, T* y, const ConstantsOf& constants_of, 
     for (std::size_t row = 0; row < block.size; row += Block::stride)
       for (std::size_t column = 0; column < columns && row + column < block.size; column += width) {
         const std::size_t at = row + column;
-        const std::size_t lanes = std::min({width, columns - column, block.size - at});
+        const std::size_t lanes =
+            Block::is_whole ? width : std::min({width, columns - column, block.size - at});
         const auto here = by_column.vectors(column, lanes);
         if (lanes == width)
           simd::write<Arch>(y + first + at, map(here, simd::read<Arch>(inputs + first + at)...));

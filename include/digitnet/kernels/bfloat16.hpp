@@ -75,15 +75,17 @@ struct PairVector {
 
  private:
   static Bits round(const Floats& numbers) {
+    alignas(64) float lanes_of[lanes];
+    simd::write<Arch>(lanes_of, numbers);
     Bits bits;
-    std::memcpy(&bits, &numbers, sizeof(Bits));
+    std::memcpy(&bits, lanes_of, sizeof(Bits));
     const Bits is_nan = (Bits)((bits & 0x7fffffffu) > 0x7f800000u);
     return (is_nan & (bits | 0x400000u)) | (~is_nan & (bits + 0x7fffu + (bits >> 16 & 1u)));
   }
   static Floats floats(Bits numbers) {
-    Floats result;
-    std::memcpy(&result, &numbers, sizeof(Bits));
-    return result;
+    alignas(64) float lanes_of[lanes];
+    std::memcpy(lanes_of, &numbers, sizeof(Bits));
+    return simd::read<Arch>(lanes_of);
   }
 };
 

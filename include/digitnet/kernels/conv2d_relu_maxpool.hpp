@@ -88,7 +88,7 @@ template <ConvPoolExtents E, class Arch, std::size_t Windows, std::size_t Vector
   constexpr std::size_t width = simd::width<T, Arch>;
   constexpr std::size_t places = E.window_size();
   constexpr std::size_t rows = Windows * places;
-  RowPointers<rows, T> a;
+  RowPointers<rows, const T> a;
   for (std::size_t w = 0; w < Windows; ++w)
     for (std::size_t place = 0; place < places; ++place)
       a.rows[w * places + place] = image + E.patch(first + std::min(w, valid_windows - 1), place);

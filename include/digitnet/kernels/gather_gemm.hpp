@@ -88,13 +88,13 @@ constexpr bool unrolls = requires {
 // Where the rows of a tile begin: anywhere, or one after the other.
 template <std::size_t Rows, class T>
 struct RowPointers {
-  const T* rows[Rows];
-  const T* row(std::size_t r) const { return rows[r]; }
+  T* rows[Rows];
+  T* row(std::size_t r) const { return rows[r]; }
 };
 template <std::size_t step, class T>
 struct RowLine {
-  const T* begin;
-  const T* row(std::size_t r) const { return begin + r * step; }
+  T* begin;
+  T* row(std::size_t r) const { return begin + r * step; }
 };
 
 // sums = rows of a times columns of b: Rows x Vectors accumulators stay in registers while the whole depth
@@ -148,28 +148,49 @@ template <class Arch, std::size_t Rows, std::size_t Vectors, class T, class A, c
 // A product's tile, of which the rows from `first_row` to before `end_row` are stored: one instantiation
 // serves every remainder.
 template <class Arch, Result result, class Activation, std::size_t Rows, std::size_t Vectors, class T,
-          class A, class AnyWalk>
+          class A, class AnyWalk, class C>
 [[gnu::always_inline]] inline void tile(const A& a, const AnyWalk& walk, const T* b, std::size_t b_stride,
-                                        const T* bias, T* const (&c)[Rows], std::size_t first_row,
-                                        std::size_t end_row, std::size_t valid_columns) {
+                                        const T* bias, const C& c, std::size_t first_row, std::size_t end_row,
+                                        std::size_t valid_columns) {
   constexpr std::size_t width = simd::width<T, Arch>;
   simd::Vector<T, Arch> sums[Rows][Vectors];
   multiply<Arch>(a, walk, b, b_stride, sums);
+  static_assert(result == Result::assign || std::is_same_v<Activation, Identity>);
   const bool whole = valid_columns == Vectors * width;
   DIGITNET_UNROLL
-  for (std::size_t r = 0; r < Rows; ++r) {
-    for (std::size_t v = 0; v < Vectors && r >= first_row && r < end_row; ++v) {
-      T* const to = c[r] + v * width;
-      if (whole || v + 1 < Vectors) {
-        if (bias) sums[r][v] += simd::read<Arch>(bias + v * width);
+  for (std::size_t v = 0; v < Vectors; ++v) {
+    simd::Vector<T, Arch> addend(T{0});
+    if (bias)
+      addend = whole || v + 1 < Vectors ? simd::read<Arch>(bias + v * width)
+                                        : simd::read_part<Arch>(bias + v * width, valid_columns - v * width);
+    DIGITNET_UNROLL
+    for (std::size_t r = 0; r < Rows; ++r) {
+      if (bias) sums[r][v] += addend;
+      sums[r][v] = Activation::value(sums[r][v]);
+    }
+  }
+  // The usual case first, without a branch in it.
+  if (whole && first_row == 0 && end_row == Rows) {
+    DIGITNET_UNROLL
+    for (std::size_t r = 0; r < Rows; ++r) {
+      DIGITNET_UNROLL
+      for (std::size_t v = 0; v < Vectors; ++v) {
+        T* const to = c.row(r) + v * width;
         if constexpr (result == Result::add) sums[r][v] += simd::read<Arch>(to);
-        simd::write<Arch>(to, Activation::value(sums[r][v]));
-      } else {
-        const std::size_t rest = valid_columns - v * width;
-        if (bias) sums[r][v] += simd::read_part<Arch>(bias + v * width, rest);
-        if constexpr (result == Result::add) sums[r][v] += simd::read_part<Arch>(to, rest);
-        simd::write_part<Arch>(to, Activation::value(sums[r][v]), rest);
+        simd::write<Arch>(to, sums[r][v]);
       }
+    }
+    return;
+  }
+  DIGITNET_UNROLL
+  for (std::size_t r = 0; r < Rows; ++r) {
+    if (r < first_row || r >= end_row) continue;
+    DIGITNET_UNROLL
+    for (std::size_t v = 0; v < Vectors; ++v) {
+      T* const to = c.row(r) + v * width;
+      const std::size_t lanes = std::min(width, valid_columns - v * width);
+      if constexpr (result == Result::add) sums[r][v] += simd::read_part<Arch>(to, lanes);
+      simd::write_part<Arch>(to, sums[r][v], lanes);
     }
   }
 }
@@ -190,17 +211,17 @@ template <class Arch, Result result, class Activation, std::size_t Rows, std::si
   for (std::size_t first = 0; first < rows; first += Rows) {
     const std::size_t valid_rows = std::min(Rows, rows - first);
     if (valid_rows == 1) {
-      const RowPointers<1, T> from{{a[first]}};
-      T* const to[1] = {c[first]};
+      const RowPointers<1, const T> from{{a[first]}};
+      const RowPointers<1, T> to{{c[first]}};
       tile<Arch, result, Activation, 1, Vectors>(from, walk, b, b_stride, bias, to, 0, 1, valid_columns);
       continue;
     }
-    RowPointers<Rows, T> from;
-    T* to[Rows];
+    RowPointers<Rows, const T> from;
+    RowPointers<Rows, T> to;
     for (std::size_t r = 0; r < Rows; ++r) {
       const std::size_t row = first + std::min(r, valid_rows - 1);
       from.rows[r] = a[row];
-      to[r] = c[row];
+      to.rows[r] = c[row];
     }
     tile<Arch, result, Activation, Rows, Vectors>(from, walk, b, b_stride, bias, to, 0, valid_rows,
                                                   valid_columns);
@@ -273,8 +294,8 @@ template <class Arch = DefaultArch, class Activation = Identity, class T, class 
 void row_times_matrix(const AnyWalk& walk, AnyExtent columns, const T* x, const T* b, const T* bias, T* y) {
   constexpr std::size_t width = simd::width<T, Arch>;
   const auto panel = [&]<std::size_t Vectors>(std::size_t column) {
-    const detail::RowPointers<1, T> from{{x}};
-    T* const to[1] = {y + column};
+    const detail::RowPointers<1, const T> from{{x}};
+    const detail::RowPointers<1, T> to{{y + column}};
     detail::tile<Arch, Result::assign, Activation, 1, Vectors>(
         from, walk, b + column, columns, bias ? bias + column : nullptr, to, 0, 1,
         std::min<std::size_t>(Vectors * width, columns - column));

@@ -57,9 +57,8 @@ template <class Arch, Result result, class Activation, Lines lines, TileShape sh
   constexpr std::size_t rest = lines.length % shape.rows;
   for (std::size_t line = 0; line < count; ++line) {
     const auto tile_from = [&]<std::size_t FirstRow>(std::size_t first) __attribute__((always_inline)) {
-      const RowLine<lines.a_step, T> from{a(line) + first * lines.a_step};
-      T* to[shape.rows];
-      for (std::size_t r = 0; r < shape.rows; ++r) to[r] = c(line) + (first + r) * lines.c_step + column;
+      const RowLine<lines.a_step, const T> from{a(line) + first * lines.a_step};
+      const RowLine<lines.c_step, T> to{c(line) + first * lines.c_step + column};
       tile<Arch, result, Activation, shape.rows, shape.vectors>(from, walk, b, b_stride, bias, to, FirstRow,
                                                                 shape.rows, valid_columns);
     };
