@@ -138,3 +138,28 @@ TEST_CASE("predicting again takes no memory, no lock and no new page") {
   check_model<Ann>();
   check_model<Cnn>();
 }
+
+TEST_CASE("an answer has the same bits alone and among others, packed and not, zeros left out and not") {
+  const Ann model{Seed{2}};
+  const Predictor<Ann> predictor(model);
+  constexpr std::size_t most = 70;
+  std::vector<float> digits(most * 784);
+  for (std::size_t i = 0; i < digits.size(); ++i)
+    digits[i] = (i / 784) % 2 == 0 && i % 5 > 0 ? 0 : static_cast<float>(i % 17 + 1) / 17;
+  std::vector<float> all(most * 10), some(most * 10);
+  predictor.predict(Samples(digits.data(), most, Ann::InputShape::extents), all.data());
+  for (const std::size_t count : {std::size_t{2}, std::size_t{17}, most}) {
+    model.predict(Samples(digits.data(), count, Ann::InputShape::extents), some.data());
+    CHECK(std::equal(some.begin(), some.begin() + static_cast<std::ptrdiff_t>(10 * count), all.begin()));
+  }
+  for (std::size_t i = 0; i < 4; ++i) {
+    const Samples one(digits.data() + i * 784, 1, Ann::InputShape::extents);
+    for (const bool packed : {false, true}) {
+      if (packed)
+        predictor.predict(one, some.data());
+      else
+        model.predict(one, some.data());
+      CHECK(std::equal(some.begin(), some.begin() + 10, all.begin() + static_cast<std::ptrdiff_t>(10 * i)));
+    }
+  }
+}

@@ -14,6 +14,9 @@ class InferencePlan {
   InferencePlan(const GraphFacts& graph, std::span<const RunOperation<float>> code);
 
   std::size_t packed_size() const { return many_.packed_forward(); }
+  /// From so many samples on, packing costs less than it saves. A Dense kernel is as much work to pack as
+  /// some samples are to multiply; that of a convolution is used at many positions.
+  std::size_t packed_from() const { return packed_from_; }
   const Executor<float>& executor() const { return many_; }
 
   void pack(std::span<const PackOperation<float>> packs, const void* const* layers, const float* parameters,
@@ -31,7 +34,7 @@ class InferencePlan {
 
   std::size_t micro_batch_;
   Executor<float> many_, one_;
-  std::size_t input_, output_;
+  std::size_t input_, output_, packed_from_ = 16;
 };
 
 }  // namespace digitnet::detail
@@ -63,7 +66,11 @@ DIGITNET_INLINE InferencePlan::InferencePlan(const GraphFacts& graph,
       many_(graph, {code, {}, nullptr}, Mode::inference, micro_batch_),
       one_(graph, {code, {}, nullptr}, Mode::inference, 1),
       input_(graph.input),
-      output_(graph.operations.empty() ? graph.input : graph.operations.back()->output) {}
+      output_(graph.operations.empty() ? graph.input : graph.operations.back()->output) {
+  std::size_t multiply_adds = 1;
+  for (const OperationFacts* operation : graph.operations) multiply_adds += operation->traits.multiply_adds;
+  packed_from_ = std::max(packed_from_, 64 * packed_size() / multiply_adds);
+}
 
 DIGITNET_INLINE void InferencePlan::predict(const Samples& samples, const void* const* layers,
                                             const float* parameters, const float* packed,

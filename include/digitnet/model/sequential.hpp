@@ -151,7 +151,7 @@ class Sequential<Input<Extents...>, Layers...> {
   }
   /// The same, into memory of samples.count() * outputs floats.
   void predict(const Samples& samples, float* result) const {
-    if (samples.count() < packed_from) {
+    if (samples.count() < inference().packed_from()) {
       predict_packed(samples, nullptr, result);
       return;
     }
@@ -182,9 +182,6 @@ class Sequential<Input<Extents...>, Layers...> {
 
  private:
   using Graph = detail::Graph<Body, InputShape>;
-
-  // From so many samples on, packing costs less than it saves.
-  static constexpr std::size_t packed_from = 16;
 
   static const detail::InferencePlan& inference() {
     static const detail::InferencePlan plan(Graph::template facts<float>(), Graph::template forward<float>);
