@@ -161,6 +161,61 @@ TEST_CASE("a kernel's rows lie in the image; the largest of four positions is ke
   });
 }
 
+#ifdef DIGITNET_INT8_AVX512_VNNI
+namespace {
+
+// What the instructions of AMX do, in plain loops: the code around them runs without that processor.
+struct PlainTiles {
+  static inline std::int32_t sums[32][32];
+  static void begin() {}
+  static void end() {}
+  static void zero() { std::fill_n(&sums[0][0], 32 * 32, 0); }
+  static void multiply(const std::uint8_t* x, std::size_t stride, const std::int8_t* w0,
+                       const std::int8_t* w1) {
+    for (std::size_t p = 0; p < 32; ++p)
+      for (std::size_t o = 0; o < 32; ++o)
+        for (std::size_t k = 0; k < 64; ++k)
+          sums[p][o] += x[p * stride + k] * (o < 16 ? w0 : w1)[k / 4 * 64 + o % 16 * 4 + k % 4];
+  }
+  static void store(std::int32_t* to) { std::copy_n(&sums[0][0], 32 * 32, to); }
+};
+
+}  // namespace
+
+TEST_CASE("products by tiles are those of vectors") {
+  Random random(Seed{6});
+  for (std::size_t rows : {1, 3})
+    for (std::size_t length : {1, 5, 64, 66, 130})
+      for (std::size_t outputs : {7, 16, 33, 50})
+        for (std::size_t count : {4, 16, 36, 64}) {
+          const std::size_t row_stride = length + 9;
+          const auto x = random_bytes(random, rows * row_stride + count * 3 + 64);
+          const auto w = random_weights(random, rows * length * outputs);
+          const Epilogue after(random, outputs);
+          const auto exact = pack_int8(rows, length, outputs, w.data());
+          Arena<std::int8_t> packed(exact.size() + amx_readable);
+          // What is read behind the weights is multiplied by 0.
+          packed.fill(77);
+          std::copy_n(exact.data(), exact.size(), packed.data());
+          const auto groups = int8_groups(rows, length, row_stride);
+          const Int8Product product{
+              groups, outputs, packed.data(), after.bias.data(), after.factors.data(), after.range};
+          const auto at = [&](std::size_t p) { return x.data() + 3 * p; };
+          std::vector<std::uint8_t> wanted(count * outputs + 1, 99), found(wanted);
+          int8_product(product, count, at, wanted.data());
+          int8_tile_product<1, PlainTiles>(product, count, at, found.data());
+          CHECK(found == wanted);
+          std::vector<float> wanted_floats(count * outputs), found_floats(wanted_floats);
+          int8_product(product, count, at, wanted_floats.data());
+          int8_tile_product<1, PlainTiles>(product, count, at, found_floats.data());
+          CHECK(found_floats == wanted_floats);
+          int8_product<4>(product, count, at, wanted.data());
+          int8_tile_product<4, PlainTiles>(product, count, at, found.data());
+          CHECK(found == wanted);
+        }
+}
+#endif
+
 TEST_CASE("each channel by itself, with an odd and an even number of taps") {
   Random random(Seed{3});
   for (std::size_t taps : {1, 2, 5, 9})

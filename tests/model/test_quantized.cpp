@@ -1,6 +1,7 @@
 // Quantized models: what they compute, against the same numbers in plain loops; accuracy, and refusals.
 #include <digitnet/digitnet.hpp>
-#include <digitnet/model/quantize.hpp>
+#include <digitnet/model/precision.hpp>
+#include <digitnet/quantized.hpp>
 #include <thread>
 
 #include "io/every_layer.hpp"
@@ -269,6 +270,19 @@ TEST_CASE("a quantized model is as accurate, and its bits do not depend on threa
   CHECK(copy.predict(floats) == all);
 }
 
+TEST_CASE("the trained CNN reads MNIST, where it is, on bytes as well as in float32") {
+  if (!std::getenv("DIGITNET_DATA")) return;
+  using Cnn = Sequential<Input<28, 28, 1>, Conv2D<32, 3>, ReLU, MaxPooling2D<2>, Conv2D<64, 3>, ReLU,
+                         MaxPooling2D<2>, Flatten, Dense<64>, ReLU, Dense<10>, Softmax>;
+  Cnn model{Seed{1}};
+  load_safetensors(model, DIGITNET_MODELS "/mnist_cnn.safetensors");
+  const auto mnist = datasets::mnist();
+  // It throws if more than 0.1 % are lost.
+  const QuantizedAccuracy measured = quantize(model, mnist.train, {.accuracy_data = mnist.test}).measured();
+  MESSAGE("MNIST's test images: " << measured.float32 << " in float32, " << measured.int8 << " on bytes");
+  CHECK(measured.int8 > 0.994);
+}
+
 TEST_CASE("a loss of accuracy is refused, with the layer that costs most") {
   Small broken = trained();
   // One weight far beyond the others leaves these two steps of its channel.
@@ -288,6 +302,28 @@ TEST_CASE("a loss of accuracy is refused, with the layer that costs most") {
   CHECK(cured.measured().int8 > cured.measured().float32 - 0.01);
   // Without targets nothing is measured.
   CHECK(std::isnan(quantize(broken, Samples(data.images)).measured().int8));
+}
+
+TEST_CASE("the summary says what runs how, in how many bytes") {
+  const auto quantized = quantize(trained(), Samples(synthetic_digits(20, Seed{2}).images));
+  const std::string text = quantized.summary("small");
+  CHECK(support::contains(text, "Model: \"small\""));
+  CHECK(support::contains(text, "conv2d_1 (Conv2D, int8)"));
+  CHECK(support::contains(text, "softmax (Softmax, float32)"));
+  CHECK(support::contains(text, "re_lu (ReLU) "));
+  // Kernels of 72, 1152, 12800 and 320 bytes, scales and biases of 8, 16, 32 and 10 outputs.
+  CHECK(support::contains(text, "On bytes, normalizations folded: " +
+                                    std::to_string(72 + 1152 + 12800 + 320 + 8 * 66) + " bytes"));
+}
+
+TEST_CASE("a model in bfloat16 becomes the same bytes") {
+  const auto mixed = with_precision<Precision::bfloat16>(networks::ann(1));
+  const auto model = networks::ann(1);
+  const Matrix x = networks::samples_for(model, 20);
+  const auto a = quantize(mixed, Samples(x));
+  const auto b = quantize(model, Samples(x));
+  CHECK(a.numbers().weights[0].kernel == b.numbers().weights[0].kernel);
+  CHECK(a.plan().steps().steps[0].kind == detail::Int8Kind::product);
 }
 
 TEST_CASE("targets that are numbers: the part of their variance that is explained") {

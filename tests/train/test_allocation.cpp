@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <digitnet/digitnet.hpp>
+#include <digitnet/model/quantize.hpp>
 #include <new>
 
 #include "support/support.hpp"
@@ -71,4 +72,23 @@ TEST_CASE("predicting again into given memory takes none") {
   const std::size_t before = allocations;
   for (int i = 0; i < 10; ++i) model.predict(samples, answer);
   CHECK(allocations == before);
+}
+
+TEST_CASE("so does predicting on bytes, with layers in float32 between") {
+  using Model =
+      Sequential<Input<28, 28, 1>, Conv2D<8, 3, 1, same>, Tanh, Residual<Conv2D<8, 3, 1, same>, ReLU>,
+                 MaxPooling2D<2>, Flatten, Dense<10>, Softmax>;
+  const Model model{Seed{1}};
+  const Dataset data = synthetic_digits(70, Seed{1});
+  const Quantized<Model> quantized = quantize(model, Samples(data.images));
+  for (const std::size_t count : {1, 70}) {
+    std::vector<float> answers(10 * count);
+    const Dataset some = slice(data, 0, count);
+    const Samples samples(some.images);
+    // Each thread's memory comes with its first part, and a thread may be late.
+    for (int i = 0; i < 50; ++i) quantized.predict(samples, answers.data());
+    const std::size_t before = allocations;
+    for (int i = 0; i < 10; ++i) quantized.predict(samples, answers.data());
+    CHECK(allocations == before);
+  }
 }

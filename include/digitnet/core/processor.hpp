@@ -9,12 +9,18 @@
 #define DIGITNET_PROCESSOR for_no_simd_fma
 #elif defined(DIGITNET_NO_SIMD)
 #define DIGITNET_PROCESSOR for_no_simd
+#elif defined(__AMX_INT8__) || defined(__AMXINT8__)
+#define DIGITNET_PROCESSOR for_amx_int8
 #elif defined(__AVX512BW__) && defined(__AVX512BF16__)
 #define DIGITNET_PROCESSOR for_avx512bf16
+#elif defined(__AVX512BW__) && defined(__AVX512VNNI__)
+#define DIGITNET_PROCESSOR for_avx512vnni
 #elif defined(__AVX512BW__)
 #define DIGITNET_PROCESSOR for_avx512bw
 #elif defined(__AVX512F__)
 #define DIGITNET_PROCESSOR for_avx512f
+#elif defined(__AVX2__) && defined(__AVXVNNI__)
+#define DIGITNET_PROCESSOR for_avxvnni
 #elif defined(__AVX2__) && defined(__FMA__)
 #define DIGITNET_PROCESSOR for_avx2_fma
 #elif defined(__AVX2__)

@@ -9,6 +9,7 @@
 #include "digitnet/graph/graph.hpp"
 #include "digitnet/kernels/int8_values.hpp"
 #include "digitnet/layers/batch_normalization.hpp"
+#include "digitnet/layers/bfloat16.hpp"
 #include "digitnet/layers/conv2d.hpp"
 #include "digitnet/layers/dense.hpp"
 #include "digitnet/layers/depthwise_conv2d.hpp"
@@ -116,6 +117,8 @@ struct Int8Form<DepthwiseConv2D<Kernel, Strides, Border, 1, UseBias>, In> {
                                    .outputs = In::channels,
                                    .bias = bias_offset<On>()};
 };
+template <class Layer, class In>
+struct Int8Form<Bfloat16<Layer>, In> : Int8Form<Layer, In> {};
 template <Extent Pool, Extent Strides, Padding Border, class In>
 struct Int8Form<MaxPooling2D<Pool, Strides, Border>, In> {
   using On = typename MaxPooling2D<Pool, Strides, Border>::template On<In>;

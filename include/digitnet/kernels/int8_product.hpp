@@ -5,10 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/kernels/gather_gemm.hpp"
+#include "digitnet/kernels/int8_amx.hpp"
 #include "digitnet/kernels/int8_lanes.hpp"
 
 namespace digitnet::kernels {
@@ -45,7 +47,12 @@ Arena<std::int8_t> pack_int8(std::size_t rows, std::size_t row_length, std::size
                              const std::int8_t* weights) {
   constexpr std::size_t lanes = Lanes::lanes;
   const std::size_t groups = (row_length + 3) / 4, columns = (outputs + lanes - 1) / lanes;
-  Arena<std::int8_t> result(columns * rows * groups * lanes * 4);
+#ifdef DIGITNET_INT8_AMX
+  constexpr std::size_t behind = amx_readable;
+#else
+  constexpr std::size_t behind = 0;
+#endif
+  Arena<std::int8_t> result(columns * rows * groups * lanes * 4 + behind);
   for (std::size_t row = 0; row < rows; ++row)
     for (std::size_t k = 0; k < row_length; ++k)
       for (std::size_t output = 0; output < outputs; ++output)
@@ -123,11 +130,42 @@ template <class Lanes, std::size_t Positions, std::size_t Window, class At, clas
   }
 }
 
+#ifdef DIGITNET_INT8_AVX512_VNNI
+/// int8_product by tiles of AMX.
+template <std::size_t Window, class Tiles, class At, class Out>
+void int8_tile_product(const Int8Product& product, std::size_t count, const At& at, Out* y) {
+  using Lanes = Int8Avx512Vnni;
+  using Sums = Lanes::Sums;
+  constexpr std::size_t lanes = Lanes::lanes;
+  const std::size_t columns = (product.outputs + lanes - 1) / lanes;
+  int8_by_tiles<Tiles>(
+      product.groups, columns, product.weights, count, at,
+      [&](std::size_t position, std::size_t positions, std::size_t column, const std::int32_t* sums) {
+        for (std::size_t c = column; c < std::min(columns, column + 2); ++c) {
+          const Sums bias = Lanes::load(product.bias + c * lanes);
+          for (std::size_t p = 0; p < positions; p += Window) {
+            const std::int32_t* const here = sums + p * 32 + (c - column) * lanes;
+            Sums largest = Lanes::load(here);
+            for (std::size_t i = 1; i < Window; ++i)
+              largest = Lanes::max(largest, Lanes::load(here + i * 32));
+            store_int8_sums<Lanes>(largest + bias, product, c * lanes,
+                                   y + (position + p) / Window * product.outputs);
+          }
+        }
+      });
+}
+#endif
+
 /// The product at `count` positions, where `at(p)` is the first byte that position p reads. y has the
 /// results of one after the other, as bytes or as floats; with Window 4, one for every four positions, the
 /// largest of theirs. 64 bytes beyond x may be read.
 template <std::size_t Window = 1, class Lanes = Int8Lanes, class At, class Out>
 void int8_product(const Int8Product& product, std::size_t count, const At& at, Out* y) {
+#ifdef DIGITNET_INT8_AMX
+  if constexpr (std::is_same_v<Lanes, Int8Lanes>)
+    if (count >= amx_rows && AmxTiles::allowed())
+      return int8_tile_product<Window, AmxTiles>(product, count, at, y);
+#endif
   std::size_t position = 0;
   int8_tiles<Lanes, Lanes::positions, Window>(product, position, count, at, y);
   if constexpr (Lanes::positions > 4) int8_tiles<Lanes, 4, Window>(product, position, count, at, y);
