@@ -72,11 +72,11 @@ class EarlyStopping : public Callback {
   EarlyStopping() : EarlyStopping(Options{}) {}
 
   void check(TrainingControl& control) override { improvement_.check(control); }
-  void on_train_begin(TrainingControl&) override;
-  void on_epoch_end(TrainingControl& control, const EpochLogs& logs) override;
-  void on_train_end(TrainingControl& control, const History&) override;
-  void save_state(CallbackState& state) const override;
-  void load_state(TrainingControl& control, const CallbackState& state) override;
+  DIGITNET_INLINE void on_train_begin(TrainingControl&) override;
+  DIGITNET_INLINE void on_epoch_end(TrainingControl& control, const EpochLogs& logs) override;
+  DIGITNET_INLINE void on_train_end(TrainingControl& control, const History&) override;
+  DIGITNET_INLINE void save_state(CallbackState& state) const override;
+  DIGITNET_INLINE void load_state(TrainingControl& control, const CallbackState& state) override;
 
   /// The best epoch, counted from 1; 0 before the first.
   std::size_t best_epoch() const { return best_epoch_; }
@@ -112,9 +112,9 @@ class ReduceLROnPlateau : public Callback {
     improvement_.reset();
     waited_ = cooling_ = 0;
   }
-  void on_epoch_end(TrainingControl& control, const EpochLogs& logs) override;
-  void save_state(CallbackState& state) const override;
-  void load_state(TrainingControl&, const CallbackState& state) override;
+  DIGITNET_INLINE void on_epoch_end(TrainingControl& control, const EpochLogs& logs) override;
+  DIGITNET_INLINE void save_state(CallbackState& state) const override;
+  DIGITNET_INLINE void load_state(TrainingControl&, const CallbackState& state) override;
 
  private:
   Options options_;
@@ -142,7 +142,8 @@ class LearningRateScheduler : public Callback {
 /// Ends the training when the loss is no longer a number.
 class TerminateOnNaN : public Callback {
  public:
-  void on_batch_end(TrainingControl& control, std::size_t step, const EpochLogs& logs) override;
+  DIGITNET_INLINE void on_batch_end(TrainingControl& control, std::size_t step,
+                                    const EpochLogs& logs) override;
 };
 
 /// Calls a function after each epoch: the shortest way to a callback of one's own.

@@ -22,9 +22,9 @@ class CSVLogger : public Callback {
  public:
   explicit CSVLogger(std::string path, bool append = false) : path_(absolute_path(path)), append_(append) {}
 
-  void check(TrainingControl&) override;
-  void on_train_begin(TrainingControl&) override;
-  void on_epoch_end(TrainingControl&, const EpochLogs& logs) override;
+  DIGITNET_INLINE void check(TrainingControl&) override;
+  DIGITNET_INLINE void on_train_begin(TrainingControl&) override;
+  DIGITNET_INLINE void on_epoch_end(TrainingControl&, const EpochLogs& logs) override;
   void on_train_end(TrainingControl&, const History&) override { file_.reset(); }
   void save_state(CallbackState& state) const override { state.set("size", size_); }
   void load_state(TrainingControl&, const CallbackState& state) override {

@@ -65,11 +65,11 @@ class ModelCheckpoint : public Callback {
   }
   explicit ModelCheckpoint(std::string filepath) : ModelCheckpoint(std::move(filepath), Options{}) {}
 
-  void check(TrainingControl& control) override;
+  DIGITNET_INLINE void check(TrainingControl& control) override;
   void on_epoch_end(TrainingControl&, const EpochLogs& logs) override {
     saves_ = !options_.save_best_only || improvement_.update(logs);
   }
-  void after_epoch(TrainingControl& control, const EpochLogs& logs) override;
+  DIGITNET_INLINE void after_epoch(TrainingControl& control, const EpochLogs& logs) override;
   void save_state(CallbackState& state) const override {
     improvement_.save(state);
     if (!last_path_.empty()) state.set("last_path", last_path_.substr(fixed_part().size()));
@@ -111,8 +111,8 @@ class BackupAndRestore : public Callback {
     if (path_.empty()) fail("BackupAndRestore needs a file to write to, but its path is empty");
   }
 
-  void check(TrainingControl& control) override;
-  void before_training(TrainingControl& control) override;
+  DIGITNET_INLINE void check(TrainingControl& control) override;
+  DIGITNET_INLINE void before_training(TrainingControl& control) override;
   void after_epoch(TrainingControl& control, const EpochLogs&) override {
     write_checkpoint(path_, control.description(), control.parameters(), control.state());
   }
