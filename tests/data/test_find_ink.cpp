@@ -54,7 +54,7 @@ struct Written {
   std::uint32_t label;
 };
 
-// MNIST's test digits where they are, and drawn ones.
+// `count` of MNIST's test digits where they are, and as many drawn ones; else twice as many drawn ones.
 std::vector<Written> written_digits(std::size_t count) {
   std::vector<Written> result;
   try {
@@ -75,7 +75,7 @@ std::vector<Written> written_digits(std::size_t count) {
   } catch (const DatasetNotFound&) {
     MESSAGE("MNIST is not here: only synthetic digits are read");
   }
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; result.size() < 2 * count; ++i) {
     Random random(RandomKey(Seed{21}).child(i));
     const auto digit = static_cast<std::uint32_t>(random.below(10));
     result.push_back({detail::written_digit(digit, Writers::usual, random), digit});
