@@ -165,14 +165,21 @@ DIGITNET_INLINE std::size_t BatchRunner::shard_count(std::size_t batch) const {
 DIGITNET_INLINE BatchResult BatchRunner::accumulate(const Batch& batch, RandomKey key,
                                                     std::size_t step_samples) {
   const std::size_t operations = graph_.facts.size();
-  team_.for_each(2 * operations, [&](std::size_t index, std::size_t) {
+  const auto pack = [&](std::size_t index, std::size_t) {
     if (index < operations)
       training_.pack_forward(index, graph_.pack_forward, graph_.layers.data(), graph_.parameters.data(),
                              packed_forward_.data());
     else
       training_.pack_backward(index - operations, graph_.pack_backward, graph_.layers.data(),
                               graph_.parameters.data(), packed_backward_.data());
-  });
+  };
+  // A little is packed before the other threads would have begun.
+  if (packed_forward_.size() + packed_backward_.size() <= 8 * 1024)
+    team_.for_each(1, [&](std::size_t, std::size_t thread) {
+      for (std::size_t index = 0; index < 2 * operations; ++index) pack(index, thread);
+    });
+  else
+    team_.for_each(2 * operations, pack);
   batch_ = batch.indices.size();
   scale_ = 1.0f / static_cast<float>(std::max(batch_, step_samples));
   defers_ = training_.deferred_size() > 0 && step_samples <= batch_;
