@@ -40,7 +40,7 @@ struct ByteRange {
 ///
 /// - `dot`: sums[i] += x[0] w[i][0] + ... + x[3] w[i][3], for 4 bytes x and 4 bytes of each output w[i].
 /// - `dot_channels`: sums[i] += a[i] w[i][0] + b[i] w[i][1], for a byte each of two places of an image.
-/// - `to_bytes`, `to_floats`: the first `count` sums as bytes, or times their factors.
+/// - `to_bytes`, `to_floats`: the first `count` sums, at most all, as bytes, or times their factors.
 /// - `quantize`: `lanes` floats divided by a scale as bytes.
 ///
 /// A product tile is `positions` by `columns` vectors of sums.
@@ -77,10 +77,11 @@ struct Int8Plain {
   }
   static void to_bytes(const Sums& sums, const float* factors, const ByteRange& range, std::size_t count,
                        std::uint8_t* to) {
-    for (std::size_t i = 0; i < count; ++i) to[i] = byte_of(static_cast<float>(sums[i]) * factors[i], range);
+    for (std::size_t i = 0; i < std::min(count, lanes); ++i)
+      to[i] = byte_of(static_cast<float>(sums[i]) * factors[i], range);
   }
   static void to_floats(const Sums& sums, const float* factors, std::size_t count, float* to) {
-    for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<float>(sums[i]) * factors[i];
+    for (std::size_t i = 0; i < std::min(count, lanes); ++i) to[i] = static_cast<float>(sums[i]) * factors[i];
   }
   static void quantize(const float* from, float scale, const ByteRange& range, std::uint8_t* to) {
     for (std::size_t i = 0; i < lanes; ++i) to[i] = byte_of(from[i] / scale, range);

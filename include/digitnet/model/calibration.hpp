@@ -26,6 +26,7 @@ inline namespace DIGITNET_PROCESSOR {
 struct ValueHistogram {
   static constexpr std::size_t bins = 2048;
   double low = 0, high = 0;
+  bool is_finite = true;
   std::vector<double> counts{};
 
   void widen(const float* x, std::size_t size) {
@@ -33,6 +34,7 @@ struct ValueHistogram {
     for (std::size_t i = 0; i < size; ++i) {
       least = std::min(least, x[i]);
       largest = std::max(largest, x[i]);
+      is_finite = is_finite && std::isfinite(x[i]);
     }
     low = least;
     high = largest;
@@ -111,16 +113,15 @@ inline std::vector<kernels::ByteScale> calibrate(const Int8Graph& graph, const S
   samples.check_finite(0, count);
   visit_values(graph, samples, count, layers, arena,
                [&](std::size_t value, const float* x, std::size_t size) { seen[value].widen(x, size); });
-  visit_values(graph, samples, count, layers, arena,
-               [&](std::size_t value, const float* x, std::size_t size) { seen[value].count(x, size); });
-  std::vector<kernels::ByteScale> result;
-  for (const ValueHistogram& value : seen) {
-    if (!std::isfinite(value.low) || !std::isfinite(value.high))
+  for (const ValueHistogram& value : seen)
+    if (!value.is_finite)
       fail(
           "The model gives numbers that are not finite to the calibration's samples: train it anew before it "
           "is quantized");
-    result.push_back(value.scale(range));
-  }
+  visit_values(graph, samples, count, layers, arena,
+               [&](std::size_t value, const float* x, std::size_t size) { seen[value].count(x, size); });
+  std::vector<kernels::ByteScale> result;
+  for (const ValueHistogram& value : seen) result.push_back(value.scale(range));
   if (seen[0].low >= 0 && seen[0].high <= 1) result[0] = {1.0f / 255.0f, 0};
   return result;
 }
