@@ -131,7 +131,7 @@ alignas(64) inline constexpr T zeros[size]{};
 // Squares of side x side positions, `step` apart, over an image; the first begins `before` it. What lies
 // outside of the image is zero: rows are read from zeros, columns not at all.
 struct Squares {
-  std::size_t side, step, columns;
+  std::size_t side, step, rows, columns;
   Extent image, before;
   std::size_t channels;
 
@@ -140,12 +140,23 @@ struct Squares {
     const std::size_t end = column * step + side, width = image.width + before.width;
     return end > width ? end - width : 0;
   }
+  // Whether all squares lie inside of the image.
+  constexpr bool are_inside() const {
+    return before == Extent{0} && right(columns - 1) == 0 && (rows - 1) * step + side <= image.height;
+  }
 };
 
 // Calls use(read) for square `index`, where read(y, x, channel) gives a vector of its numbers.
 template <Squares S, class Arch, class T, class Use>
 [[gnu::always_inline]] inline void read_square(const T* image, std::size_t index, const Use& use) {
   const std::size_t square_row = index / S.columns, column = index % S.columns;
+  if constexpr (S.are_inside()) {
+    const T* const square = image + (square_row * S.image.width + column) * S.step * S.channels;
+    use([&](std::size_t y, std::size_t x, std::size_t channel) __attribute__((always_inline)) {
+      return simd::read<Arch>(square + (y * S.image.width + x) * S.channels + channel);
+    });
+    return;
+  }
   // What use reads begins at the first column inside of the image.
   const std::size_t first_column = column == 0 ? 0 : column * S.step - S.before.width;
   const T* rows[S.side];
@@ -188,7 +199,8 @@ template <WinogradExtents E, class Arch, class T, class ImageOf>
     const std::size_t tile = (first + i) % E.tiles();
     if (tile == 0) image = image_of((first + i) / E.tiles());
     T* const to = patches + i * E.channel_stride();
-    constexpr Squares squares{E.side(), E.outputs, E.tile_columns, E.image, E.before, E.channels};
+    constexpr Squares squares{E.side(), E.outputs, E.tile_rows, E.tile_columns,
+                              E.image,  E.before,  E.channels};
     read_square<squares, Arch>(
         image, tile, [&](const auto& read) __attribute__((always_inline)) {
           for (std::size_t channel = 0; channel < E.channels; channel += simd::width<T, Arch>)
@@ -277,7 +289,8 @@ void winograd_weight_gradients(std::size_t samples, const ImageOf& image_of, con
       const std::size_t tile = (first + i) % E.tiles();
       if (tile == 0) gradient = gradient_of((first + i) / E.tiles());
       T* const to = gradients + i * E.filters;
-      constexpr detail::Squares squares{E.outputs, E.outputs, E.tile_columns, out, Extent{0}, E.filters};
+      constexpr detail::Squares squares{E.outputs, E.outputs, E.tile_rows, E.tile_columns,
+                                        out,       Extent{0}, E.filters};
       detail::read_square<squares, Arch>(
           gradient, tile, [&](const auto& read) __attribute__((always_inline)) {
             // Lanes beyond the last filter spill into the next tile's place, which is written after.
