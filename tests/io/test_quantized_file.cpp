@@ -105,6 +105,9 @@ TEST_CASE("files whose numbers cannot be are refused") {
       "conv2d/kernel_scale [1] is nan in the file"));
   CHECK(support::contains(error_with([](auto& n) { n.weights[0].bias[3] = (1 << 30) + 1; }),
                           "conv2d/bias has a number beyond 2^30"));
+  // Whose products would not be finite.
+  CHECK(support::contains(error_with([](auto& n) { n.scales[0].scale = 1e13f; }),
+                          "scales has 1e+13, which is no scale"));
   // -128 is no number that quantize gives, but a byte.
   detail::Int8Numbers changed = numbers;
   changed.weights[0].kernel[0] = -128;

@@ -158,9 +158,9 @@ struct QuantizedFile {
                          : name + " is " + needed + " in the model, " + found + " in the file";
   }
   static void add_wrong_scale(const std::string& name, float scale, std::vector<std::string>& differences) {
-    if (!(scale >= 1e-13f && scale <= 1e13f))
+    if (!(scale >= 1e-12f && scale <= 1e12f))
       differences.push_back(name + " has " + to_text(scale) +
-                            ", which is no scale: scales are from 1e-13 to 1e13");
+                            ", which is no scale: scales are from 1e-12 to 1e12");
   }
   template <class T>
   static void copy(std::span<const std::byte> from, std::vector<T>& to) {
