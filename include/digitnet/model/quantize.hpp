@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "digitnet/model/calibration.hpp"
+#include "digitnet/graph/int8_calibration.hpp"
 #include "digitnet/model/quantized.hpp"
 
 namespace digitnet {
