@@ -8,6 +8,7 @@
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/processor.hpp"
+#include "digitnet/core/shape.hpp"
 #include "digitnet/kernels/line_gemm.hpp"
 #include "digitnet/kernels/winograd_transform.hpp"
 
