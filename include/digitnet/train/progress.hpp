@@ -1,5 +1,7 @@
 // The progress of a training on the screen: Keras 3's bar on a terminal, one plain line an epoch elsewhere.
 #pragma once
+#include <unistd.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
@@ -74,7 +76,6 @@ class ProgressLine {
 
 #if DIGITNET_BODIES
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
