@@ -344,7 +344,12 @@ TEST_CASE("dense products agree with plain loops, packed and not, bit for bit th
             sum += double{dy.data()[i * outputs + j]} * kernel.data()[k * outputs + j];
           worst = std::max(worst, std::abs(sum - dx.data()[i * inputs + k]));
         }
-      CHECK(worst < 4e-5);
+        // Where multiplication and addition round apart, the worst of many samples is worse.
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+      CHECK(worst < 2e-5);
+#else
+      CHECK(worst < (samples <= 5 ? 2e-5 : 2.5e-5));
+#endif
     }
 }
 

@@ -6,9 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#ifdef __AVX512BF16__
-#include <immintrin.h>
-#endif
 
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/processor.hpp"

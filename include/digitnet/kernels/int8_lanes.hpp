@@ -9,18 +9,9 @@
 #include <cstring>
 
 #include "digitnet/core/processor.hpp"
+#include "digitnet/core/simd.hpp"
 #if defined(__AVX2__) && !defined(DIGITNET_NO_SIMD)
 #define DIGITNET_INT8_VECTORS
-#if defined(__GNUC__) && !defined(__clang__)
-// See core/simd.hpp.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#include <immintrin.h>
-#pragma GCC diagnostic pop
-#else
-#include <immintrin.h>
-#endif
 #endif
 
 namespace digitnet::kernels {
