@@ -2,10 +2,13 @@
 // program runs.
 #pragma once
 #include <atomic>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "digitnet/core/error.hpp"
