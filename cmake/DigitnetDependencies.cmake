@@ -62,6 +62,13 @@ if(DIGITNET_HDF5_FOUND AND DIGITNET_LIBZIP_FOUND AND nlohmann_json_FOUND AND NOT
                                                   nlohmann_json::nlohmann_json)
   target_compile_definitions(digitnet::keras INTERFACE DIGITNET_WITH_KERAS)
 endif()
+# Several processes: digitnet::mpi (digitnet/mpi/mpi.hpp), any MPI-3 library (Debian: libopenmpi-dev or libmpich-dev).
+find_package(MPI 3 QUIET COMPONENTS C)
+if(MPI_C_FOUND AND NOT TARGET digitnet::mpi)
+  add_library(digitnet::mpi INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(digitnet::mpi INTERFACE digitnet::digitnet MPI::MPI_C)
+  target_compile_definitions(digitnet::mpi INTERFACE DIGITNET_WITH_MPI)
+endif()
 find_library(DIGITNET_ONNX_LIBRARY onnx_proto)
 mark_as_advanced(DIGITNET_ONNX_LIBRARY)
 if(DIGITNET_PROTOBUF_FOUND AND DIGITNET_ONNX_LIBRARY AND NOT TARGET digitnet::onnx)

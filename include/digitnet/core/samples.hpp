@@ -80,6 +80,15 @@ class Samples {
     return std::as_bytes(std::span(floats_, count() * size()));
   }
 
+  /// Samples first, first + 1, ... where they lie.
+  Samples part(std::size_t first, std::size_t samples) const {
+    Samples result = *this;
+    result.extents_[0] = samples;
+    if (bytes_) result.bytes_ += first * size();
+    if (floats_) result.floats_ += first * size();
+    return result;
+  }
+
   /// Writes sample `index` to `to` as floats.
   void copy(std::size_t index, float* to) const {
     const std::size_t length = size();

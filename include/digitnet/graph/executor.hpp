@@ -36,6 +36,11 @@ struct MicroBatch {
   BatchStatistics forward_statistics{}, backward_statistics{};
 };
 
+/// Some of the sums that cross barriers, which lie together.
+struct ColumnRange {
+  std::size_t first = 0, count = 0;
+};
+
 /// What is packed for one pass: where each operation's part begins, in bytes, and at the end the size.
 DIGITNET_INLINE std::vector<std::size_t> packed_places(const Schedule& schedule, Purpose pass);
 
@@ -53,6 +58,9 @@ class Executor {
   bool has_barriers() const { return forward_segments() > 1 || backward_segments() > 1; }
   /// Sums that cross barriers, in one direction.
   std::size_t statistics() const { return statistics_; }
+  /// Those that a segment leaves to the next one.
+  ColumnRange forward_columns(std::size_t segment) const { return columns(schedule_.forward[segment]); }
+  ColumnRange backward_columns(std::size_t segment) const { return columns(schedule_.backward[segment]); }
   /// Gradients that backward leaves to the end of the batch, and elements a sample that they keep.
   std::span<const DeferredWeightGradient> deferred() const { return deferred_; }
   std::size_t deferred_size() const { return deferred_size_; }
@@ -101,6 +109,7 @@ class Executor {
     return place.where == MemoryPlace::caller ? const_cast<T*>(batch.x) : find(place, batch);
   }
 
+  ColumnRange columns(std::span<const ScheduledStage> segment) const;
   OperationIo<T> common(std::size_t operation, const void* const* layers, const MicroBatch<T>& batch) const;
   void run_forward(const ScheduledStage& here, const void* const* layers, const MicroBatch<T>& batch, T* y,
                    Mode mode) const;
@@ -127,6 +136,7 @@ extern template class Executor<float>;
 }  // namespace digitnet::detail
 
 #if DIGITNET_BODIES
+#include <algorithm>
 #include <array>
 
 #include "digitnet/core/arena.hpp"
@@ -226,6 +236,21 @@ void Executor<T>::backward(std::size_t segment, const void* const* layers, const
       if (T* const sum = find(plan_.dx[i][j].sum, batch))
         code_.add(batch.samples * size_of(schedule_.inputs[i][j]), sum, dx[j]);
   }
+}
+
+template <class T>
+ColumnRange Executor<T>::columns(std::span<const ScheduledStage> segment) const {
+  ColumnRange result;
+  for (const ScheduledStage& here : segment) {
+    const LayerTraits& traits = schedule_.facts(here.operation).traits;
+    if (here.stage == traits.barriers || traits.statistics == 0) continue;
+    const std::size_t first = statistics_at_[here.operation], end = first + traits.statistics;
+    if (result.count == 0) result = {first, 0};
+    const std::size_t last = std::max(result.first + result.count, end);
+    result.first = std::min(result.first, first);
+    result.count = last - result.first;
+  }
+  return result;
 }
 
 template <class T>

@@ -42,7 +42,10 @@ struct Dense {
         .keeps_dy = true,
         .multiply_adds = In::size * Units,
         .method = "register tiles",
-        .deferred_gradient = {.inputs = In::size, .outputs = Units, .multiply = multiply}};
+        .deferred_gradient = {.inputs = In::size,
+                              .outputs = Units,
+                              .panel = kernels::panel_width<float, DefaultArch>,
+                              .multiply = multiply}};
 
     template <class T, Purpose purpose>
     static constexpr std::size_t packed_bytes() {

@@ -126,6 +126,9 @@ struct DeferredWeightGradient {
   std::size_t deferred_before = 0;
   /// Elements of the arena before the parameter.
   std::size_t parameter = 0;
+  /// dy lies in panels of so many columns, one behind the other, of each sample after sample; 0: all of dy
+  /// does.
+  std::size_t panel = 0;
   /// The product is computed in parts of so many times what fits the cache.
   std::size_t pieces = 1;
   /// to (rows, outputs) = some rows of x^T dy, `x` pointing to the first row's input in the first sample.

@@ -1,6 +1,5 @@
 // Runs batches through a graph: shards of micro-batches, forward and backward, on a team of threads.
 #pragma once
-#include <array>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/graph/executor.hpp"
 #include "digitnet/train/batch.hpp"
+#include "digitnet/train/communicator.hpp"
 #include "digitnet/train/gradients.hpp"
 
 namespace digitnet::detail {
@@ -41,10 +41,12 @@ struct RunnableGraph {
 
 /// A batch is cut into shards, whose number depends on the model and the batch but not on the threads; each
 /// shard sums the gradients of its samples in order, and shards are summed in order: so the result is the
-/// same, bit for bit, with any number of threads.
+/// same, bit for bit, with any number of threads. Of several ranks each has its own shards.
 class BatchRunner {
  public:
-  BatchRunner(const RunnableGraph& graph, OutputJudge& judge, ThreadTeam& team);
+  /// `shards`: the most that a batch is cut into; 0: as many as suit the model. `communicator` may be null.
+  BatchRunner(const RunnableGraph& graph, OutputJudge& judge, ThreadTeam& team, std::size_t shards = 0,
+              Communicator* communicator = nullptr);
 
   /// Every shard streams all parameters past its samples, so a model that uses each parameter once a sample
   /// wants many samples in a shard, and one that uses it at many positions does with few.
@@ -54,11 +56,13 @@ class BatchRunner {
 
   BatchResult evaluate(const Batch& batch);
 
-  Gradients gradients() const {
+  Gradients gradients() {
     return {.shards = shards_,
             .products = training_.deferred(),
             .deferred = defers_ ? deferred_.data() : nullptr,
-            .batch = batch_};
+            .batch = batch_,
+            .rank_shards = rank_shards_,
+            .rank_samples = rank_samples_};
   }
 
  private:
@@ -74,10 +78,16 @@ class BatchRunner {
     }
   };
 
-  void cut(std::size_t count);
+  void cut(std::size_t count, bool whole_step);
 
+  // Those of this rank.
   template <class Run>
   void for_each_shard(const Run& run);
+  template <class Run>
+  void for_each_part(const Run& run);
+  // Every rank gets what the others have found.
+  void share_results();
+  void share(Statistics& statistics, ColumnRange columns);
 
   // Where layers need sums over the batch, every micro-batch keeps what lasts, and all of them finish a
   // segment before any begins the next. Sums are added in the order of the micro-batches, so they do not
@@ -86,6 +96,7 @@ class BatchRunner {
   void merge(std::size_t segment);
   void add_up();
 
+  std::size_t first_part(std::size_t rank) const { return first_of_shard_[rank_shards_of_batch_[rank]]; }
   MicroBatch<float> micro_batch(std::size_t i, std::size_t thread, RandomKey key);
   void read(const Batch& batch, std::size_t i, const MicroBatch<float>& here, std::size_t thread);
   void measure(const Batch& batch, std::size_t i, const MicroBatch<float>& here, std::size_t thread);
@@ -99,11 +110,19 @@ class BatchRunner {
   std::size_t passing_bytes_;
   Arena<float> packed_forward_, packed_backward_;
   BatchReader reader_;
-  std::size_t most_shards_ = 2, multiply_adds_ = 0;
+  std::size_t least_shards_ = 2, most_shards_ = 2, multiply_adds_ = 0;
   // One a shard.
   std::vector<Arena<float>> gradients_;
   std::vector<float*> shards_;
-  std::array<BatchResult, 8> results_;
+  std::vector<BatchResult> results_;
+  Communicator* communicator_;
+  std::size_t rank_ = 0, ranks_ = 1;
+  // Where each rank's shards, parts and samples of the batch begin, and the end. The shards of a step that
+  // has several batches are the same rank's in each.
+  std::vector<std::size_t> rank_shards_, rank_shards_of_batch_, rank_samples_;
+  // Reused by share.
+  std::vector<double> shared_;
+  std::vector<std::size_t> shared_begins_;
   // One a thread; what lasts is one a micro-batch where there are barriers.
   std::vector<Arena<std::byte>> passing_, lasting_;
   // What deferred gradients need of the batch.
@@ -127,7 +146,8 @@ class BatchRunner {
 
 namespace digitnet::detail {
 
-DIGITNET_INLINE BatchRunner::BatchRunner(const RunnableGraph& graph, OutputJudge& judge, ThreadTeam& team)
+DIGITNET_INLINE BatchRunner::BatchRunner(const RunnableGraph& graph, OutputJudge& judge, ThreadTeam& team,
+                                         std::size_t shards, Communicator* communicator)
     : graph_(graph),
       judge_(judge),
       team_(team),
@@ -138,11 +158,21 @@ DIGITNET_INLINE BatchRunner::BatchRunner(const RunnableGraph& graph, OutputJudge
       passing_bytes_(std::max(training_.plan().passing_bytes, inference_.plan().passing_bytes)),
       packed_forward_(std::max(training_.packed_forward(), inference_.packed_forward())),
       packed_backward_(training_.packed_backward()),
-      reader_(graph.facts.input, team.size()) {
+      reader_(graph.facts.input, team.size()),
+      communicator_(communicator) {
+  if (shards > Gradients::most_shards)
+    fail("A batch is cut into 1 to " + std::to_string(Gradients::most_shards) + " shards, but " +
+         std::to_string(shards) + " were asked for");
+  if (communicator_) {
+    rank_ = communicator_->rank();
+    ranks_ = communicator_->size();
+  }
   std::size_t in_shards = graph.parameters.size();
   for (const DeferredWeightGradient& product : training_.deferred())
     in_shards -= product.inputs * product.outputs;
   most_shards_ = in_shards <= 32 * 1024 ? 8 : in_shards <= 256 * 1024 ? 4 : 2;
+  if (shards > 0) least_shards_ = most_shards_ = shards;
+  results_.resize(most_shards_);
   for (const OperationFacts* operation : graph.facts.operations)
     multiply_adds_ += operation->traits.multiply_adds;
   for (std::size_t shard = 0; shard < most_shards_; ++shard) {
@@ -159,7 +189,7 @@ DIGITNET_INLINE BatchRunner::BatchRunner(const RunnableGraph& graph, OutputJudge
 
 DIGITNET_INLINE std::size_t BatchRunner::shard_count(std::size_t batch) const {
   const std::size_t uses = 1 + multiply_adds_ / std::max<std::size_t>(1, graph_.parameter_count);
-  return std::min(batch, std::clamp<std::size_t>(batch * uses / 64, 2, most_shards_));
+  return std::min(batch, std::clamp(batch * uses / 64, least_shards_, most_shards_));
 }
 
 DIGITNET_INLINE BatchResult BatchRunner::accumulate(const Batch& batch, RandomKey key,
@@ -185,8 +215,8 @@ DIGITNET_INLINE BatchResult BatchRunner::accumulate(const Batch& batch, RandomKe
   defers_ = training_.deferred_size() > 0 && step_samples <= batch_;
   if (defers_ && deferred_.size() < batch_ * training_.deferred_size())
     deferred_ = Arena<float>(batch_ * training_.deferred_size());
-  cut(batch_);
-  results_.fill(BatchResult{});
+  cut(batch_, step_samples <= batch_);
+  std::fill(results_.begin(), results_.end(), BatchResult{});
   if (training_.has_barriers())
     run_segments(batch, key);
   else
@@ -197,6 +227,7 @@ DIGITNET_INLINE BatchResult BatchRunner::accumulate(const Batch& batch, RandomKe
       measure(batch, i, here, thread);
       training_.backward(0, graph_.layers.data(), here);
     });
+  share_results();
   BatchResult sum;
   for (std::size_t shard = 0; shard + 1 < first_of_shard_.size(); ++shard) sum += results_[shard];
   return sum;
@@ -210,17 +241,25 @@ DIGITNET_INLINE BatchResult BatchRunner::evaluate(const Batch& batch) {
   const std::size_t count = batch.indices.size();
   const std::size_t parts = std::min<std::size_t>((count + micro_batch_ - 1) / micro_batch_, 256);
   std::vector<BatchResult> results(parts);
-  team_.for_each(parts, [&](std::size_t part, std::size_t thread) {
+  const auto begin = [&](std::size_t rank) { return share_begin(rank, ranks_, parts); };
+  team_.for_each(begin(rank_ + 1) - begin(rank_), [&](std::size_t own, std::size_t thread) {
+    const std::size_t part = begin(rank_) + own;
     const std::size_t end = (part + 1) * count / parts;
     for (std::size_t first = part * count / parts; first < end; first += micro_batch_)
       results[part] += test(batch, first, std::min(micro_batch_, end - first), thread);
   });
+  if (communicator_) {
+    shared_begins_.clear();
+    for (std::size_t rank = 0; rank <= ranks_; ++rank)
+      shared_begins_.push_back(begin(rank) * sizeof(BatchResult));
+    communicator_->all_gather(reinterpret_cast<std::byte*>(results.data()), shared_begins_);
+  }
   BatchResult sum;
   for (const BatchResult& result : results) sum += result;
   return sum;
 }
 
-DIGITNET_INLINE void BatchRunner::cut(std::size_t count) {
+DIGITNET_INLINE void BatchRunner::cut(std::size_t count, bool whole_step) {
   const std::size_t shards = shard_count(count);
   parts_.clear();
   first_of_shard_.assign(1, 0);
@@ -230,17 +269,60 @@ DIGITNET_INLINE void BatchRunner::cut(std::size_t count) {
       parts_.push_back({shard, first, std::min(training_micro_batch_, end - first)});
     first_of_shard_.push_back(parts_.size());
   }
+  rank_shards_.clear();
+  rank_shards_of_batch_.clear();
+  rank_samples_.clear();
+  for (std::size_t rank = 0; rank <= ranks_; ++rank) {
+    rank_shards_.push_back(share_begin(rank, ranks_, whole_step ? shards : most_shards_));
+    const std::size_t shard = std::min(rank_shards_.back(), shards);
+    rank_shards_of_batch_.push_back(shard);
+    rank_samples_.push_back(shard * count / shards);
+  }
 }
 
 template <class Run>
 void BatchRunner::for_each_shard(const Run& run) {
-  team_.for_each(first_of_shard_.size() - 1, [&](std::size_t shard, std::size_t thread) {
+  const std::size_t first = rank_shards_of_batch_[rank_];
+  team_.for_each(rank_shards_of_batch_[rank_ + 1] - first, [&](std::size_t own, std::size_t thread) {
+    const std::size_t shard = first + own;
     for (std::size_t i = first_of_shard_[shard]; i < first_of_shard_[shard + 1]; ++i) run(i, thread);
   });
 }
 
+template <class Run>
+void BatchRunner::for_each_part(const Run& run) {
+  const std::size_t first = first_part(rank_);
+  team_.for_each(first_part(rank_ + 1) - first,
+                 [&](std::size_t own, std::size_t thread) { run(first + own, thread); });
+}
+
+DIGITNET_INLINE void BatchRunner::share_results() {
+  if (!communicator_) return;
+  shared_begins_.clear();
+  for (const std::size_t shard : rank_shards_of_batch_) shared_begins_.push_back(shard * sizeof(BatchResult));
+  communicator_->all_gather(reinterpret_cast<std::byte*>(results_.data()), shared_begins_);
+}
+
+DIGITNET_INLINE void BatchRunner::share(Statistics& statistics, ColumnRange columns) {
+  if (!communicator_ || columns.count == 0) return;
+  shared_begins_.clear();
+  for (std::size_t rank = 0; rank <= ranks_; ++rank)
+    shared_begins_.push_back(first_part(rank) * columns.count * sizeof(double));
+  shared_.resize(parts_.size() * columns.count);
+  const std::size_t own = first_part(rank_), own_end = first_part(rank_ + 1);
+  for (std::size_t i = own; i < own_end; ++i)
+    std::copy_n(statistics.partial.data() + i * statistics.total.size() + columns.first, columns.count,
+                shared_.data() + i * columns.count);
+  communicator_->all_gather(reinterpret_cast<std::byte*>(shared_.data()), shared_begins_);
+  for (std::size_t i = 0; i < parts_.size(); ++i)
+    if (i < own || i >= own_end)
+      std::copy_n(shared_.data() + i * columns.count, columns.count,
+                  statistics.partial.data() + i * statistics.total.size() + columns.first);
+}
+
 DIGITNET_INLINE void BatchRunner::run_segments(const Batch& batch, RandomKey key) {
-  while (lasting_.size() < parts_.size()) lasting_.emplace_back(training_.plan().lasting_bytes);
+  while (lasting_.size() < first_part(rank_ + 1) - first_part(rank_))
+    lasting_.emplace_back(training_.plan().lasting_bytes);
   for (Statistics* statistics : {&forward_statistics_, &backward_statistics_})
     statistics->partial.resize(parts_.size() * training_.statistics());
   const std::size_t last = training_.forward_segments() - 1;
@@ -257,10 +339,13 @@ DIGITNET_INLINE void BatchRunner::run_segments(const Batch& batch, RandomKey key
     if (segment == last)
       for_each_shard(run);
     else
-      team_.for_each(parts_.size(), run);
-    if (segment < last) merge(segment);
+      for_each_part(run);
+    if (segment == last) break;
+    share(forward_statistics_, training_.forward_columns(segment));
+    merge(segment);
   }
   for (std::size_t segment = 1; segment < training_.backward_segments(); ++segment) {
+    share(backward_statistics_, training_.backward_columns(segment - 1));
     add_up();
     for_each_shard([&](std::size_t i, std::size_t thread) {
       training_.backward(segment, graph_.layers.data(), micro_batch(i, thread, key));
@@ -286,18 +371,19 @@ DIGITNET_INLINE void BatchRunner::add_up() {
 }
 
 DIGITNET_INLINE MicroBatch<float> BatchRunner::micro_batch(std::size_t i, std::size_t thread, RandomKey key) {
-  MicroBatch<float> here{.samples = parts_[i].count,
-                         .lasting = lasting_[training_.has_barriers() ? i : thread].data(),
-                         .passing = passing_[thread].data(),
-                         .parameters = graph_.parameters.data(),
-                         .gradients = shards_[parts_[i].shard],
-                         .packed_forward = packed_forward_.data(),
-                         .packed_backward = packed_backward_.data(),
-                         .random = key,
-                         .first_sample = parts_[i].first,
-                         .deferred = {defers_ ? deferred_.data() : nullptr, parts_[i].first, batch_},
-                         .forward_statistics = forward_statistics_.of(i, batch_),
-                         .backward_statistics = backward_statistics_.of(i, batch_)};
+  MicroBatch<float> here{
+      .samples = parts_[i].count,
+      .lasting = lasting_[training_.has_barriers() ? i - first_part(rank_) : thread].data(),
+      .passing = passing_[thread].data(),
+      .parameters = graph_.parameters.data(),
+      .gradients = shards_[parts_[i].shard],
+      .packed_forward = packed_forward_.data(),
+      .packed_backward = packed_backward_.data(),
+      .random = key,
+      .first_sample = parts_[i].first,
+      .deferred = {defers_ ? deferred_.data() : nullptr, parts_[i].first, batch_},
+      .forward_statistics = forward_statistics_.of(i, batch_),
+      .backward_statistics = backward_statistics_.of(i, batch_)};
   here.x = training_.input(here);
   return here;
 }

@@ -268,6 +268,7 @@ class FitLoop final : public TrainingControl {
       logs.val_loss = validation.loss;
       logs.val_accuracy = validation.accuracy;
     }
+    model_.end_epoch();
     progress_.end_epoch(step, logs);
     history_.epochs.push_back(logs);
     if (interrupt.interrupted()) {

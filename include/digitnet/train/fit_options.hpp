@@ -12,6 +12,7 @@
 #include "digitnet/core/samples.hpp"
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/train/callback.hpp"
+#include "digitnet/train/communicator.hpp"
 #include "digitnet/train/progress.hpp"
 
 namespace digitnet {
@@ -21,6 +22,12 @@ struct TrainerOptions {
   std::size_t threads = hardware_threads();
   /// The seed of shuffling, dropout and all other randomness of the training.
   Seed seed{};
+  /// The parts that a batch is cut into, each with gradients of its own: 1 to 64, or 0 for as many as suit
+  /// the model, 2 to 8. More threads or ranks than shards have nothing to do; the bits follow from the
+  /// shards.
+  std::size_t shards = 0;
+  /// The processes that train together, such as mpi::Communicator{}; none: this one trains alone.
+  CommunicatorHandle communicator{};
 };
 
 /// Settings of one `fit`.

@@ -35,7 +35,8 @@ class GradientEngine final : detail::OutputJudge {
   static constexpr std::size_t outputs = Graph::template Node<Graph::node_count - 1>::Output::size;
 
   // Inlined, as are its like: a name that said the model twice would be thousands of letters long.
-  [[gnu::always_inline]] GradientEngine(const Model& model, const Loss& loss, ThreadTeam& team)
+  [[gnu::always_inline]] GradientEngine(const Model& model, const Loss& loss, ThreadTeam& team,
+                                        std::size_t shards = 0, Communicator* communicator = nullptr)
       : body_(model.body()),
         objects_(detail::objects_of<typename Model::InputShape>(body_)),
         loss_(loss),
@@ -48,7 +49,7 @@ class GradientEngine final : detail::OutputJudge {
              .layers = objects_,
              .parameters = model.parameters(),
              .parameter_count = Model::parameter_count},
-            *this, team),
+            *this, team, shards, communicator),
         other_gradients_(team.size(), std::vector<float>(outputs)) {
     if constexpr (last_with_loss) loss_.from_logits = true;
     if constexpr (requires { loss_.from_logits; }) half_ = loss_.from_logits ? 0.0f : 0.5f;
@@ -70,7 +71,7 @@ class GradientEngine final : detail::OutputJudge {
   BatchResult evaluate(const Batch& batch) { return runner_.evaluate(batch); }
 
   /// Gradients of the last batch: the shards' arenas, to be summed, and the products that are not in them.
-  Gradients gradients() const { return runner_.gradients(); }
+  Gradients gradients() { return runner_.gradients(); }
 
  private:
   BatchResult measure(const Batch& batch, std::size_t first, std::size_t count, const float* all_outputs,

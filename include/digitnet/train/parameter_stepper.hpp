@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/kernels/optimizer_step.hpp"
 #include "digitnet/model/sequential.hpp"
+#include "digitnet/train/gradient_exchange.hpp"
 #include "digitnet/train/gradients.hpp"
 #include "digitnet/train/optimizers.hpp"
 
@@ -20,16 +22,18 @@ inline namespace DIGITNET_PROCESSOR {
 
 /// Holds an optimizer's slots for an arena of parameters, and steps them. `products`, which must outlive it,
 /// are the gradients that are not in the shards; `threads` is the size of the largest team that it is used
-/// with.
+/// with. With a communicator, of several ranks, each steps its share and keeps the slots of that alone; the
+/// numbers are the same as with one.
 class ParameterStepper {
  public:
   template <class Model>
   explicit ParameterStepper(const Model& model, std::span<const DeferredWeightGradient> products = {},
-                            std::size_t threads = 1)
-      : ParameterStepper(Model::arena_size, parameters_of(model), products, threads) {}
+                            std::size_t threads = 1, Communicator* communicator = nullptr)
+      : ParameterStepper(Model::arena_size, parameters_of(model), products, threads, communicator) {}
 
   ParameterStepper(std::size_t arena_size, const std::vector<ParameterInfo>& parameters,
-                   std::span<const DeferredWeightGradient> products, std::size_t threads)
+                   std::span<const DeferredWeightGradient> products, std::size_t threads,
+                   Communicator* communicator)
       : arena_size_(arena_size) {
     std::size_t parameter = 0, largest = 0;
     for (const ParameterInfo& info : parameters) {
@@ -51,8 +55,7 @@ class ParameterStepper {
                              .size = std::min(length, size - done),
                              .parameter = parameter,
                              .product = product == products.end() ? nullptr : &*product,
-                             .regularizer = info.regularizer,
-                             .sums = {}});
+                             .regularizer = info.regularizer});
       ++parameter;
     }
     norms_.resize(parameter);
@@ -67,6 +70,10 @@ class ParameterStepper {
       filled += segments_[i].size;
     }
     tasks_.push_back(segments_.size());
+    own_tasks_ = tasks_.size() - 1;
+    sums_.resize(segments_.size());
+    for (const Segment& segment : segments_) regularizes_ = regularizes_ || segment.regularizer.active();
+    if (communicator) share(*communicator);
   }
 
   /// One step: the shards of `gradients` are zero afterwards; `step` counts from 1. Returns the penalty of
@@ -77,15 +84,17 @@ class ParameterStepper {
     const std::span<float* const> shards = gradients.shards;
     const GradientTreatment treatment = optimizer.treatment();
     const bool by_norm = treatment.clipnorm > 0 || treatment.global_clipnorm > 0;
+    if (exchange_) exchange_->collect(gradients);
     double penalty = 0;
     if (by_norm) {
       for_each_segment(team, [&](Segment& segment, std::size_t) {
         const bool product = segment.product && gradients.deferred;
         if (product) multiply(gradients, segment, shards[0] + segment.begin);
-        segment.sums = kernels::reduce_gradients(segment.size, parameters.data() + segment.begin,
-                                                 LanesAt(product ? shards.first(1) : shards, segment.begin),
-                                                 settings_of(segment));
+        sums_of(segment) = kernels::reduce_gradients(
+            segment.size, parameters.data() + segment.begin,
+            LanesAt(product ? shards.first(1) : shards, segment.begin), settings_of(segment));
       });
+      gather_sums();
       measure_norms();
       penalty = total_penalty();
     }
@@ -107,23 +116,33 @@ class ParameterStepper {
           multiply(gradients, segment, product);
           here = LanesAt(product);
         }
-        segment.sums = kernels::step_parameters(segment.size, parameters.data() + segment.begin, here,
-                                                slots_.size() == 0 ? nullptr : slots_.data() + segment.begin,
-                                                arena_size_, formula, settings);
+        sums_of(segment) = kernels::step_parameters(
+            segment.size, parameters.data() + segment.begin, here,
+            slots_.size() == 0 ? nullptr : slots_.data() + segment.begin, arena_size_, formula, settings);
       });
     });
     move(parameters, shards);
-    return by_norm ? penalty : total_penalty();
+    if (exchange_) exchange_->spread(parameters);
+    if (by_norm) return penalty;
+    if (regularizes_) gather_sums();
+    return total_penalty();
   }
 
   /// Moves only what is not trained; the shards of `gradients` are zero afterwards.
-  void move_statistics(std::span<float> parameters, const Gradients& gradients) const {
+  void move_statistics(std::span<float> parameters, const Gradients& gradients) {
+    if (exchange_) exchange_->collect(gradients);
     move(parameters, gradients.shards);
+    if (exchange_) exchange_->spread(parameters);
     for (float* const shard : gradients.shards) std::fill_n(shard, arena_size_, 0.0f);
   }
 
   /// The slots, one arena after the other; none before the first step.
-  Arena<float> copy_of_slots() const { return slots_; }
+  Arena<float> copy_of_slots() const {
+    Arena<float> slots = slots_;
+    for (std::size_t slot = 0; exchange_ && slot * arena_size_ < slots.size(); ++slot)
+      exchange_->spread(slots.span().subspan(slot * arena_size_, arena_size_));
+    return slots;
+  }
   /// Goes on with slots that another stepper left.
   void restore_slots(Arena<float> slots) { slots_ = std::move(slots); }
 
@@ -145,14 +164,11 @@ class ParameterStepper {
  private:
   // Elements: 32 KiB of each array, which is a first-level cache.
   static constexpr std::size_t piece = 8192;
-  static constexpr std::size_t most_shards = 16;
-
   struct Segment {
     std::size_t begin, size, parameter;
     // Null: the gradient is in the shards.
     const DeferredWeightGradient* product;
     Regularizer regularizer;
-    kernels::SweepSums sums;
   };
 
   // Pointers to one place in each shard's arena.
@@ -165,7 +181,7 @@ class ParameterStepper {
     operator std::span<float* const>() const { return {pointers_.data(), count_}; }
 
    private:
-    std::array<float*, most_shards> pointers_;
+    std::array<float*, Gradients::most_shards> pointers_;
     std::size_t count_;
   };
 
@@ -194,8 +210,48 @@ class ParameterStepper {
     return {.l1 = segment.regularizer.l1, .l2 = segment.regularizer.l2};
   }
 
+  // Of several ranks each steps some tasks that lie together; what only moves is the first one's.
+  void share(Communicator& communicator) {
+    const std::size_t ranks = communicator.size();
+    std::vector<std::vector<detail::GradientExchange::Piece>> owned(ranks);
+    std::vector<std::size_t> first_task{0};
+    std::size_t task = 0, done = 0, all = 0;
+    for (const Segment& segment : segments_) all += segment.size;
+    sums_begin_.assign(1, 0);
+    for (std::size_t rank = 0; rank < ranks; ++rank) {
+      const std::size_t end = detail::share_begin(rank + 1, ranks, all);
+      if (rank == 0)
+        for (const auto& [begin, size] : moving_) owned[0].push_back({begin, size, nullptr});
+      for (; task + 1 < tasks_.size(); ++task) {
+        std::size_t size = 0;
+        for (std::size_t i = tasks_[task]; i < tasks_[task + 1]; ++i) size += segments_[i].size;
+        // The half of a task on either side.
+        if (done + size / 2 >= end && rank + 1 < ranks) break;
+        done += size;
+        for (std::size_t i = tasks_[task]; i < tasks_[task + 1]; ++i)
+          owned[rank].push_back({segments_[i].begin, segments_[i].size, segments_[i].product});
+      }
+      first_task.push_back(task);
+      sums_begin_.push_back(tasks_[task] * sizeof(kernels::SweepSums));
+    }
+    const std::size_t rank = communicator.rank();
+    first_own_task_ = first_task[rank];
+    own_tasks_ = first_task[rank + 1] - first_own_task_;
+    moves_ = rank == 0;
+    exchange_ = std::make_unique<detail::GradientExchange>(communicator, std::move(owned));
+  }
+  // Everybody gets the sums of all segments.
+  void gather_sums() {
+    if (exchange_)
+      exchange_->communicator().all_gather(reinterpret_cast<std::byte*>(sums_.data()), sums_begin_);
+  }
+  kernels::SweepSums& sums_of(const Segment& segment) {
+    return sums_[static_cast<std::size_t>(&segment - segments_.data())];
+  }
+
   // Parameters that are not trained move by what layers have left as their gradients.
   void move(std::span<float> parameters, std::span<float* const> shards) const {
+    if (!moves_) return;
     for (const auto& [begin, size] : moving_)
       for (float* const shard : shards)
         for (std::size_t i = begin; i < begin + size; ++i) parameters[i] += std::exchange(shard[i], 0.0f);
@@ -203,7 +259,8 @@ class ParameterStepper {
 
   template <class Sweep>
   void for_each_segment(ThreadTeam& team, Sweep&& sweep) {
-    team.for_each(tasks_.size() - 1, [&](std::size_t task, std::size_t thread) {
+    team.for_each(own_tasks_, [&](std::size_t number, std::size_t thread) {
+      const std::size_t task = first_own_task_ + number;
       for (std::size_t i = tasks_[task]; i < tasks_[task + 1]; ++i) sweep(segments_[i], thread);
     });
   }
@@ -215,7 +272,7 @@ class ParameterStepper {
   }
   void measure_norms() {
     std::fill(norms_.begin(), norms_.end(), 0.0);
-    for (const Segment& segment : segments_) norms_[segment.parameter] += segment.sums.square_norm;
+    for (const Segment& segment : segments_) norms_[segment.parameter] += sums_of(segment).square_norm;
     global_norm_ = 0;
     for (double& norm : norms_) {
       global_norm_ += norm;
@@ -231,7 +288,7 @@ class ParameterStepper {
   }
   double total_penalty() const {
     double penalty = 0;
-    for (const Segment& segment : segments_) penalty += segment.sums.penalty;
+    for (const kernels::SweepSums& sums : sums_) penalty += sums.penalty;
     return penalty;
   }
 
@@ -241,6 +298,15 @@ class ParameterStepper {
   std::vector<std::pair<std::size_t, std::size_t>> moving_;
   // The first segment of each task, and the end.
   std::vector<std::size_t> tasks_;
+  // What this process steps.
+  std::size_t first_own_task_ = 0, own_tasks_ = 0;
+  bool moves_ = true, regularizes_ = false;
+  // Of each segment.
+  std::vector<kernels::SweepSums> sums_;
+  // Where each rank's begin, in bytes.
+  std::vector<std::size_t> sums_begin_;
+  // Null: this process is alone.
+  std::unique_ptr<detail::GradientExchange> exchange_;
   // Where products are computed, one a thread.
   std::vector<Arena<float>> product_memory_;
   std::vector<double> norms_;

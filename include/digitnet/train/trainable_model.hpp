@@ -27,6 +27,8 @@ struct TrainableFacts {
   /// Whether some parameters are not trained but follow the batches, as BatchNormalization's do.
   bool has_statistics = false;
   LossSettings loss{};
+  /// What the model's code was compiled for; bits depend on it.
+  std::string processor{};
   /// The optimizer's class and settings.
   std::string optimizer{};
   std::vector<OptimizerSetting> optimizer_settings{};
@@ -53,6 +55,8 @@ class TrainableModel {
   virtual BatchResult evaluate(const Batch& batch) = 0;
   /// The penalty of the parameters as they are.
   virtual double penalty() const = 0;
+  /// After the last step of an epoch.
+  virtual void end_epoch() {}
 
   /// The arena.
   virtual std::span<float> parameters() = 0;

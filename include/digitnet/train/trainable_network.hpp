@@ -7,8 +7,10 @@
 #include <string>
 #include <utility>
 
+#include "digitnet/core/entry.hpp"
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/inspect/describe.hpp"
+#include "digitnet/train/fit_options.hpp"
 #include "digitnet/train/gradient_engine.hpp"
 #include "digitnet/train/parameter_stepper.hpp"
 #include "digitnet/train/trainable_model.hpp"
@@ -21,17 +23,19 @@ class TrainableNetwork final : public TrainableModel {
  public:
   /// Throws an Error if a setting of the optimizer or loss makes no sense, or if the loss does not fit the
   /// model's outputs.
-  [[gnu::always_inline]] TrainableNetwork(Model& model, Optimizer optimizer, Loss loss, std::size_t threads)
+  [[gnu::always_inline]] TrainableNetwork(Model& model, Optimizer optimizer, Loss loss,
+                                          const TrainerOptions& options)
       : model_(model),
         optimizer_(std::move(optimizer)),
         loss_(std::move(loss)),
-        team_(threads),
-        engine_(model, loss_, team_),
-        stepper_(model, engine_.gradients().products, threads),
+        team_(options.threads),
+        engine_(model, loss_, team_, options.shards, options.communicator.get()),
+        stepper_(model, engine_.gradients().products, options.threads, options.communicator.get()),
         facts_{.input = {Model::InputShape::extents.begin(), Model::InputShape::extents.end()},
                .outputs = Model::OutputShape::size,
                .has_statistics = Model::trainable_count < Model::parameter_count,
                .loss = detail::settings_of_loss(loss_),
+               .processor = std::string(name_of(compiled_for)),
                .optimizer = std::string(Optimizer::class_name),
                .optimizer_settings = detail::settings_of(optimizer_),
                .slots = detail::slots_of(optimizer_)} {

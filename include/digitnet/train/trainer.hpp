@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "digitnet/train/checkpoint.hpp"
 #include "digitnet/train/fit_loop.hpp"
 #include "digitnet/train/fit_options.hpp"
+#include "digitnet/train/ranks.hpp"
 #include "digitnet/train/trainable_network.hpp"
 #include "digitnet/train/training.hpp"
 
@@ -37,15 +39,21 @@ class Trainer {
   /// Throws an Error if a setting of the optimizer makes no sense, or if the loss does not fit the model's
   /// outputs, such as one that expects probabilities and a model that ends in Dense.
   [[gnu::always_inline]] Trainer(Model& model, Optimizer optimizer, Loss loss, TrainerOptions options = {})
-      : network_(model, std::move(optimizer), std::move(loss), options.threads),
-        training_(network_, options) {}
+      : communicator_(options.communicator),
+        network_(model, std::move(optimizer), std::move(loss), options),
+        ranks_(communicator_.get() ? std::make_unique<detail::Ranks>(network_, *communicator_.get())
+                                   : nullptr),
+        training_(ranks_ ? ranks_->model() : network_, options) {
+    if (ranks_) ranks_->of(training_);
+  }
 
   /// Trains for some epochs and returns what was measured. A later call goes on where this one ended
   /// (optimizer slots, step and epoch counts). Throws an Error, before anything changed, when data or options
   /// are unusable.
   History fit(const DataView& data, FitOptions options = {}) {
     warn_once_of_slow_build();
-    return detail::fit_loop(training_, data, std::move(options));
+    return ranks_ ? ranks_->fit(data, std::move(options))
+                  : detail::fit_loop(training_, data, std::move(options));
   }
   /// The same, with samples and targets given separately.
   History fit(const Samples& samples, const Targets& targets, FitOptions options = {}) {
@@ -54,6 +62,7 @@ class Trainer {
 
   /// The mean loss (with penalties) and the accuracy on some data.
   Evaluation evaluate(const DataView& data) {
+    if (ranks_) return ranks_->evaluate(data);
     training_.check(data, "evaluate");
     const blas::SingleThread single;
     return training_.evaluate(data);
@@ -62,7 +71,9 @@ class Trainer {
   /// Writes the parameters, the optimizer's slots, the counts of steps and epochs that learning rate and
   /// randomness follow from, and what the callbacks of the last `fit` know; see resume.
   void save(const std::string& path) const {
-    write_checkpoint(path, network_.description(), training_.model.parameters(), state());
+    lead("save", [&] {
+      write_checkpoint(path, network_.description(), training_.model.parameters(), training_.state());
+    });
   }
   /// Goes on where the training that saved this file was, to the same bits as if it had never stopped,
   /// provided that data, options, callbacks and schedule are the same, even from the middle of an epoch:
@@ -71,28 +82,46 @@ class Trainer {
   /// others at the end of its training (averages, those of the best epoch), the next `fit` goes on from the
   /// trained ones. Throws an Error, before anything changed, if the file does not fit.
   void resume(const std::string& path) {
-    training_.restore(read_checkpoint(path, network_.description(), network_.facts().optimizer,
-                                      network_.facts().slots, network_.parameters().size()));
+    lead("resume", [&] {
+      training_.restore(read_checkpoint(path, network_.description(), network_.facts().optimizer,
+                                        network_.facts().slots, network_.parameters().size()));
+    });
   }
   /// Goes on with an optimizer that has done so many steps: with its slots, one arena after the other, and
   /// its learning rate, which a schedule does not take over, and what it keeps beside them.
   void restore_optimizer(std::uint64_t steps, float learning_rate, Arena<float> slots,
                          std::span<const double> numbers = {}) {
-    training_.restore_optimizer(steps, learning_rate, std::move(slots), numbers);
+    lead("restore_optimizer",
+         [&] { training_.restore_optimizer(steps, learning_rate, std::move(slots), numbers); });
   }
   /// Epochs trained so far.
   std::size_t epochs() const { return static_cast<std::size_t>(training_.epochs); }
   /// Steps taken so far.
   std::uint64_t steps() const { return training_.steps; }
 
-  /// What a checkpoint holds beside the parameters.
-  TrainingState state() const { return training_.state(); }
+  /// What a checkpoint holds beside the parameters; of several processes rank 0 alone gets it.
+  TrainingState state() const {
+    TrainingState result;
+    lead("state", [&] { result = training_.state(); });
+    return result;
+  }
   const Loss& loss() const { return network_.loss(); }
   Model& model() const { return network_.model(); }
   const Optimizer& optimizer() const { return network_.optimizer(); }
 
  private:
+  template <class Call>
+  void lead(const char* name, const Call& call) const {
+    if (ranks_)
+      ranks_->lead(name, call);
+    else
+      call();
+  }
+
+  CommunicatorHandle communicator_;
   TrainableNetwork<Model, Optimizer, Loss> network_;
+  // Null: this process trains alone.
+  std::unique_ptr<detail::Ranks> ranks_;
   detail::Training training_;
 };
 

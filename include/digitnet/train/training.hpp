@@ -31,7 +31,7 @@ struct Training {
   };
 
   Training(TrainableModel& trainable, const TrainerOptions& options)
-      : model(trainable), threads(options.threads), seed(options.seed) {}
+      : model(trainable), threads(options.threads), shards(options.shards), seed(options.seed) {}
 
   /// Throws an Error unless the model can be trained, or measured, on this data.
   void check(const DataView& data, const char* what) const;
@@ -59,6 +59,8 @@ struct Training {
 
   TrainableModel& model;
   std::size_t threads;
+  /// As asked for.
+  std::size_t shards;
   /// Of all randomness.
   Seed seed;
   /// Taken so far.
