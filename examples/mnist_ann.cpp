@@ -31,8 +31,9 @@ int train(const program::Flags& flags, Model model, const MakeOptimizer& make_op
   if (!flags.quiet) std::cout << model.summary(flags.model);
 
   // Trainer
-  Trainer trainer{model, make_optimizer(flags.epochs * steps_per_epoch), CategoricalCrossentropy{},
-                  TrainerOptions{.threads = flags.threads, .seed = Seed{flags.seed}}};
+  Trainer trainer{
+      model, make_optimizer(flags.epochs * steps_per_epoch), CategoricalCrossentropy{},
+      TrainerOptions{.threads = flags.threads, .seed = Seed{flags.seed}, .communicator = flags.communicator}};
 
   // fit
   const std::vector<CallbackHandle> callbacks = program::callbacks(flags);

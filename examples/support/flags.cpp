@@ -12,6 +12,7 @@
 
 #include "number_option.hpp"
 #include "parameter_files.hpp"
+#include "processes.hpp"
 #include "results.hpp"
 
 namespace program {
@@ -64,7 +65,9 @@ int run(int argc, char** argv, const std::string& description, const std::vector
   add_number(app, "--learning-rate", learning_rate, "the (highest) learning rate (default: the model's own)");
   add_number(app, "--validation-split", flags.validation_split,
              "last part of the training images that is held out");
-  add_number(app, "--threads", flags.threads, "threads to train on");
+  bool mpi = false;
+  app.add_flag("--mpi", mpi, "train on all processes that mpirun has started");
+  CLI::Option* const threads = add_number(app, "--threads", flags.threads, "threads to train on");
   add_number(app, "--seed", flags.seed, "of initial weights and all other randomness");
   app.add_option("--json", flags.json_path, "file to write the results to");
   app.add_option("--load", flags.load_path,
@@ -90,11 +93,15 @@ int run(int argc, char** argv, const std::string& description, const std::vector
   flags.batch_size = batch_size.value_or(defaults->batch_size);
   flags.learning_rate = learning_rate.value_or(defaults->learning_rate);
   flags.trains = flags.load_path.empty() || epochs;
+  const auto checked = [&](const Flags& final_flags) {
+    check_paths(final_flags);
+    check_counts(final_flags);
+    return main_function(final_flags);
+  };
   flags.color = ::isatty(STDOUT_FILENO) && std::getenv("NO_COLOR") == nullptr;
   try {
-    check_paths(flags);
-    check_counts(flags);
-    return main_function(flags);
+    if (mpi) return run_processes(argc, argv, flags, threads->count() == 0, checked);
+    return checked(flags);
   } catch (const std::exception& error) {
     std::cerr << argv[0] << ": " << error.what() << "\n";
     return 1;

@@ -1,6 +1,7 @@
 // The command line of the example programs.
 #pragma once
 #include <digitnet/core/thread_team.hpp>
+#include <digitnet/train/communicator.hpp>
 #include <digitnet/train/progress.hpp>
 #include <functional>
 #include <optional>
@@ -20,6 +21,8 @@ struct Flags {
   float learning_rate{};
   double validation_split = 0;
   std::size_t threads = digitnet::hardware_threads();
+  // Those that train together under mpirun; none: this process alone.
+  digitnet::CommunicatorHandle communicator{};
   std::uint64_t seed = 42;
   std::string json_path{};
   std::string load_path{};

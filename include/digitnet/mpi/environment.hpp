@@ -10,6 +10,7 @@
 #include <mpi.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <string>
 
@@ -53,18 +54,21 @@ class Environment {
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   }
   ~Environment() {
-    if (std::uncaught_exceptions() > exceptions_) {
-      std::fprintf(stderr, "digitnet: rank %d of %d ends all ranks: it has thrown an exception\n", rank(),
-                   size());
-      std::fflush(nullptr);
-      MPI_Abort(MPI_COMM_WORLD, 1);
-    }
+    if (std::uncaught_exceptions() > exceptions_) abort("it has thrown an exception");
     int done = 0;
     MPI_Finalized(&done);
     if (owns_ && done == 0) MPI_Finalize();
   }
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
+
+  /// Says why, and ends all ranks.
+  [[noreturn]] void abort(const std::string& sentence) const {
+    std::fprintf(stderr, "digitnet: rank %d of %d ends all ranks: %s\n", rank(), size(), sentence.c_str());
+    std::fflush(nullptr);
+    MPI_Abort(MPI_COMM_WORLD, 1);
+    std::_Exit(1);
+  }
 
   /// This process among those that were started together.
   int rank() const {
@@ -75,6 +79,16 @@ class Environment {
   int size() const {
     int size = 1;
     MPI_Comm_size(MPI_COMM_WORLD, &size);
+    return size;
+  }
+  /// Those of them that run on this machine.
+  int size_here() const {
+    MPI_Comm here = MPI_COMM_NULL;
+    detail::check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here),
+                  "MPI_Comm_split_type");
+    int size = 1;
+    MPI_Comm_size(here, &size);
+    MPI_Comm_free(&here);
     return size;
   }
 

@@ -16,8 +16,8 @@
 
 namespace digitnet {
 
-/// What rank 0 has thrown, as the other ranks throw it.
-class LeaderError : public Error {
+/// An error that all ranks of a training throw, for rank 0 has met it or found that they differ.
+class SharedError : public Error {
  public:
   using Error::Error;
 };
@@ -30,19 +30,19 @@ class Ranks {
   Ranks(TrainableModel& own, Communicator& communicator)
       : own_(own), communicator_(communicator), leader_(own, communicator) {}
 
-  bool leads() const { return communicator_.rank() == 0; }
+  bool is_rank_0() const { return communicator_.rank() == 0; }
   /// What the training of this process works on.
   /// The training of this process, which works on model().
   void of(Training& training) { training_ = &training; }
-  TrainableModel& model() { return leads() ? static_cast<TrainableModel&>(leader_) : own_; }
+  TrainableModel& model() { return is_rank_0() ? static_cast<TrainableModel&>(leader_) : own_; }
 
   History fit(const DataView& data, FitOptions options);
   Evaluation evaluate(const DataView& data);
   /// `call` runs on rank 0 alone; the others do what it makes of the model.
   template <class Call>
-  void lead(const std::string& name, const Call& call) {
+  void on_rank_0(const std::string& name, const Call& call) {
     compare(name, {});
-    if (leads())
+    if (is_rank_0())
       finish([&] {
         call();
         return Message();
@@ -111,7 +111,7 @@ DIGITNET_INLINE void Ranks::compare(const std::string& name, const TrainingSetup
     message.put_text(word);
   }
   message.put_text("");
-  if (leads()) {
+  if (is_rank_0()) {
     Message sent = message;
     sent.broadcast(communicator_);
     message = std::move(sent);
@@ -149,8 +149,7 @@ DIGITNET_INLINE void Ranks::compare(const std::string& name, const TrainingSetup
     const std::string said = verdicts.data() + rank * length;
     if (said.empty()) continue;
     const std::string sentence = "Rank " + std::to_string(rank) + " " + said;
-    if (leads()) throw Error(sentence);
-    throw LeaderError(sentence);
+    throw SharedError(sentence);
   }
 }
 
@@ -169,7 +168,7 @@ void Ranks::finish(const Call& call) {
     leader_.end(std::move(message));
   } catch (const std::exception& error) {
     leader_.fail(error.what());
-    throw;
+    throw SharedError(error.what());
   }
 }
 
@@ -190,7 +189,7 @@ DIGITNET_INLINE Message Ranks::follow(std::vector<DataView> views, SampleTransfo
     Message message;
     message.broadcast(communicator_);
     const auto order = message.take<Order>();
-    if (order == Order::fail) throw LeaderError(message.take_text());
+    if (order == Order::fail) throw SharedError(message.take_text());
     if (order == Order::end) {
       training_->steps = message.take<std::uint64_t>();
       training_->epochs = message.take<std::uint64_t>();
@@ -270,7 +269,7 @@ DIGITNET_INLINE History Ranks::fit(const DataView& data, FitOptions options) {
   compare("fit", setup, error);
   std::vector<DataView> views{data, options.validation};
   History history;
-  if (leads()) {
+  if (is_rank_0()) {
     leader_.views = std::move(views);
     leader_.forget_weights();
     finish([&] {
@@ -302,7 +301,7 @@ DIGITNET_INLINE Evaluation Ranks::evaluate(const DataView& data) {
   }
   compare("evaluate", {{"data", data_text(data)}}, error);
   Evaluation evaluation;
-  if (leads()) {
+  if (is_rank_0()) {
     leader_.views = {data};
     finish([&] {
       const blas::SingleThread single;

@@ -71,7 +71,7 @@ class Trainer {
   /// Writes the parameters, the optimizer's slots, the counts of steps and epochs that learning rate and
   /// randomness follow from, and what the callbacks of the last `fit` know; see resume.
   void save(const std::string& path) const {
-    lead("save", [&] {
+    on_rank_0("save", [&] {
       write_checkpoint(path, network_.description(), training_.model.parameters(), training_.state());
     });
   }
@@ -82,7 +82,7 @@ class Trainer {
   /// others at the end of its training (averages, those of the best epoch), the next `fit` goes on from the
   /// trained ones. Throws an Error, before anything changed, if the file does not fit.
   void resume(const std::string& path) {
-    lead("resume", [&] {
+    on_rank_0("resume", [&] {
       training_.restore(read_checkpoint(path, network_.description(), network_.facts().optimizer,
                                         network_.facts().slots, network_.parameters().size()));
     });
@@ -91,8 +91,8 @@ class Trainer {
   /// its learning rate, which a schedule does not take over, and what it keeps beside them.
   void restore_optimizer(std::uint64_t steps, float learning_rate, Arena<float> slots,
                          std::span<const double> numbers = {}) {
-    lead("restore_optimizer",
-         [&] { training_.restore_optimizer(steps, learning_rate, std::move(slots), numbers); });
+    on_rank_0("restore_optimizer",
+              [&] { training_.restore_optimizer(steps, learning_rate, std::move(slots), numbers); });
   }
   /// Epochs trained so far.
   std::size_t epochs() const { return static_cast<std::size_t>(training_.epochs); }
@@ -102,7 +102,7 @@ class Trainer {
   /// What a checkpoint holds beside the parameters; of several processes rank 0 alone gets it.
   TrainingState state() const {
     TrainingState result;
-    lead("state", [&] { result = training_.state(); });
+    on_rank_0("state", [&] { result = training_.state(); });
     return result;
   }
   const Loss& loss() const { return network_.loss(); }
@@ -111,9 +111,9 @@ class Trainer {
 
  private:
   template <class Call>
-  void lead(const char* name, const Call& call) const {
+  void on_rank_0(const char* name, const Call& call) const {
     if (ranks_)
-      ranks_->lead(name, call);
+      ranks_->on_rank_0(name, call);
     else
       call();
   }
