@@ -1,7 +1,6 @@
 // A communicator over MPI: `Trainer{model, optimizer, loss, {.communicator = mpi::Communicator{}}}` trains on
 // all processes that mpirun has started.
 #pragma once
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "digitnet/core/thread_team.hpp"
 #include "digitnet/mpi/environment.hpp"
 #include "digitnet/train/communicator.hpp"
 
@@ -103,6 +103,11 @@ class Communicator final : public digitnet::Communicator {
       rank = static_cast<std::size_t>(number);
       MPI_Comm_size(data, &number);
       size = static_cast<std::size_t>(number);
+      detail::check(MPI_Comm_split_type(data, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &ranks),
+                    "MPI_Comm_split_type");
+      MPI_Comm_size(ranks, &number);
+      MPI_Comm_free(&ranks);
+      if (static_cast<std::size_t>(number) <= hardware_threads()) polling = std::chrono::milliseconds(2);
     }
     ~State() {
       int ended = 0;
@@ -118,6 +123,7 @@ class Communicator final : public digitnet::Communicator {
     // Messages, and those of ranks that have waited too long.
     MPI_Comm data = MPI_COMM_NULL, alarm = MPI_COMM_NULL;
     std::size_t rank = 0, size = 1;
+    std::chrono::microseconds polling{20};
   };
 
   using Clock = std::chrono::steady_clock;
@@ -153,7 +159,8 @@ class Communicator final : public digitnet::Communicator {
     wait(requests_);
   }
 
-  // Polls, so that others may have the core, and looks at the clock now and then.
+  // Polls for as long as an answer is worth a core, which is not long where ranks share one; then sleeps
+  // between the polls, and looks whether somebody has given up.
   void wait(std::span<MPI_Request> requests) {
     const auto begin = Clock::now();
     for (std::size_t polls = 0;; ++polls) {
@@ -161,11 +168,10 @@ class Communicator final : public digitnet::Communicator {
       check(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE),
             "MPI_Testall");
       if (done != 0) return;
-      if (polls < 200) continue;
-      sched_yield();
-      if (polls % 64 != 0) continue;
       const auto waited = Clock::now() - begin;
-      if (waited > std::chrono::milliseconds(20)) ::usleep(100);
+      if (waited < state_->polling) continue;
+      ::usleep(1);
+      if (polls % 64 != 0) continue;
       int alarm = 0;
       check(MPI_Iprobe(MPI_ANY_SOURCE, 0, state_->alarm, &alarm, MPI_STATUS_IGNORE), "MPI_Iprobe");
       if (alarm != 0 || waited > state_->options.timeout) find_missing();

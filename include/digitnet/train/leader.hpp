@@ -1,5 +1,5 @@
-// Of several processes that train together, rank 0 leads: it alone runs the loop of the training, with
-// callbacks, files and progress, and tells the others, before it computes, what to compute with it.
+// Of several processes that train together, rank 0 is the leader: it alone runs the loop of the training,
+// with callbacks, files and progress, and tells the others, before it computes, what to compute with it.
 #pragma once
 #include <cstddef>
 #include <cstdint>

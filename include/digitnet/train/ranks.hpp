@@ -1,5 +1,5 @@
-// Ranks: what a Trainer does where several processes train together. Rank 0 leads, the others follow its
-// orders; before each call all compare what they are about to do.
+// Ranks: what a Trainer does where several processes train together. Rank 0 is the leader, the others follow
+// its orders; before each call all compare what they are about to do.
 #pragma once
 #include <cstddef>
 #include <exception>
