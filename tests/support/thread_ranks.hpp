@@ -2,7 +2,7 @@
 #pragma once
 #include <barrier>
 #include <cstring>
-#include <digitnet/train/communicator.hpp>
+#include <digitnet/train/ranks.hpp>
 #include <exception>
 #include <functional>
 #include <stdexcept>
@@ -44,7 +44,7 @@ class ThreadRanks {
     std::vector<std::size_t> begins;
   };
 
-  class Rank final : public Communicator {
+  class Rank final : public digitnet::TrainingCommunicator {
    public:
     Rank(ThreadRanks& ranks, std::size_t rank) : ranks_(ranks), rank_(rank) {}
     std::size_t rank() const override { return rank_; }

@@ -17,7 +17,7 @@
 
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/mpi/environment.hpp"
-#include "digitnet/train/communicator.hpp"
+#include "digitnet/train/ranks.hpp"
 
 namespace digitnet::mpi {
 
@@ -31,7 +31,7 @@ struct CommunicatorOptions {
 /// The ranks of an MPI communicator. Only the thread that has started MPI may use it. A rank that is waited
 /// for in vain ends all ranks, with a sentence that names it; so does any error of MPI. Copies are the same
 /// communicator.
-class Communicator final : public digitnet::Communicator {
+class Communicator final : public TrainingCommunicator {
  public:
   /// Throws an Error where no Environment has started MPI. All ranks make one together.
   explicit Communicator(CommunicatorOptions options = {}, MPI_Comm ranks = MPI_COMM_WORLD)

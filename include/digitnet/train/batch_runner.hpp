@@ -216,7 +216,7 @@ DIGITNET_INLINE BatchResult BatchRunner::accumulate(const Batch& batch, RandomKe
   if (defers_ && deferred_.size() < batch_ * training_.deferred_size())
     deferred_ = Arena<float>(batch_ * training_.deferred_size());
   cut(batch_, step_samples <= batch_);
-  std::fill(results_.begin(), results_.end(), BatchResult{});
+  for (BatchResult& result : results_) result = {};
   if (training_.has_barriers())
     run_segments(batch, key);
   else

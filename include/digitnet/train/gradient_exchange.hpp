@@ -1,8 +1,9 @@
-// Between the processes of a training: each gets what it needs to step its share of the parameters, and then
-// everybody gets all parameters.
+// The exchange of gradients and parameters between the processes of a training: the one that
+// TrainingCommunicator makes.
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -17,24 +18,14 @@ namespace digitnet::detail {
 /// columns of x that belong to its rows and all of dy. So it adds and multiplies in the same order as a
 /// process that is alone, and the result has the same bits. What goes over the wire is no more than in a ring
 /// all-reduce where a rank has one shard.
-class GradientExchange {
+class OwnersExchange final : public GradientExchange {
  public:
-  /// A part of the arena that one rank steps.
-  struct Piece {
-    std::size_t begin, size;
-    /// Null: its gradient is always in the shards.
-    const DeferredWeightGradient* product;
-  };
+  /// Every rank owns some of the tasks, which lie together. Pieces of no task are rank 0's.
+  OwnersExchange(Communicator& communicator, const StepPieces& pieces);
 
-  /// `owned` has the pieces of each rank.
-  GradientExchange(Communicator& communicator, std::vector<std::vector<Piece>> owned);
-
-  /// Every owner gets its gradients. What was sent from the shards is zero there afterwards.
-  void collect(const Gradients& gradients);
-  /// Everybody gets each owner's numbers, of an array laid out as the arena.
-  void spread(std::span<float> arena);
-
-  Communicator& communicator() const { return communicator_; }
+  void collect(const Gradients& gradients) override;
+  void spread(std::span<float> arena) override;
+  void spread_found(std::byte* found, std::size_t stride, std::size_t size) override;
 
  private:
   // Rows of a deferred weight gradient.
@@ -43,7 +34,7 @@ class GradientExchange {
     std::size_t first, count;
   };
 
-  bool travels(const Piece& piece, const Gradients& gradients) const {
+  bool travels(const StepPiece& piece, const Gradients& gradients) const {
     return !(piece.product && gradients.deferred);
   }
   // What lies together of the dy of a rank's samples.
@@ -63,8 +54,9 @@ class GradientExchange {
   void unpack(const Gradients& gradients, std::size_t source, const float* from) const;
 
   Communicator& communicator_;
-  std::vector<std::vector<Piece>> owned_;
+  std::vector<std::vector<StepPiece>> owned_;
   std::vector<std::vector<Rows>> rows_;
+  std::vector<std::size_t> first_piece_;
   Arena<float> sent_, received_;
   // In bytes.
   std::vector<std::size_t> sent_begins_, received_begins_, spread_begins_;
@@ -77,12 +69,37 @@ class GradientExchange {
 
 namespace digitnet::detail {
 
-DIGITNET_INLINE GradientExchange::GradientExchange(Communicator& communicator,
-                                                   std::vector<std::vector<Piece>> owned)
-    : communicator_(communicator), owned_(std::move(owned)), rows_(owned_.size()), spread_begins_{0} {
-  for (std::size_t rank = 0; rank < owned_.size(); ++rank) {
+DIGITNET_INLINE OwnersExchange::OwnersExchange(Communicator& communicator, const StepPieces& pieces)
+    : communicator_(communicator),
+      owned_(communicator.size()),
+      rows_(communicator.size()),
+      first_piece_{0},
+      spread_begins_{0} {
+  const std::size_t ranks = communicator.size(), in_tasks = pieces.first_piece(pieces.task_count());
+  std::size_t task = 0, done = 0, all = 0;
+  for (std::size_t i = 0; i < in_tasks; ++i) all += pieces.piece_at(i).size;
+  for (std::size_t rank = 0; rank < ranks; ++rank) {
+    const std::size_t first = task, end = share_begin(rank + 1, ranks, all);
+    for (; task < pieces.task_count(); ++task) {
+      std::size_t size = 0;
+      for (std::size_t i = pieces.first_piece(task); i < pieces.first_piece(task + 1); ++i)
+        size += pieces.piece_at(i).size;
+      // Whoever has the half of a task has it.
+      if (done + size / 2 >= end && rank + 1 < ranks) break;
+      done += size;
+      for (std::size_t i = pieces.first_piece(task); i < pieces.first_piece(task + 1); ++i)
+        owned_[rank].push_back(pieces.piece_at(i));
+    }
+    if (rank == communicator.rank()) {
+      first_task = first;
+      tasks = task - first;
+    }
+    first_piece_.push_back(pieces.first_piece(task));
+  }
+  for (std::size_t i = in_tasks; i < pieces.piece_count(); ++i) owned_[0].push_back(pieces.piece_at(i));
+  for (std::size_t rank = 0; rank < ranks; ++rank) {
     std::size_t size = 0;
-    for (const Piece& piece : owned_[rank]) {
+    for (const StepPiece& piece : owned_[rank]) {
       size += piece.size;
       if (!piece.product) continue;
       const std::size_t first = (piece.begin - piece.product->parameter) / piece.product->outputs;
@@ -97,23 +114,34 @@ DIGITNET_INLINE GradientExchange::GradientExchange(Communicator& communicator,
   }
 }
 
-DIGITNET_INLINE std::size_t GradientExchange::floats(const Gradients& gradients, std::size_t owner,
-                                                     std::size_t source) const {
+DIGITNET_INLINE void OwnersExchange::spread_found(std::byte* found, std::size_t stride, std::size_t size) {
+  std::vector<std::size_t> begins;
+  for (const std::size_t piece : first_piece_) begins.push_back(piece * size);
+  std::vector<std::byte> all(begins.back());
+  for (std::size_t i = 0; i < first_piece_.back(); ++i)
+    std::memcpy(all.data() + i * size, found + i * stride, size);
+  communicator_.all_gather(all.data(), begins);
+  for (std::size_t i = 0; i < first_piece_.back(); ++i)
+    std::memcpy(found + i * stride, all.data() + i * size, size);
+}
+
+DIGITNET_INLINE std::size_t OwnersExchange::floats(const Gradients& gradients, std::size_t owner,
+                                                   std::size_t source) const {
   if (owner == source) return 0;
   const std::size_t shards = gradients.rank_shards[source + 1] - gradients.rank_shards[source];
   const std::size_t samples = gradients.rank_samples[source + 1] - gradients.rank_samples[source];
   std::size_t result = 0;
-  for (const Piece& piece : owned_[owner])
+  for (const StepPiece& piece : owned_[owner])
     if (travels(piece, gradients)) result += shards * piece.size;
   if (gradients.deferred)
     for (const Rows& rows : rows_[owner]) result += samples * (rows.count + rows.product->outputs);
   return result;
 }
 
-DIGITNET_INLINE void GradientExchange::pack(const Gradients& gradients, std::size_t owner, float* to) const {
+DIGITNET_INLINE void OwnersExchange::pack(const Gradients& gradients, std::size_t owner, float* to) const {
   const std::size_t rank = communicator_.rank();
   for (std::size_t shard = gradients.rank_shards[rank]; shard < gradients.rank_shards[rank + 1]; ++shard)
-    for (const Piece& piece : owned_[owner]) {
+    for (const StepPiece& piece : owned_[owner]) {
       if (!travels(piece, gradients)) continue;
       float* const from = gradients.shards[shard] + piece.begin;
       to = std::copy_n(from, piece.size, to);
@@ -130,15 +158,15 @@ DIGITNET_INLINE void GradientExchange::pack(const Gradients& gradients, std::siz
   }
 }
 
-DIGITNET_INLINE void GradientExchange::unpack(const Gradients& gradients, std::size_t source,
-                                              const float* from) const {
+DIGITNET_INLINE void OwnersExchange::unpack(const Gradients& gradients, std::size_t source,
+                                            const float* from) const {
   const auto take = [&](float* to, std::size_t count) {
     std::copy_n(from, count, to);
     from += count;
   };
   const std::size_t rank = communicator_.rank();
   for (std::size_t shard = gradients.rank_shards[source]; shard < gradients.rank_shards[source + 1]; ++shard)
-    for (const Piece& piece : owned_[rank])
+    for (const StepPiece& piece : owned_[rank])
       if (travels(piece, gradients)) take(gradients.shards[shard] + piece.begin, piece.size);
   if (!gradients.deferred) return;
   for (const Rows& rows : rows_[rank]) {
@@ -150,7 +178,7 @@ DIGITNET_INLINE void GradientExchange::unpack(const Gradients& gradients, std::s
   }
 }
 
-DIGITNET_INLINE void GradientExchange::collect(const Gradients& gradients) {
+DIGITNET_INLINE void OwnersExchange::collect(const Gradients& gradients) {
   const std::size_t rank = communicator_.rank(), ranks = communicator_.size();
   sent_begins_.assign(1, 0);
   received_begins_.assign(1, 0);
@@ -171,16 +199,16 @@ DIGITNET_INLINE void GradientExchange::collect(const Gradients& gradients) {
     if (other != rank) unpack(gradients, other, received_.data() + received_begins_[other] / sizeof(float));
 }
 
-DIGITNET_INLINE void GradientExchange::spread(std::span<float> arena) {
+DIGITNET_INLINE void OwnersExchange::spread(std::span<float> arena) {
   const std::size_t rank = communicator_.rank();
   if (sent_.size() * sizeof(float) < spread_begins_.back())
     sent_ = Arena<float>(spread_begins_.back() / sizeof(float));
   float* to = sent_.data() + spread_begins_[rank] / sizeof(float);
-  for (const Piece& piece : owned_[rank]) to = std::copy_n(arena.data() + piece.begin, piece.size, to);
+  for (const StepPiece& piece : owned_[rank]) to = std::copy_n(arena.data() + piece.begin, piece.size, to);
   communicator_.all_gather(reinterpret_cast<std::byte*>(sent_.data()), spread_begins_);
   const float* from = sent_.data();
   for (std::size_t other = 0; other < owned_.size(); ++other)
-    for (const Piece& piece : owned_[other]) {
+    for (const StepPiece& piece : owned_[other]) {
       if (other != rank) std::copy_n(from, piece.size, arena.data() + piece.begin);
       from += piece.size;
     }

@@ -13,7 +13,7 @@
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/kernels/optimizer_step.hpp"
 #include "digitnet/model/sequential.hpp"
-#include "digitnet/train/gradient_exchange.hpp"
+#include "digitnet/train/communicator.hpp"
 #include "digitnet/train/gradients.hpp"
 #include "digitnet/train/optimizers.hpp"
 
@@ -24,7 +24,7 @@ inline namespace DIGITNET_PROCESSOR {
 /// are the gradients that are not in the shards; `threads` is the size of the largest team that it is used
 /// with. With a communicator, of several ranks, each steps its share and keeps the slots of that alone; the
 /// numbers are the same as with one.
-class ParameterStepper {
+class ParameterStepper : detail::StepPieces {
  public:
   template <class Model>
   explicit ParameterStepper(const Model& model, std::span<const DeferredWeightGradient> products = {},
@@ -55,7 +55,8 @@ class ParameterStepper {
                              .size = std::min(length, size - done),
                              .parameter = parameter,
                              .product = product == products.end() ? nullptr : &*product,
-                             .regularizer = info.regularizer});
+                             .regularizer = info.regularizer,
+                             .sums = {}});
       ++parameter;
     }
     norms_.resize(parameter);
@@ -71,7 +72,6 @@ class ParameterStepper {
     }
     tasks_.push_back(segments_.size());
     own_tasks_ = tasks_.size() - 1;
-    sums_.resize(segments_.size());
     for (const Segment& segment : segments_) regularizes_ = regularizes_ || segment.regularizer.active();
     if (communicator) share(*communicator);
   }
@@ -90,9 +90,9 @@ class ParameterStepper {
       for_each_segment(team, [&](Segment& segment, std::size_t) {
         const bool product = segment.product && gradients.deferred;
         if (product) multiply(gradients, segment, shards[0] + segment.begin);
-        sums_of(segment) = kernels::reduce_gradients(
-            segment.size, parameters.data() + segment.begin,
-            LanesAt(product ? shards.first(1) : shards, segment.begin), settings_of(segment));
+        segment.sums = kernels::reduce_gradients(segment.size, parameters.data() + segment.begin,
+                                                 LanesAt(product ? shards.first(1) : shards, segment.begin),
+                                                 settings_of(segment));
       });
       gather_sums();
       measure_norms();
@@ -116,9 +116,9 @@ class ParameterStepper {
           multiply(gradients, segment, product);
           here = LanesAt(product);
         }
-        sums_of(segment) = kernels::step_parameters(
-            segment.size, parameters.data() + segment.begin, here,
-            slots_.size() == 0 ? nullptr : slots_.data() + segment.begin, arena_size_, formula, settings);
+        segment.sums = kernels::step_parameters(segment.size, parameters.data() + segment.begin, here,
+                                                slots_.size() == 0 ? nullptr : slots_.data() + segment.begin,
+                                                arena_size_, formula, settings);
       });
     });
     move(parameters, shards);
@@ -169,6 +169,7 @@ class ParameterStepper {
     // Null: the gradient is in the shards.
     const DeferredWeightGradient* product;
     Regularizer regularizer;
+    kernels::SweepSums sums;
   };
 
   // Pointers to one place in each shard's arena.
@@ -210,43 +211,27 @@ class ParameterStepper {
     return {.l1 = segment.regularizer.l1, .l2 = segment.regularizer.l2};
   }
 
-  // Of several ranks each steps some tasks that lie together; what only moves is the first one's.
+  // Of several ranks each steps some tasks; what only moves is rank 0's.
   void share(Communicator& communicator) {
-    const std::size_t ranks = communicator.size();
-    std::vector<std::vector<detail::GradientExchange::Piece>> owned(ranks);
-    std::vector<std::size_t> first_task{0};
-    std::size_t task = 0, done = 0, all = 0;
-    for (const Segment& segment : segments_) all += segment.size;
-    sums_begin_.assign(1, 0);
-    for (std::size_t rank = 0; rank < ranks; ++rank) {
-      const std::size_t end = detail::share_begin(rank + 1, ranks, all);
-      if (rank == 0)
-        for (const auto& [begin, size] : moving_) owned[0].push_back({begin, size, nullptr});
-      for (; task + 1 < tasks_.size(); ++task) {
-        std::size_t size = 0;
-        for (std::size_t i = tasks_[task]; i < tasks_[task + 1]; ++i) size += segments_[i].size;
-        // The half of a task on either side.
-        if (done + size / 2 >= end && rank + 1 < ranks) break;
-        done += size;
-        for (std::size_t i = tasks_[task]; i < tasks_[task + 1]; ++i)
-          owned[rank].push_back({segments_[i].begin, segments_[i].size, segments_[i].product});
-      }
-      first_task.push_back(task);
-      sums_begin_.push_back(tasks_[task] * sizeof(kernels::SweepSums));
-    }
-    const std::size_t rank = communicator.rank();
-    first_own_task_ = first_task[rank];
-    own_tasks_ = first_task[rank + 1] - first_own_task_;
-    moves_ = rank == 0;
-    exchange_ = std::make_unique<detail::GradientExchange>(communicator, std::move(owned));
+    exchange_ = communicator.gradient_exchange(*this);
+    first_own_task_ = exchange_->first_task;
+    own_tasks_ = exchange_->tasks;
+    moves_ = communicator.rank() == 0;
+  }
+  std::size_t task_count() const override { return tasks_.size() - 1; }
+  std::size_t first_piece(std::size_t task) const override { return tasks_[task]; }
+  std::size_t piece_count() const override { return segments_.size() + moving_.size(); }
+  detail::StepPiece piece_at(std::size_t number) const override {
+    if (number < segments_.size())
+      return {segments_[number].begin, segments_[number].size, segments_[number].product};
+    const auto& [begin, size] = moving_[number - segments_.size()];
+    return {begin, size, nullptr};
   }
   // Everybody gets the sums of all segments.
   void gather_sums() {
     if (exchange_)
-      exchange_->communicator().all_gather(reinterpret_cast<std::byte*>(sums_.data()), sums_begin_);
-  }
-  kernels::SweepSums& sums_of(const Segment& segment) {
-    return sums_[static_cast<std::size_t>(&segment - segments_.data())];
+      exchange_->spread_found(reinterpret_cast<std::byte*>(&segments_.data()->sums), sizeof(Segment),
+                              sizeof(kernels::SweepSums));
   }
 
   // Parameters that are not trained move by what layers have left as their gradients.
@@ -272,7 +257,7 @@ class ParameterStepper {
   }
   void measure_norms() {
     std::fill(norms_.begin(), norms_.end(), 0.0);
-    for (const Segment& segment : segments_) norms_[segment.parameter] += sums_of(segment).square_norm;
+    for (const Segment& segment : segments_) norms_[segment.parameter] += segment.sums.square_norm;
     global_norm_ = 0;
     for (double& norm : norms_) {
       global_norm_ += norm;
@@ -288,7 +273,7 @@ class ParameterStepper {
   }
   double total_penalty() const {
     double penalty = 0;
-    for (const kernels::SweepSums& sums : sums_) penalty += sums.penalty;
+    for (const Segment& segment : segments_) penalty += segment.sums.penalty;
     return penalty;
   }
 
@@ -301,10 +286,6 @@ class ParameterStepper {
   // What this process steps.
   std::size_t first_own_task_ = 0, own_tasks_ = 0;
   bool moves_ = true, regularizes_ = false;
-  // Of each segment.
-  std::vector<kernels::SweepSums> sums_;
-  // Where each rank's begin, in bytes.
-  std::vector<std::size_t> sums_begin_;
   // Null: this process is alone.
   std::unique_ptr<detail::GradientExchange> exchange_;
   // Where products are computed, one a thread.

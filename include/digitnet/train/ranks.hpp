@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "digitnet/core/compiled.hpp"
 #include "digitnet/train/fit_options.hpp"
+#include "digitnet/train/gradient_exchange.hpp"
 #include "digitnet/train/history.hpp"
 #include "digitnet/train/leader.hpp"
 #include "digitnet/train/training.hpp"
@@ -25,33 +27,19 @@ class SharedError : public Error {
 namespace detail {
 
 /// Refers to this process' model and to the communicator. Every call is made by all ranks.
-class Ranks {
+class Ranks final : public RankedTraining {
  public:
   Ranks(TrainableModel& own, Communicator& communicator)
       : own_(own), communicator_(communicator), leader_(own, communicator) {}
 
-  bool is_rank_0() const { return communicator_.rank() == 0; }
-  /// What the training of this process works on.
-  /// The training of this process, which works on model().
-  void of(Training& training) { training_ = &training; }
-  TrainableModel& model() { return is_rank_0() ? static_cast<TrainableModel&>(leader_) : own_; }
-
-  History fit(const DataView& data, FitOptions options);
-  Evaluation evaluate(const DataView& data);
-  /// `call` runs on rank 0 alone; the others do what it makes of the model.
-  template <class Call>
-  void on_rank_0(const std::string& name, const Call& call) {
-    compare(name, {});
-    if (is_rank_0())
-      finish([&] {
-        call();
-        return Message();
-      });
-    else
-      follow({}, nullptr);
-  }
+  TrainableModel& model() override { return is_rank_0() ? static_cast<TrainableModel&>(leader_) : own_; }
+  void of(Training& training) override { training_ = &training; }
+  History fit(const DataView& data, FitOptions options) override;
+  Evaluation evaluate(const DataView& data) override;
+  void on_rank_0(const char* name, void (*call)(const void*), const void* object) override;
 
  private:
+  bool is_rank_0() const { return communicator_.rank() == 0; }
   // Throws an Error that names the rank and the difference unless all ranks make the same call, and none has
   // an error of its own.
   void compare(const std::string& name, const TrainingSetup& setup, const std::string& error = {});
@@ -68,6 +56,18 @@ class Ranks {
 };
 
 }  // namespace detail
+
+/// What a communicator derives from, so that trainings can use it.
+class TrainingCommunicator : public Communicator {
+ public:
+  std::unique_ptr<detail::RankedTraining> ranked_training(TrainableModel& own) final {
+    return std::make_unique<detail::Ranks>(own, *this);
+  }
+  std::unique_ptr<detail::GradientExchange> gradient_exchange(const detail::StepPieces& pieces) final {
+    return std::make_unique<detail::OwnersExchange>(*this, pieces);
+  }
+};
+
 }  // namespace digitnet
 
 #if DIGITNET_BODIES
@@ -252,6 +252,17 @@ DIGITNET_INLINE Message Ranks::follow(std::vector<DataView> views, SampleTransfo
       }
     });
   }
+}
+
+DIGITNET_INLINE void Ranks::on_rank_0(const char* name, void (*call)(const void*), const void* object) {
+  compare(name, {});
+  if (is_rank_0())
+    finish([&] {
+      call(object);
+      return Message();
+    });
+  else
+    follow({}, nullptr);
 }
 
 DIGITNET_INLINE History Ranks::fit(const DataView& data, FitOptions options) {

@@ -12,9 +12,9 @@
 #include "digitnet/train/build_check.hpp"
 #include "digitnet/train/callbacks.hpp"
 #include "digitnet/train/checkpoint.hpp"
+#include "digitnet/train/communicator.hpp"
 #include "digitnet/train/fit_loop.hpp"
 #include "digitnet/train/fit_options.hpp"
-#include "digitnet/train/ranks.hpp"
 #include "digitnet/train/trainable_network.hpp"
 #include "digitnet/train/training.hpp"
 
@@ -41,8 +41,7 @@ class Trainer {
   [[gnu::always_inline]] Trainer(Model& model, Optimizer optimizer, Loss loss, TrainerOptions options = {})
       : communicator_(options.communicator),
         network_(model, std::move(optimizer), std::move(loss), options),
-        ranks_(communicator_.get() ? std::make_unique<detail::Ranks>(network_, *communicator_.get())
-                                   : nullptr),
+        ranks_(communicator_.get() ? communicator_.get()->ranked_training(network_) : nullptr),
         training_(ranks_ ? ranks_->model() : network_, options) {
     if (ranks_) ranks_->of(training_);
   }
@@ -113,7 +112,8 @@ class Trainer {
   template <class Call>
   void on_rank_0(const char* name, const Call& call) const {
     if (ranks_)
-      ranks_->on_rank_0(name, call);
+      ranks_->on_rank_0(
+          name, [](const void* object) { (*static_cast<const Call*>(object))(); }, &call);
     else
       call();
   }
@@ -121,7 +121,7 @@ class Trainer {
   CommunicatorHandle communicator_;
   TrainableNetwork<Model, Optimizer, Loss> network_;
   // Null: this process trains alone.
-  std::unique_ptr<detail::Ranks> ranks_;
+  std::unique_ptr<detail::RankedTraining> ranks_;
   detail::Training training_;
 };
 
