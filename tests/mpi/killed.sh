@@ -1,6 +1,6 @@
 #!/bin/sh
 # killed.sh MPIRUN MNIST_ANN [TIMES]: kills a random rank of a training on four at a random moment (kill -9): all end
-# within 10 s, and the training goes on with another number of ranks to the same bits.
+# within 10 s, and the training goes on with another number of ranks to the same bits. Ctrl-C loses nothing.
 set -eu
 mpirun=$1
 program=$2
@@ -50,5 +50,19 @@ while [ $i -lt "$times" ]; do
   cmp "$folder/whole.safetensors" "$folder/killed.safetensors"
   rm -f "$folder/checkpoint" "$folder/checkpoint.lock"
 done
+# Ctrl-C: the training ends after the step, and the model is saved.
+export OMPI_MCA_odls_base_sigkill_timeout=5
+"$mpirun" -n 2 "$program" --mpi --model seed --dataset synthetic --epochs 10000 --batch-size 512 --quiet \
+  --checkpoint "$folder/checkpoint" --save "$folder/interrupted.safetensors" >/dev/null 2>&1 &
+process=$!
+i=0
+while [ ! -e "$folder/checkpoint" ] && [ $i -lt 1200 ]; do
+  i=$((i + 1))
+  sleep 0.05
+done
+kill -INT $process
+wait $process || true
+[ -e "$folder/interrupted.safetensors" ] || { echo "nothing was saved after Ctrl-C" >&2; exit 1; }
+
 echo "killed $killed times; all $times trainings ended as the one that was left alone"
 [ "$killed" -gt 0 ]

@@ -59,7 +59,7 @@ class FitLoop final : public TrainingControl {
 
   History run() {
     const blas::SingleThread single;
-    const InterruptGuard interrupt(options_.handle_interrupt);
+    const InterruptGuard interrupt(options_.handle_interrupt, training_.of_ranks);
     begin();
     for (std::size_t epoch = options_.initial_epoch + 1; epoch <= options_.epochs && !stopped_; ++epoch) {
       run_epoch(epoch, interrupt);

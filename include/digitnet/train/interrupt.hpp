@@ -13,22 +13,18 @@ namespace digitnet {
 /// ignoring it.
 class InterruptGuard {
  public:
-  explicit InterruptGuard(bool active) : active_(active && !installed().exchange(true)) {
+  /// `terminates`: SIGTERM is noted too.
+  explicit InterruptGuard(bool active, bool terminates = false)
+      : active_(active && !installed().exchange(true)), terminates_(terminates) {
     if (!active_) return;
     noted().store(false);
-    sigaction(SIGINT, nullptr, &before_);
-    if (before_.sa_handler == SIG_IGN) return;
-    struct sigaction action {};
-    action.sa_handler = [](int) {
-      noted().store(true);
-      std::signal(SIGINT, SIG_DFL);
-    };
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, nullptr);
+    if (terminates_) note(SIGTERM, terminate_before_);
+    note(SIGINT, before_);
   }
   ~InterruptGuard() {
     if (!active_) return;
     sigaction(SIGINT, &before_, nullptr);
+    if (terminates_) sigaction(SIGTERM, &terminate_before_, nullptr);
     installed().store(false);
   }
   InterruptGuard(const InterruptGuard&) = delete;
@@ -37,6 +33,17 @@ class InterruptGuard {
   bool interrupted() const { return active_ && noted().load(std::memory_order_relaxed); }
 
  private:
+  static void note(int signal, struct sigaction& before) {
+    sigaction(signal, nullptr, &before);
+    if (before.sa_handler == SIG_IGN) return;
+    struct sigaction action {};
+    action.sa_handler = [](int number) {
+      noted().store(true);
+      std::signal(number, SIG_DFL);
+    };
+    sigemptyset(&action.sa_mask);
+    sigaction(signal, &action, nullptr);
+  }
   static std::atomic<bool>& noted() {
     static constinit std::atomic<bool> flag{false};
     static_assert(std::atomic<bool>::is_always_lock_free);
@@ -47,8 +54,9 @@ class InterruptGuard {
     return flag;
   }
 
-  bool active_;
+  bool active_, terminates_;
   struct sigaction before_ {};
+  struct sigaction terminate_before_ {};
 };
 
 }  // namespace digitnet

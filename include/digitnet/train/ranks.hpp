@@ -33,7 +33,10 @@ class Ranks final : public RankedTraining {
       : own_(own), communicator_(communicator), leader_(own, communicator) {}
 
   TrainableModel& model() override { return is_rank_0() ? static_cast<TrainableModel&>(leader_) : own_; }
-  void of(Training& training) override { training_ = &training; }
+  void of(Training& training) override {
+    training_ = &training;
+    training.of_ranks = true;
+  }
   History fit(const DataView& data, FitOptions options) override;
   Evaluation evaluate(const DataView& data) override;
   void on_rank_0(const char* name, void (*call)(const void*), const void* object) override;
@@ -294,7 +297,7 @@ DIGITNET_INLINE History Ranks::fit(const DataView& data, FitOptions options) {
     });
     return history;
   }
-  const InterruptGuard interrupt(options.handle_interrupt);
+  const InterruptGuard interrupt(options.handle_interrupt, true);
   Message result = follow(std::move(views), options.augmentation.get());
   history.epochs = result.take_array<EpochLogs>();
   history.interrupted = result.take<bool>();

@@ -61,6 +61,8 @@ struct Training {
   std::size_t threads;
   /// As asked for.
   std::size_t shards;
+  /// Whether other processes train along. mpirun ends them all by SIGTERM on Ctrl-C.
+  bool of_ranks = false;
   /// Of all randomness.
   Seed seed;
   /// Taken so far.
