@@ -9,35 +9,11 @@
 #include "digitnet/core/thread_team.hpp"
 #include "digitnet/graph/executor.hpp"
 #include "digitnet/train/batch.hpp"
-#include "digitnet/train/communicator.hpp"
 #include "digitnet/train/gradients.hpp"
+#include "digitnet/train/rank_shares.hpp"
+#include "digitnet/train/runnable_graph.hpp"
 
 namespace digitnet::detail {
-
-/// What a loss says of a model's outputs.
-class OutputJudge {
- public:
-  /// The loss of the samples at positions first, first + 1, ... of the batch, and, in `gradients` unless that
-  /// is null, its gradient times `scale`.
-  virtual BatchResult measure(const Batch& batch, std::size_t first, std::size_t count, const float* outputs,
-                              float* gradients, float scale, std::size_t thread) = 0;
-  /// The loss of their targets alone, without weights.
-  virtual BatchResult test(const Batch& batch, std::size_t first, std::size_t count,
-                           const float* outputs) const = 0;
-
- protected:
-  ~OutputJudge() = default;
-};
-
-/// The graph of a model, the functions that run it, and where its layers and parameters are.
-struct RunnableGraph {
-  GraphFacts facts;
-  GraphCode<float> code;
-  std::span<const PackOperation<float>> pack_forward, pack_backward, pack_inference;
-  std::span<const void* const> layers;
-  std::span<const float> parameters;
-  std::size_t parameter_count;
-};
 
 /// A batch is cut into shards, whose number depends on the model and the batch but not on the threads; each
 /// shard sums the gradients of its samples in order, and shards are summed in order: so the result is the
@@ -61,8 +37,8 @@ class BatchRunner {
             .products = training_.deferred(),
             .deferred = defers_ ? deferred_.data() : nullptr,
             .batch = batch_,
-            .rank_shards = rank_shards_,
-            .rank_samples = rank_samples_};
+            .rank_shards = ranks_.step_shards(),
+            .rank_samples = ranks_.samples()};
   }
 
  private:
@@ -86,7 +62,6 @@ class BatchRunner {
   template <class Run>
   void for_each_part(const Run& run);
   // Every rank gets what the others have found.
-  void share_results();
   void share(Statistics& statistics, ColumnRange columns);
 
   // Where layers need sums over the batch, every micro-batch keeps what lasts, and all of them finish a
@@ -96,7 +71,7 @@ class BatchRunner {
   void merge(std::size_t segment);
   void add_up();
 
-  std::size_t first_part(std::size_t rank) const { return first_of_shard_[rank_shards_of_batch_[rank]]; }
+  std::size_t first_part(std::size_t rank) const { return first_of_shard_[ranks_.shards()[rank]]; }
   MicroBatch<float> micro_batch(std::size_t i, std::size_t thread, RandomKey key);
   void read(const Batch& batch, std::size_t i, const MicroBatch<float>& here, std::size_t thread);
   void measure(const Batch& batch, std::size_t i, const MicroBatch<float>& here, std::size_t thread);
@@ -115,14 +90,7 @@ class BatchRunner {
   std::vector<Arena<float>> gradients_;
   std::vector<float*> shards_;
   std::vector<BatchResult> results_;
-  Communicator* communicator_;
-  std::size_t rank_ = 0, ranks_ = 1;
-  // Where each rank's shards, parts and samples of the batch begin, and the end. The shards of a step that
-  // has several batches are the same rank's in each.
-  std::vector<std::size_t> rank_shards_, rank_shards_of_batch_, rank_samples_;
-  // Reused by share.
-  std::vector<double> shared_;
-  std::vector<std::size_t> shared_begins_;
+  RankShares ranks_;
   // One a thread; what lasts is one a micro-batch where there are barriers.
   std::vector<Arena<std::byte>> passing_, lasting_;
   // What deferred gradients need of the batch.
@@ -159,14 +127,10 @@ DIGITNET_INLINE BatchRunner::BatchRunner(const RunnableGraph& graph, OutputJudge
       packed_forward_(std::max(training_.packed_forward(), inference_.packed_forward())),
       packed_backward_(training_.packed_backward()),
       reader_(graph.facts.input, team.size()),
-      communicator_(communicator) {
+      ranks_(communicator) {
   if (shards > Gradients::most_shards)
     fail("A batch is cut into 1 to " + std::to_string(Gradients::most_shards) + " shards, but " +
          std::to_string(shards) + " were asked for");
-  if (communicator_) {
-    rank_ = communicator_->rank();
-    ranks_ = communicator_->size();
-  }
   std::size_t in_shards = graph.parameters.size();
   for (const DeferredWeightGradient& product : training_.deferred())
     in_shards -= product.inputs * product.outputs;
@@ -227,7 +191,7 @@ DIGITNET_INLINE BatchResult BatchRunner::accumulate(const Batch& batch, RandomKe
       measure(batch, i, here, thread);
       training_.backward(0, graph_.layers.data(), here);
     });
-  share_results();
+  ranks_.gather(results_.data(), [&](std::size_t rank) { return ranks_.shards()[rank]; });
   BatchResult sum;
   for (std::size_t shard = 0; shard + 1 < first_of_shard_.size(); ++shard) sum += results_[shard];
   return sum;
@@ -241,19 +205,14 @@ DIGITNET_INLINE BatchResult BatchRunner::evaluate(const Batch& batch) {
   const std::size_t count = batch.indices.size();
   const std::size_t parts = std::min<std::size_t>((count + micro_batch_ - 1) / micro_batch_, 256);
   std::vector<BatchResult> results(parts);
-  const auto begin = [&](std::size_t rank) { return share_begin(rank, ranks_, parts); };
-  team_.for_each(begin(rank_ + 1) - begin(rank_), [&](std::size_t own, std::size_t thread) {
-    const std::size_t part = begin(rank_) + own;
+  const auto begin = [&](std::size_t rank) { return ranks_.begin(rank, parts); };
+  team_.for_each(begin(ranks_.rank() + 1) - begin(ranks_.rank()), [&](std::size_t own, std::size_t thread) {
+    const std::size_t part = begin(ranks_.rank()) + own;
     const std::size_t end = (part + 1) * count / parts;
     for (std::size_t first = part * count / parts; first < end; first += micro_batch_)
       results[part] += test(batch, first, std::min(micro_batch_, end - first), thread);
   });
-  if (communicator_) {
-    shared_begins_.clear();
-    for (std::size_t rank = 0; rank <= ranks_; ++rank)
-      shared_begins_.push_back(begin(rank) * sizeof(BatchResult));
-    communicator_->all_gather(reinterpret_cast<std::byte*>(results.data()), shared_begins_);
-  }
+  ranks_.gather(results.data(), begin);
   BatchResult sum;
   for (const BatchResult& result : results) sum += result;
   return sum;
@@ -269,21 +228,13 @@ DIGITNET_INLINE void BatchRunner::cut(std::size_t count, bool whole_step) {
       parts_.push_back({shard, first, std::min(training_micro_batch_, end - first)});
     first_of_shard_.push_back(parts_.size());
   }
-  rank_shards_.clear();
-  rank_shards_of_batch_.clear();
-  rank_samples_.clear();
-  for (std::size_t rank = 0; rank <= ranks_; ++rank) {
-    rank_shards_.push_back(share_begin(rank, ranks_, whole_step ? shards : most_shards_));
-    const std::size_t shard = std::min(rank_shards_.back(), shards);
-    rank_shards_of_batch_.push_back(shard);
-    rank_samples_.push_back(shard * count / shards);
-  }
+  ranks_.cut(count, shards, whole_step ? shards : most_shards_);
 }
 
 template <class Run>
 void BatchRunner::for_each_shard(const Run& run) {
-  const std::size_t first = rank_shards_of_batch_[rank_];
-  team_.for_each(rank_shards_of_batch_[rank_ + 1] - first, [&](std::size_t own, std::size_t thread) {
+  const std::size_t first = ranks_.shards()[ranks_.rank()];
+  team_.for_each(ranks_.shards()[ranks_.rank() + 1] - first, [&](std::size_t own, std::size_t thread) {
     const std::size_t shard = first + own;
     for (std::size_t i = first_of_shard_[shard]; i < first_of_shard_[shard + 1]; ++i) run(i, thread);
   });
@@ -291,37 +242,18 @@ void BatchRunner::for_each_shard(const Run& run) {
 
 template <class Run>
 void BatchRunner::for_each_part(const Run& run) {
-  const std::size_t first = first_part(rank_);
-  team_.for_each(first_part(rank_ + 1) - first,
+  const std::size_t first = first_part(ranks_.rank());
+  team_.for_each(first_part(ranks_.rank() + 1) - first,
                  [&](std::size_t own, std::size_t thread) { run(first + own, thread); });
 }
 
-DIGITNET_INLINE void BatchRunner::share_results() {
-  if (!communicator_) return;
-  shared_begins_.clear();
-  for (const std::size_t shard : rank_shards_of_batch_) shared_begins_.push_back(shard * sizeof(BatchResult));
-  communicator_->all_gather(reinterpret_cast<std::byte*>(results_.data()), shared_begins_);
-}
-
 DIGITNET_INLINE void BatchRunner::share(Statistics& statistics, ColumnRange columns) {
-  if (!communicator_ || columns.count == 0) return;
-  shared_begins_.clear();
-  for (std::size_t rank = 0; rank <= ranks_; ++rank)
-    shared_begins_.push_back(first_part(rank) * columns.count * sizeof(double));
-  shared_.resize(parts_.size() * columns.count);
-  const std::size_t own = first_part(rank_), own_end = first_part(rank_ + 1);
-  for (std::size_t i = own; i < own_end; ++i)
-    std::copy_n(statistics.partial.data() + i * statistics.total.size() + columns.first, columns.count,
-                shared_.data() + i * columns.count);
-  communicator_->all_gather(reinterpret_cast<std::byte*>(shared_.data()), shared_begins_);
-  for (std::size_t i = 0; i < parts_.size(); ++i)
-    if (i < own || i >= own_end)
-      std::copy_n(shared_.data() + i * columns.count, columns.count,
-                  statistics.partial.data() + i * statistics.total.size() + columns.first);
+  ranks_.gather_columns(statistics.partial.data(), statistics.total.size(), columns.first, columns.count,
+                        [&](std::size_t rank) { return first_part(rank); });
 }
 
 DIGITNET_INLINE void BatchRunner::run_segments(const Batch& batch, RandomKey key) {
-  while (lasting_.size() < first_part(rank_ + 1) - first_part(rank_))
+  while (lasting_.size() < first_part(ranks_.rank() + 1) - first_part(ranks_.rank()))
     lasting_.emplace_back(training_.plan().lasting_bytes);
   for (Statistics* statistics : {&forward_statistics_, &backward_statistics_})
     statistics->partial.resize(parts_.size() * training_.statistics());
@@ -373,7 +305,7 @@ DIGITNET_INLINE void BatchRunner::add_up() {
 DIGITNET_INLINE MicroBatch<float> BatchRunner::micro_batch(std::size_t i, std::size_t thread, RandomKey key) {
   MicroBatch<float> here{
       .samples = parts_[i].count,
-      .lasting = lasting_[training_.has_barriers() ? i - first_part(rank_) : thread].data(),
+      .lasting = lasting_[training_.has_barriers() ? i - first_part(ranks_.rank()) : thread].data(),
       .passing = passing_[thread].data(),
       .parameters = graph_.parameters.data(),
       .gradients = shards_[parts_[i].shard],
