@@ -81,7 +81,9 @@ void check_fused_equals_simple() {
 TEST_CASE("fused operations equal the layers one by one, in single precision") {
   check_fused_equals_simple<float, Shape<28, 28, 1>, Conv2D<32, 3>, ReLU, MaxPooling2D<2>>();
   check_fused_equals_simple<float, Shape<13, 13, 32>, Conv2D<64, 3>, ReLU, MaxPooling2D<2>>();
+  check_fused_equals_simple<float, Shape<11, 9, 16>, Conv2D<20, 3>, ReLU, MaxPooling2D<2>>();
   check_fused_equals_simple<float, Shape<9, 10, 16>, Conv2D<40, 3, 1, same>, ReLU, MaxPooling2D<2>>();
+  check_fused_equals_simple<float, Shape<13, 15, 8>, Conv2D<12, 3>, ReLU, MaxPooling2D<2>>();
   check_fused_equals_simple<float, Shape<13, 12, 24>, Conv2D<27, 3, 1, same>, ReLU, MaxPooling2D<2>>();
   check_fused_equals_simple<float, Shape<13, 12, 24>, Conv2D<27, 3, 1, same>, ReLU>();
   check_fused_equals_simple<float, Shape<6, 7, 3>, Conv2D<10, Extent{3, 2}, 2>, ReLU>();

@@ -135,7 +135,7 @@ TEST_CASE("the plan says what runs together, how, and where results lie") {
     if (c != ' ' || words.empty() || words.back() != ' ') words += c;
   INFO(words);
   for (const char* part : {"conv2d + re_lu + max_pooling2d register tiles 13x13x32 byte 0 194,688\n",
-                           "conv2d_1 + re_lu_1 + max_pooling2d_1 Winograd F(2x2, 3x3) 5x5x64 byte ",
+                           "conv2d_1 + re_lu_1 + max_pooling2d_1 Winograd F(4x4, 3x3) 5x5x64 byte ",
                            "\nflatten 1600 same place 0\n", "\ndense + re_lu_2 register tiles 64 byte ",
                            "\ndense_1 register tiles 10 output 640\n", "\nsoftmax 10 same place 0\n",
                            "Multiply-adds: 2,528,000 a sample\n", "Micro-batch: ", "\nCompiled for: "})

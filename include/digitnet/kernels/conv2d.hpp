@@ -36,6 +36,10 @@ constexpr std::size_t convolution_cost(std::size_t outputs, Extent out, std::siz
 constexpr bool has_winograd(const Conv2DExtents& e) {
   return e.kernel == Extent{3} && e.stride == Extent{1} && e.channels >= 8 && e.filters >= 8;
 }
+constexpr bool winograd_is_faster(std::size_t outputs, const Conv2DExtents& e, Extent out) {
+  return has_winograd(e) && convolution_cost(outputs, out, e.channels, e.filters, 0) <
+                                convolution_cost(0, out, e.channels, e.filters, 0);
+}
 // The outputs, down as across, of the tiles that make a convolution fastest; 0: none, the direct way.
 constexpr std::size_t winograd_outputs(const Conv2DExtents& e, Extent out, std::size_t channels,
                                        std::size_t filters, std::size_t uses = 0) {
@@ -148,10 +152,13 @@ inline constexpr std::size_t scratch_of_conv2d = [] {
 
 }  // namespace detail
 
+/// What tiles of so many outputs, or none, are called.
+constexpr std::string_view winograd_method(std::size_t outputs) {
+  return outputs == 4 ? "Winograd F(4x4, 3x3)" : outputs == 2 ? "Winograd F(2x2, 3x3)" : "register tiles";
+}
 /// How the forward pass is computed.
 constexpr std::string_view conv2d_method(const Conv2DExtents& e) {
-  const std::size_t outputs = detail::forward_outputs(e);
-  return outputs == 4 ? "Winograd F(4x4, 3x3)" : outputs == 2 ? "Winograd F(2x2, 3x3)" : "register tiles";
+  return winograd_method(detail::forward_outputs(e));
 }
 
 /// Elements of scratch that each function below may overwrite.

@@ -30,15 +30,24 @@ struct ConvPoolExtents {
     const std::size_t column = pooled % out_width() * window.width + place % window.width;
     return (row * conv.stride.height * conv.padded.width + column * conv.stride.width) * conv.channels;
   }
-  /// Whether a window is a tile of Winograd's transform, and that is faster.
-  constexpr bool uses_winograd() const {
-    const Extent out{conv.out_height, conv.out_width};
-    return window == Extent{2} && detail::has_winograd(conv) &&
-           detail::convolution_cost(2, out, conv.channels, conv.filters, 0) <
-               detail::convolution_cost(0, out, conv.channels, conv.filters, 0);
+  /// Outputs, down as across, of the tiles of Winograd's transform, which hold whole windows; 0: register
+  /// tiles are faster.
+  constexpr std::size_t winograd_outputs() const {
+    if (window != Extent{2}) return 0;
+    const Extent covered{2 * out_height(), 2 * out_width()};
+    const std::size_t best = detail::winograd_outputs(conv, covered, conv.channels, conv.filters);
+    // Larger tiles may reach beyond the image, where there is nothing to read behind a part of a vector.
+    if (best == 2 || detail::are_whole_vectors(conv.channels)) return best;
+    return detail::winograd_is_faster(2, conv, covered) ? 2 : 0;
   }
   constexpr WinogradExtents winograd() const {
-    return {2, out_height(), out_width(), conv.channels, conv.filters, conv.padded};
+    const std::size_t outputs = winograd_outputs(), windows = std::max<std::size_t>(1, outputs / 2);
+    return {outputs,
+            (out_height() + windows - 1) / windows,
+            (out_width() + windows - 1) / windows,
+            conv.channels,
+            conv.filters,
+            conv.padded};
   }
   /// Few inputs reach an output, so that its whole kernel row fits the registers beside the filters.
   constexpr bool is_shallow() const { return conv.kernel_rows() <= 12; }
@@ -150,7 +159,7 @@ inline constexpr std::size_t scratch_of_conv_pool = [] {
   const std::size_t gradients = conv_pool_kernel_gradients<E>() + 2 * conv_pool_list<E>();
   const std::size_t image = detail::conv_pool_border<E>();
   std::size_t winograd = 0;
-  if constexpr (E.uses_winograd()) winograd = WinogradLayout<E.winograd()>::scratch;
+  if constexpr (E.winograd_outputs() > 0) winograd = WinogradLayout<E.winograd()>::scratch;
   return image + std::max(image + gradients, winograd);
 }();
 
@@ -165,11 +174,12 @@ constexpr std::size_t conv_pool_scratch() {
 /// Elements that conv_pool_pack_forward makes of a kernel; 0: nothing is needed.
 template <ConvPoolExtents E>
 constexpr std::size_t conv_pool_packed_forward() {
-  return E.uses_winograd() ? round_up(E.winograd().weights(), alignment_elements) : 0;
+  return E.winograd_outputs() > 0 ? round_up(E.winograd().weights(), alignment_elements) : 0;
 }
 template <ConvPoolExtents E, class Arch = DefaultArch, class T>
 void conv_pool_pack_forward(const T* kernel, T* packed) {
-  if constexpr (E.uses_winograd()) winograd_weights<2, Arch>(E.conv.channels, E.conv.filters, kernel, packed);
+  if constexpr (E.winograd_outputs() > 0)
+    winograd_weights<E.winograd_outputs(), Arch>(E.conv.channels, E.conv.filters, kernel, packed);
 }
 
 /// y = max over each window of relu(x * kernel + bias), for n samples. Assigns y (n, out_height, out_width,
@@ -183,17 +193,30 @@ void conv_pool_forward(std::size_t samples, const T* x, const T* kernel, const T
   constexpr std::size_t most = detail::tile_vectors<Arch> * width;
   constexpr std::size_t filters = E.conv.filters;
   const PaddedImages<E.conv.border(), T> images(x, scratch);
-  if constexpr (E.uses_winograd()) {
+  if constexpr (E.winograd_outputs() > 0) {
     if (packed) {
-      winograd<E.winograd(), Arch>(
+      constexpr WinogradExtents tiles = E.winograd();
+      constexpr std::size_t outputs = tiles.outputs, windows = outputs / 2;
+      winograd<tiles, Arch>(
           samples, images, packed, scratch + detail::conv_pool_border<E>(),
-          [&](std::size_t sample, std::size_t tile, std::size_t filter, const simd::Vector<T, Arch>(&sums)[4])
-              __attribute__((always_inline)) {
-                const std::size_t at = sample * E.output_size() + tile * filters + filter;
-                detail::keep_largest<Arch>(sums, bias ? bias + filter : nullptr, y + at,
-                                           argmax ? argmax + at : nullptr,
-                                           filters % width == 0 ? width : std::min(width, filters - filter));
-              });
+          [&](std::size_t sample, std::size_t tile, std::size_t filter,
+              const simd::Vector<T, Arch>(&sums)[outputs * outputs]) __attribute__((always_inline)) {
+            const std::size_t first_row = tile / tiles.tile_columns * windows,
+                              first_column = tile % tiles.tile_columns * windows;
+            DIGITNET_UNROLL
+            for (std::size_t w = 0; w < windows * windows; ++w) {
+              const std::size_t row = first_row + w / windows, column = first_column + w % windows;
+              if (row >= E.out_height() || column >= E.out_width()) continue;
+              const std::size_t corner = w / windows * 2 * outputs + w % windows * 2;
+              const simd::Vector<T, Arch> window[] = {sums[corner], sums[corner + 1], sums[corner + outputs],
+                                                      sums[corner + outputs + 1]};
+              const std::size_t at =
+                  sample * E.output_size() + (row * E.out_width() + column) * filters + filter;
+              detail::keep_largest<Arch>(window, bias ? bias + filter : nullptr, y + at,
+                                         argmax ? argmax + at : nullptr,
+                                         filters % width == 0 ? width : std::min(width, filters - filter));
+            }
+          });
       return;
     }
   }

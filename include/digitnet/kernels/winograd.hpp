@@ -40,26 +40,35 @@ struct WinogradExtents {
 namespace detail {
 
 // Tiles in a line of the products: no more than a register tile has rows, with enough sums to hide the
-// multiplications' latency, and as many as make a tile cost least.
+// multiplications' latency, and as many as make a tile cost least. For an image of few tiles they may cost a
+// little more, so that its last line is not left half empty.
 template <class Arch>
-constexpr std::size_t winograd_product_rows(std::size_t filters) {
-  constexpr std::size_t fewest = 4, sums = 16;
+constexpr std::size_t winograd_product_rows(std::size_t tiles, std::size_t filters) {
+  constexpr std::size_t fewest = 4, sums = 16, few_tiles = 32;
   const std::size_t widest = line_tile<Arch, float>(fewest, filters).vectors;
-  std::size_t best = fewest, best_cost = 0;
-  for (std::size_t rows = fewest; rows <= std::max(sums / widest, std::size_t{6}); ++rows) {
-    const TileShape shape = line_tile<Arch, float>(rows, filters);
-    if (shape.rows < rows || shape.vectors < widest) continue;
-    const std::size_t cost = line_cost<Arch, float>(shape, rows, filters);
-    if (best_cost > 0 && cost * best >= best_cost * rows) continue;
-    best = rows;
-    best_cost = cost;
-  }
-  return best;
+  std::size_t best = fewest, best_cost = 0, fitting = 0, least_time = 0;
+  for (const bool of_an_image : {false, true})
+    for (std::size_t rows = fewest; rows <= std::max(sums / widest, std::size_t{9}); ++rows) {
+      const TileShape shape = line_tile<Arch, float>(rows, filters);
+      if (shape.rows < rows) continue;
+      const std::size_t cost = line_cost<Arch, float>(shape, rows, filters);
+      if (!of_an_image) {
+        if (shape.vectors < widest || (best_cost > 0 && cost * best >= best_cost * rows)) continue;
+        best = rows;
+        best_cost = cost;
+        continue;
+      }
+      const std::size_t time = (tiles + rows - 1) / rows * cost;
+      if (50 * cost * best > 51 * best_cost * rows || (fitting > 0 && time >= least_time)) continue;
+      fitting = rows;
+      least_time = time;
+    }
+  return tiles < few_tiles ? fitting : best;
 }
 
 // Computed once: where a search stands in a function, some compilers do it again each time the kernel runs.
-template <std::size_t filters, class Arch = DefaultArch>
-inline constexpr std::size_t product_rows_of = winograd_product_rows<Arch>(filters);
+template <std::size_t tiles, std::size_t filters, class Arch = DefaultArch>
+inline constexpr std::size_t product_rows_of = winograd_product_rows<Arch>(tiles, filters);
 
 }  // namespace detail
 
@@ -67,7 +76,7 @@ inline constexpr std::size_t product_rows_of = winograd_product_rows<Arch>(filte
 template <WinogradExtents E>
 struct WinogradLayout {
   /// Tiles in a line of the products.
-  static constexpr std::size_t rows = detail::product_rows_of<E.filters>;
+  static constexpr std::size_t rows = detail::product_rows_of<E.tiles(), E.filters>;
   /// Tiles, of one image or several, that are transformed and multiplied together: what stays in the
   /// second-level cache, and enough for each load of the kernel.
   static constexpr std::size_t block = [] {

@@ -33,7 +33,7 @@ struct Conv2DReluMaxPooling {
         .backward_reads_y = false,
         .keeps_dy = true,
         .multiply_adds = extents.conv.multiply_adds(),
-        .method = extents.uses_winograd() ? "Winograd F(2x2, 3x3)" : "register tiles"};
+        .method = kernels::winograd_method(extents.winograd_outputs())};
 
     template <class T>
     static constexpr std::size_t scratch_bytes(std::size_t) {
