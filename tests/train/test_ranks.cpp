@@ -143,6 +143,63 @@ TEST_CASE("callbacks run on rank 0 and count for all") {
       });
 }
 
+namespace {
+
+// The digits in their order; `changes` makes the last part another one.
+struct Stream final : SampleStream {
+  std::size_t count() const override { return 150; }
+  std::size_t part() const override { return 64; }
+  void begin_epoch(RandomKey, bool) override { place = 0; }
+  DataView read(std::size_t samples) override {
+    if (place > 0 && breaks) throw std::runtime_error("the disk is gone");
+    Dataset part = data().slice(std::exchange(place, place + samples), samples);
+    if (place == 150 && changes) part.labels(3) ^= 1;
+    return DataView(std::move(part));
+  }
+  std::size_t place = 0;
+  bool breaks = false, changes = false;
+};
+
+}  // namespace
+
+TEST_CASE("ranks read a stream in step, to the bits of one that is alone") {
+  const auto train_stream = [](CommunicatorHandle communicator, Stream stream = {}) {
+    auto model = cnn();
+    Trainer trainer{model,
+                    Adam{},
+                    CategoricalCrossentropy{},
+                    {.threads = 1, .seed = Seed{3}, .communicator = communicator}};
+    FitOptions options = plain(32);
+    options.class_weights = {1, 2, 1, 1, 1, 1, 1, 1, 1, 3};
+    options.augmentation = Augmentation{.rotation = 10};
+    options.callbacks = {StochasticWeightAveraging{{}}};
+    trainer.fit(stream, options);
+    const double loss = trainer.evaluate(stream).loss;
+    std::vector<float> result(model.parameters().begin(), model.parameters().end());
+    result.push_back(static_cast<float>(loss));
+    return result;
+  };
+  const std::vector<float> alone = train_stream({});
+  for (const std::size_t ranks : {2, 3}) {
+    const auto errors = ThreadRanks::run(
+        ranks, [&](Communicator& communicator) { CHECK(train_stream(&communicator) == alone); });
+    for (const std::string& error : errors) CHECK(error == "");
+  }
+  for (const std::string& error : ThreadRanks::run(3, [&](Communicator& communicator) {
+         Stream stream;
+         stream.changes = communicator.rank() == 1;
+         train_stream(&communicator, stream);
+       }))
+    CHECK(error.starts_with("Rank 1 differs from rank 0 in its data: 22 samples (28, 28, 1), checksum "));
+  for (const std::size_t broken : {0, 2})
+    for (const std::string& error : ThreadRanks::run(3, [&](Communicator& communicator) {
+           Stream stream;
+           stream.breaks = communicator.rank() == broken;
+           train_stream(&communicator, stream);
+         }))
+      CHECK(error == (broken ? "Rank 2 has an error: the disk is gone" : "the disk is gone"));
+}
+
 TEST_CASE("what differs between ranks is refused before the first step, and the rank is named") {
   const auto failing = [](const auto& change) {
     return ThreadRanks::run(3, [&](Communicator& communicator) {

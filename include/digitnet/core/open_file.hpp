@@ -63,6 +63,18 @@ class InputFile {
   /// Hands the descriptor over: the caller closes it.
   int release() { return std::exchange(descriptor_, -1); }
 
+  /// Reads `size` bytes from `place` on, for any thread. Throws an Error unless they are there.
+  void read_at(std::size_t place, void* to, std::size_t size) const {
+    for (std::size_t done = 0; done < size;) {
+      const ::ssize_t got = ::pread(descriptor_, static_cast<char*>(to) + done, size - done,
+                                    static_cast<::off_t>(place + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) fail(path_ + " cannot be read: " + std::strerror(errno));
+      if (got == 0)
+        fail(path_ + " has become shorter since it was opened: it must stay as it is while it is in use");
+      done += static_cast<std::size_t>(got);
+    }
+  }
   /// Reads up to `size` bytes; fewer only at the file's end.
   std::size_t read(void* to, std::size_t size) {
     std::size_t done = 0;

@@ -14,6 +14,7 @@
 #include "digitnet/core/arena.hpp"
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/labels.hpp"
+#include "digitnet/core/mapped_file.hpp"
 #include "digitnet/core/row_major.hpp"
 #include "digitnet/core/simd.hpp"
 #include "digitnet/core/tensor.hpp"
@@ -49,6 +50,7 @@ class Samples {
         "Samples are std::uint8_t (read as value / 255) or float");
     if constexpr (detail::HasShape<Array> &&
                   (std::is_same_v<Element, float> || std::is_same_v<Element, std::uint8_t>)) {
+      if constexpr (requires { array.file(); }) mapped_ = array.file();
       detail::RowMajor<Element> numbers = detail::row_major(std::forward<Array>(array));
       extents_ = std::move(numbers.extents);
       owner_ = std::move(numbers.owner);
@@ -66,6 +68,16 @@ class Samples {
     extents_.insert(extents_.end(), extents.begin(), extents.end());
   }
 
+  /// Bytes or floats that `owner` keeps; the first of the extents counts the samples.
+  template <class T>
+  Samples(std::shared_ptr<const T[]> owner, std::vector<std::size_t> extents) : extents_(std::move(extents)) {
+    if constexpr (std::is_same_v<T, float>)
+      floats_ = owner.get();
+    else
+      bytes_ = owner.get();
+    owner_ = std::move(owner);
+  }
+
   std::size_t count() const { return extents_.empty() ? 0 : extents_[0]; }
   /// Numbers in one sample.
   std::size_t size() const {
@@ -80,6 +92,19 @@ class Samples {
     return std::as_bytes(std::span(floats_, count() * size()));
   }
 
+  /// Calls take(bytes) for one piece of the memory after the other. Of a mapped file only some are in memory
+  /// at a time.
+  template <class Take>
+  void for_each_piece(const Take& take) const {
+    constexpr std::size_t most = std::size_t{16} << 20;
+    for (std::span<const std::byte> rest = memory(); !rest.empty();) {
+      const std::span<const std::byte> piece = rest.first(std::min(rest.size(), most));
+      take(piece);
+      if (mapped_ && mapped_->is_large()) mapped_->let_go(piece);
+      rest = rest.subspan(piece.size());
+    }
+  }
+
   /// Samples first, first + 1, ... where they lie.
   Samples part(std::size_t first, std::size_t samples) const {
     Samples result = *this;
@@ -92,12 +117,12 @@ class Samples {
   /// Writes sample `index` to `to` as floats.
   void copy(std::size_t index, float* to) const {
     const std::size_t length = size();
-    if (bytes_) {
-      const std::uint8_t* const from = bytes_ + index * length;
-      for (std::size_t i = 0; i < length; ++i) to[i] = static_cast<float>(from[i]) * (1.0f / 255.0f);
-    } else {
+    if (mapped_ && mapped_->is_large())
+      copy_mapped(bytes_ + index * length, length, to);
+    else if (bytes_)
+      copy_bytes(bytes_ + index * length, length, to);
+    else
       std::copy_n(floats_ + index * length, length, to);
-    }
   }
 
   /// Throws unless every sample fits an input of these extents. A flat sample fits an image of the same size
@@ -143,11 +168,25 @@ class Samples {
   }
 
  private:
+  static void copy_bytes(const std::uint8_t* from, std::size_t length, float* to) {
+    for (std::size_t i = 0; i < length; ++i) to[i] = static_cast<float>(from[i]) * (1.0f / 255.0f);
+  }
+  void copy_mapped(const std::uint8_t* from, std::size_t length, float* to) const {
+    std::uint8_t piece[4096];
+    for (std::size_t done = 0; done < length; done += sizeof piece) {
+      const std::size_t count = std::min(length - done, sizeof piece);
+      mapped_->copy(from + done, count, piece);
+      copy_bytes(piece, count, to + done);
+    }
+  }
+
   std::vector<std::size_t> extents_;
   const std::uint8_t* bytes_ = nullptr;
   const float* floats_ = nullptr;
   // Null where the memory is somebody else's.
   std::shared_ptr<const void> owner_{};
+  // Of which the memory is, or null.
+  std::shared_ptr<const MappedFile> mapped_{};
 };
 
 /// What a model should answer: a class for each sample (labels of any integer type), or a row of floats

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "digitnet/core/compiled.hpp"
 #include "digitnet/core/tensor.hpp"
@@ -41,6 +42,8 @@ class IdxReader {
 
   /// All elements, in the machine's byte order. Throws unless they are all that follows.
   void read_elements(void* to, std::size_t count, std::size_t element_bytes);
+  /// Whether the file is gzip.
+  bool is_packed();
 
  private:
   void open();
@@ -48,7 +51,6 @@ class IdxReader {
   // Throws unless all `size` bytes are there.
   void read(void* to, std::size_t size, const char* what);
   void check_end();
-  bool is_packed();
   void check_stream();
   [[noreturn]] void fail_corrupt();
 
@@ -56,6 +58,9 @@ class IdxReader {
   std::uintmax_t file_size_ = 0;
   gzFile_s* file_ = nullptr;
 };
+
+/// The bytes before the elements.
+DIGITNET_INLINE std::vector<unsigned char> idx_header(int type, std::span<const std::size_t> extents);
 
 /// Writes elements of that type as an IDX file.
 DIGITNET_INLINE void write_idx_elements(const std::string& path, int type, std::size_t element_bytes,
@@ -98,7 +103,6 @@ DIGITNET_INLINE void write_idx(const std::string& path, const Labels& labels);
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <vector>
 
 #include "digitnet/core/atomic_file.hpp"
 #include "digitnet/core/error.hpp"
@@ -249,17 +253,22 @@ DIGITNET_INLINE void IdxReader::fail_corrupt() {
        "): get it again");
 }
 
-DIGITNET_INLINE void write_idx_elements(const std::string& path, int type, std::size_t element_bytes,
-                                        std::span<const std::size_t> extents, const void* elements) {
+DIGITNET_INLINE std::vector<unsigned char> idx_header(int type, std::span<const std::size_t> extents) {
   std::vector<unsigned char> bytes{0, 0, static_cast<unsigned char>(type),
                                    static_cast<unsigned char>(extents.size())};
-  std::size_t count = 1;
   for (const std::size_t extent : extents) {
     if (extent > 0xffffffffu) fail("An axis of " + std::to_string(extent) + " elements is too long for IDX");
-    count *= extent;
     for (int shift = 24; shift >= 0; shift -= 8)
       bytes.push_back(static_cast<unsigned char>(extent >> shift & 0xff));
   }
+  return bytes;
+}
+
+DIGITNET_INLINE void write_idx_elements(const std::string& path, int type, std::size_t element_bytes,
+                                        std::span<const std::size_t> extents, const void* elements) {
+  std::vector<unsigned char> bytes = idx_header(type, extents);
+  std::size_t count = 1;
+  for (const std::size_t extent : extents) count *= extent;
   const std::size_t header = bytes.size();
   const auto* const first = static_cast<const unsigned char*>(elements);
   bytes.insert(bytes.end(), first, first + count * element_bytes);

@@ -12,6 +12,7 @@
 
 namespace digitnet {
 
+class SampleStream;
 class TrainableModel;
 struct Gradients;
 struct DeferredWeightGradient;
@@ -69,7 +70,9 @@ class RankedTraining {
   /// The training of this process, which works on model().
   virtual void of(Training& training) = 0;
   virtual History fit(const DataView& data, FitOptions options) = 0;
+  virtual History fit(SampleStream& stream, FitOptions options) = 0;
   virtual Evaluation evaluate(const DataView& data) = 0;
+  virtual Evaluation evaluate(SampleStream& stream) = 0;
   /// Runs call(object) on rank 0 alone; the others do what it makes of the model.
   virtual void on_rank_0(const char* name, void (*call)(const void*), const void* object) = 0;
 };

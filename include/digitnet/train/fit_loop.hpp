@@ -4,12 +4,15 @@
 #include "digitnet/core/compiled.hpp"
 #include "digitnet/train/fit_options.hpp"
 #include "digitnet/train/history.hpp"
+#include "digitnet/train/sample_parts.hpp"
 #include "digitnet/train/training.hpp"
 
 namespace digitnet::detail {
 
-/// One run of `fit`. Throws an Error, before anything changed, when data or options are unusable.
-DIGITNET_INLINE History fit_loop(Training& training, const DataView& data, FitOptions options);
+/// One run of `fit`, on data or, where `parts` is not null, on a stream. Throws an Error, before anything
+/// changed, when data or options are unusable.
+DIGITNET_INLINE History fit_loop(Training& training, const DataView& data, FitOptions options,
+                                 SampleParts* parts = nullptr);
 
 }  // namespace digitnet::detail
 
@@ -19,7 +22,6 @@ DIGITNET_INLINE History fit_loop(Training& training, const DataView& data, FitOp
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,10 +29,10 @@ DIGITNET_INLINE History fit_loop(Training& training, const DataView& data, FitOp
 #include <vector>
 
 #include "digitnet/core/blas.hpp"
-#include "digitnet/core/labels.hpp"
 #include "digitnet/core/number_text.hpp"
 #include "digitnet/core/random.hpp"
 #include "digitnet/train/callback.hpp"
+#include "digitnet/train/epoch_data.hpp"
 #include "digitnet/train/interrupt.hpp"
 #include "digitnet/train/progress.hpp"
 #include "digitnet/train/training_setup.hpp"
@@ -41,19 +43,17 @@ namespace digitnet::detail {
 class FitLoop final : public TrainingControl {
  public:
   /// Throws an Error, before anything changed, when data or options are unusable.
-  FitLoop(Training& training, const DataView& data, FitOptions options)
+  FitLoop(Training& training, const DataView& data, FitOptions options, SampleParts* parts)
       : training_(training),
         model_(training.model),
-        data_(data),
-        options_(std::move(options)),
+        options_(check(training, data, std::move(options), parts)),
+        data_text_(parts ? parts->text() : std::string()),
+        data_(data, parts, options_, model_.facts().outputs, RandomKey(training.seed).child(training.epochs)),
         progress_(options_.verbose, options_.epochs) {
-    check_options(options_, data_, model_.facts().outputs, training_.classifies(data_));
-    training_.check(data_, "train");
+    if (parts) check_class_weights(options_, training_.classifies(data_.view()));
     if (options_.validation.count() > 0) training_.check(options_.validation, "validate");
     if (SampleTransform* const transform = options_.augmentation.get())
       transform->begin(model_.facts().input, training_.threads);
-    split();
-    weigh();
     for (const CallbackHandle& callback : options_.callbacks) callback->check(*this);
   }
 
@@ -95,8 +95,8 @@ class FitLoop final : public TrainingControl {
   ModelDescription description() const override { return model_.description(); }
   EpochLogs measures() const override {
     EpochLogs logs;
-    logs.has_accuracy = training_.classifies(data_);
-    logs.has_validation = options_.validation.count() > 0 || !held_out_.empty();
+    logs.has_accuracy = training_.classifies(data_.view());
+    logs.has_validation = options_.validation.count() > 0 || data_.has_held_out();
     return logs;
   }
   std::uint64_t steps() const override { return training_.steps; }
@@ -119,7 +119,7 @@ class FitLoop final : public TrainingControl {
   }
   TrainingSetup setup() override {
     if (setup_.empty()) {
-      describe_fit(options_, data_, setup_);
+      describe_fit(options_, data_text_.empty() ? data_text(data_.view()) : data_text_, setup_);
       describe_model(description(), parameters(), setup_);
       describe_loss(model_.facts().loss, setup_);
       describe_optimizer(model_.facts().optimizer, model_.facts().optimizer_settings, setup_);
@@ -133,11 +133,10 @@ class FitLoop final : public TrainingControl {
   void update_statistics() override {
     if (!model_.facts().has_statistics) return;
     const RandomKey key = RandomKey(training_.seed).child(statistics);
-    std::vector<std::uint32_t> order(order_.size());
-    std::iota(order.begin(), order.end(), std::uint32_t{0});
-    digitnet::shuffle(order.begin(), order.end(), key.child(shuffling));
-    for (std::size_t first = 0; first < order.size(); first += options_.batch_size) {
-      model_.accumulate(batch_of(order, first, options_.batch_size, key), key.child(first), 0);
+    EpochData pass = data_;
+    pass.begin_epoch(key, true);
+    for (std::size_t first = 0; first < pass.samples(); first += options_.batch_size) {
+      model_.accumulate(pass.batch(first, options_.batch_size), key.child(first), 0);
       model_.move_statistics();
     }
   }
@@ -145,10 +144,19 @@ class FitLoop final : public TrainingControl {
  private:
   using Clock = std::chrono::steady_clock;
 
-  // Beyond any step number, so that the order of an epoch and its steps have keys of their own.
-  static constexpr std::uint64_t shuffling = ~std::uint64_t{0};
-  static constexpr std::uint64_t augmenting = shuffling - 1;
-  static constexpr std::uint64_t statistics = shuffling - 2;
+  // Beyond any step number, so that it has a key of its own.
+  static constexpr std::uint64_t statistics = ~std::uint64_t{0} - 2;
+
+  static FitOptions check(const Training& training, const DataView& data, FitOptions options,
+                          const SampleParts* parts) {
+    if (parts && (!options.sample_weights.empty() || options.validation_split > 0))
+      fail(
+          "A stream has no weights of its samples and no last part to hold out: leave out sample_weights and "
+          "validation_split, and give validation data");
+    check_options(options, data, training.model.facts().outputs, parts || training.classifies(data));
+    if (!parts) training.check(data, "train");
+    return options;
+  }
 
   void begin() {
     for (const CallbackHandle& callback : options_.callbacks) callback->before_training(*this);
@@ -167,11 +175,11 @@ class FitLoop final : public TrainingControl {
   }
 
   void check_unfinished(const std::optional<UnfinishedEpoch>& epoch) const {
-    if (epoch && (epoch->step_samples != step_samples() || epoch->epoch_samples != order_.size()))
+    if (epoch && (epoch->step_samples != data_.step_samples() || epoch->epoch_samples != data_.samples()))
       fail("The training that is to go on is in the middle of an epoch of " +
            std::to_string(epoch->epoch_samples) + " samples in steps of " +
-           std::to_string(epoch->step_samples) + ", but here are " + std::to_string(order_.size()) +
-           " samples in steps of " + std::to_string(step_samples()));
+           std::to_string(epoch->step_samples) + ", but here are " + std::to_string(data_.samples()) +
+           " samples in steps of " + std::to_string(data_.step_samples()));
   }
 
   void end() {
@@ -192,46 +200,14 @@ class FitLoop final : public TrainingControl {
     for (const CallbackHandle& callback : options_.callbacks) callback->after_training(*this, history_);
   }
 
-  // The last samples are held out for validation.
-  void split() {
-    const std::size_t count = data_.count();
-    held_out_.resize(held_out(options_, count));
-    order_.resize(count - held_out_.size());
-    std::iota(order_.begin(), order_.end(), std::uint32_t{0});
-    std::iota(held_out_.begin(), held_out_.end(), static_cast<std::uint32_t>(order_.size()));
-    options_.batch_size = std::min(options_.batch_size, order_.size());
-  }
-  std::size_t step_samples() const { return options_.batch_size * options_.gradient_accumulation; }
-
-  void weigh() {
-    weights_ = options_.sample_weights;
-    if (options_.class_weights.empty()) return;
-    if (weights_.empty()) weights_.assign(data_.count(), 1.0f);
-    const Targets& targets = data_.targets;
-    for (std::size_t i = 0; i < weights_.size(); ++i)
-      weights_[i] *=
-          options_
-              .class_weights[targets.are_labels() ? targets.label(i)
-                                                  : predicted_class(model_.facts().outputs, targets.row(i))];
-  }
-
-  // At most `count` samples from `first` on, in an order.
-  Batch batch_of(std::span<const std::uint32_t> order, std::size_t first, std::size_t count,
-                 RandomKey key) const {
-    return {data_, order.subspan(first, std::min(count, order.size() - first)), weights_,
-            options_.augmentation.get(), key.child(augmenting)};
-  }
-
   void run_epoch(std::size_t epoch, const InterruptGuard& interrupt) {
     const std::optional<UnfinishedEpoch> begun = std::exchange(unfinished_, std::nullopt);
     if (!begun)
       for (const CallbackHandle& callback : options_.callbacks) callback->on_epoch_begin(*this, epoch);
     const RandomKey key = RandomKey(training_.seed).child(training_.epochs++);
-    if (options_.shuffle) {
-      std::iota(order_.begin(), order_.end(), std::uint32_t{0});
-      digitnet::shuffle(order_.begin(), order_.end(), key.child(shuffling));
-    }
-    const std::size_t steps = (order_.size() + step_samples() - 1) / step_samples();
+    const std::size_t steps = data_.steps(), step_samples = data_.step_samples();
+    data_.begin_epoch(key, options_.shuffle,
+                      begun ? static_cast<std::size_t>(begun->steps) * step_samples : 0);
     progress_.begin_epoch(epoch, steps);
     const auto begin = Clock::now();
     EpochLogs logs = measures();
@@ -252,7 +228,7 @@ class FitLoop final : public TrainingControl {
     const std::size_t measured_before = sum.samples;
     while (step < steps && !stopped_ && !interrupt.interrupted()) {
       logs.learning_rate = learning_rate();
-      sum += training_.step(batch_of(order_, step * step_samples(), step_samples(), key), options_.batch_size,
+      sum += training_.step(data_.batch(step * step_samples, step_samples), options_.batch_size,
                             key.child(step), penalties);
       ++step;
       measure(logs, sum, penalties / static_cast<double>(step));
@@ -263,8 +239,8 @@ class FitLoop final : public TrainingControl {
     logs.images_per_second =
         static_cast<double>(sum.samples - measured_before) / std::max(logs.seconds, 1e-9);
     if (logs.has_validation && !interrupt.interrupted()) {
-      const Evaluation validation = held_out_.empty() ? training_.evaluate(options_.validation)
-                                                      : training_.evaluate(Batch{data_, held_out_, {}});
+      const Evaluation validation = data_.has_held_out() ? training_.evaluate(data_.held_out())
+                                                         : training_.evaluate(options_.validation);
       logs.val_loss = validation.loss;
       logs.val_accuracy = validation.accuracy;
     }
@@ -273,8 +249,8 @@ class FitLoop final : public TrainingControl {
     history_.epochs.push_back(logs);
     if (interrupt.interrupted()) {
       unfinished_ = UnfinishedEpoch{.steps = step,
-                                    .step_samples = step_samples(),
-                                    .epoch_samples = order_.size(),
+                                    .step_samples = step_samples,
+                                    .epoch_samples = data_.samples(),
                                     .loss = sum.loss,
                                     .penalties = penalties,
                                     .correct = sum.correct,
@@ -306,14 +282,11 @@ class FitLoop final : public TrainingControl {
 
   Training& training_;
   TrainableModel& model_;
-  DataView data_;
   FitOptions options_;
+  // Of a stream.
+  std::string data_text_;
+  EpochData data_;
   ProgressLine progress_;
-  // Of the samples that are trained on.
-  std::vector<std::uint32_t> order_;
-  // The validation split.
-  std::vector<std::uint32_t> held_out_;
-  std::vector<float> weights_;
   History history_;
   bool stopped_ = false;
   std::string reason_;
@@ -322,8 +295,9 @@ class FitLoop final : public TrainingControl {
   TrainingSetup setup_;
 };
 
-DIGITNET_INLINE History fit_loop(Training& training, const DataView& data, FitOptions options) {
-  return FitLoop(training, data, std::move(options)).run();
+DIGITNET_INLINE History fit_loop(Training& training, const DataView& data, FitOptions options,
+                                 SampleParts* parts) {
+  return FitLoop(training, data, std::move(options), parts).run();
 }
 
 }  // namespace digitnet::detail

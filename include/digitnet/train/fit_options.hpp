@@ -67,6 +67,11 @@ inline void check_weights(const std::vector<float>& weights, std::size_t wanted,
     if (!(weight >= 0 && std::isfinite(weight))) fail("A " + what + " weight is negative or not finite");
 }
 
+inline void check_class_weights(const FitOptions& options, bool classifies) {
+  if (!options.class_weights.empty() && !classifies)
+    fail("Class weights need classes, but the targets are values: use sample weights");
+}
+
 /// Throws an Error for options that make no sense with this data; `classifies`: targets or loss have
 /// classes.
 inline void check_options(const FitOptions& options, const DataView& data, std::size_t outputs,
@@ -92,8 +97,7 @@ inline void check_options(const FitOptions& options, const DataView& data, std::
     fail("Both a validation set and a validation split were given: choose one");
   check_weights(options.class_weights, outputs == 1 ? 2 : outputs, "class");
   check_weights(options.sample_weights, data.count(), "sample");
-  if (!options.class_weights.empty() && !classifies)
-    fail("Class weights need classes, but the targets are values: use sample weights");
+  check_class_weights(options, classifies);
 }
 
 /// How many of the last samples are held out.

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -12,6 +13,8 @@
 #include "digitnet/core/compiled.hpp"
 #include "digitnet/core/crc32c.hpp"
 #include "digitnet/train/message.hpp"
+#include "digitnet/train/rank_agreement.hpp"
+#include "digitnet/train/sample_parts.hpp"
 #include "digitnet/train/trainable_model.hpp"
 
 namespace digitnet::detail {
@@ -26,6 +29,8 @@ enum class Order : std::uint32_t {
   restore_slots,
   take_parameters,
   take_weights,
+  begin_stream,
+  take_part,
   compare_parameters,
   /// The call is over; the training's counts and what the call returns follow.
   end,
@@ -58,6 +63,11 @@ class Leader final : public TrainableModel {
 
   /// Before the first order of a `fit`.
   void forget_weights() { weights_ = nullptr; }
+  /// All begin an epoch of their stream, of which a step takes so many samples.
+  void begin_stream(std::size_t step_samples, RandomKey key, bool shuffle, std::size_t first_part);
+  /// All take the next part of their stream, which becomes view 0. Throws a SharedError, before anything
+  /// changed, unless it is the same everywhere.
+  void take_part(const DataView& part);
   /// The others go on behind their call.
   void end(Message result);
   void fail(const std::string& sentence) const;
@@ -75,6 +85,30 @@ class Leader final : public TrainableModel {
   std::uint32_t checksum_ = 0;
   // Those that the others have.
   const float* weights_ = nullptr;
+};
+
+/// The leader's part of a stream: the others read theirs in step with it.
+class LeaderParts final : public SampleParts {
+ public:
+  LeaderParts(SampleStream& stream, std::function<void(const DataView&)> check, Leader& leader)
+      : SampleParts(stream, std::move(check)), leader_(leader) {}
+  void set_step(std::size_t samples) override {
+    step_samples_ = samples;
+    SampleParts::set_step(samples);
+  }
+  void begin_epoch(RandomKey key, bool shuffle, std::size_t first_part) override {
+    leader_.begin_stream(step_samples_, key, shuffle, first_part);
+    SampleParts::begin_epoch(key, shuffle, first_part);
+  }
+  DataView next() override {
+    DataView part = SampleParts::next();
+    leader_.take_part(part);
+    return part;
+  }
+
+ private:
+  Leader& leader_;
+  std::size_t step_samples_ = 1;
 };
 
 /// What all ranks do alike: a call of their own that throws ends all, for the others wait in the middle of
@@ -95,6 +129,8 @@ DIGITNET_INLINE void compare_parameters(Communicator& communicator, std::span<co
 }  // namespace digitnet::detail
 
 #if DIGITNET_BODIES
+#include "digitnet/train/training_setup.hpp"
+
 namespace digitnet::detail {
 
 DIGITNET_INLINE BatchResult Leader::accumulate(const Batch& batch, RandomKey key, std::size_t step_samples) {
@@ -158,6 +194,23 @@ DIGITNET_INLINE void Leader::restore_slots(Arena<float> slots) {
   message.put_array(std::span<const float>(slots.span()));
   send(Order::restore_slots, std::move(message));
   own_.restore_slots(std::move(slots));
+}
+
+DIGITNET_INLINE void Leader::begin_stream(std::size_t step_samples, RandomKey key, bool shuffle,
+                                          std::size_t first_part) {
+  Message message;
+  message.put(std::uint64_t{step_samples});
+  message.put(key);
+  message.put(shuffle);
+  message.put(std::uint64_t{first_part});
+  send(Order::begin_stream, std::move(message));
+}
+
+DIGITNET_INLINE void Leader::take_part(const DataView& part) {
+  views.at(0) = part;
+  forget_weights();
+  send(Order::take_part);
+  agree(communicator_, "the next part of a stream", {{"data", data_text(part)}});
 }
 
 DIGITNET_INLINE void Leader::end(Message result) {

@@ -14,15 +14,10 @@
 #include "digitnet/train/gradient_exchange.hpp"
 #include "digitnet/train/history.hpp"
 #include "digitnet/train/leader.hpp"
+#include "digitnet/train/rank_agreement.hpp"
 #include "digitnet/train/training.hpp"
 
 namespace digitnet {
-
-/// An error that all ranks of a training throw, for rank 0 has met it or found that they differ.
-class SharedError : public Error {
- public:
-  using Error::Error;
-};
 
 namespace detail {
 
@@ -37,20 +32,33 @@ class Ranks final : public RankedTraining {
     training_ = &training;
     training.of_ranks = true;
   }
-  History fit(const DataView& data, FitOptions options) override;
-  Evaluation evaluate(const DataView& data) override;
+  History fit(const DataView& data, FitOptions options) override {
+    return fit(data, nullptr, std::move(options));
+  }
+  History fit(SampleStream& stream, FitOptions options) override {
+    return fit({}, &stream, std::move(options));
+  }
+  Evaluation evaluate(const DataView& data) override { return evaluate(data, nullptr); }
+  Evaluation evaluate(SampleStream& stream) override { return evaluate({}, &stream); }
   void on_rank_0(const char* name, void (*call)(const void*), const void* object) override;
 
  private:
   bool is_rank_0() const { return communicator_.rank() == 0; }
-  // Throws an Error that names the rank and the difference unless all ranks make the same call, and none has
-  // an error of its own.
-  void compare(const std::string& name, const TrainingSetup& setup, const std::string& error = {});
   // On rank 0: the end of a call, or its failure, goes to the others.
   template <class Call>
   void finish(const Call& call);
+  // What a call works on: the views that the leader knows by their number, and what the first of them is part
+  // of, or null.
+  struct Data {
+    std::vector<DataView> views{};
+    SampleParts* parts = nullptr;
+    SampleTransform* transform = nullptr;
+  };
   // On the other ranks: does what rank 0 says until the end of the call; returns what that says.
-  Message follow(std::vector<DataView> views, SampleTransform* transform);
+  Message follow(Data data);
+  History fit(const DataView& data, SampleStream* stream, FitOptions options);
+  Evaluation evaluate(const DataView& data, SampleStream* stream);
+  std::unique_ptr<SampleParts> parts_of(SampleStream* stream, const char* what);
 
   TrainableModel& own_;
   Communicator& communicator_;
@@ -86,76 +94,6 @@ class TrainingCommunicator : public Communicator {
 
 namespace digitnet::detail {
 
-/// What all ranks must have alike, beside the order of their calls.
-inline TrainingSetup setup_of_ranks(Training& training, TrainableModel& own, const DataView& data,
-                                    const FitOptions& options) {
-  TrainingSetup setup;
-  describe_fit(options, data, setup);
-  for (const LayerDescription& layer : own.description().layers) setup["layer " + layer.name] = layer.text();
-  setup["parameters"] = "checksum " + Crc32c().add(std::span<const float>(own.parameters())).text();
-  describe_loss(own.facts().loss, setup);
-  describe_optimizer(own.facts().optimizer, own.facts().optimizer_settings, setup);
-  setup["learning rate"] = training.first_rate;
-  setup["epochs"] = to_text(options.epochs);
-  setup["seed"] = to_text(training.seed.value);
-  setup["shards"] = to_text(training.shards);
-  setup["steps before it"] = to_text(training.steps);
-  setup["processor"] = own.facts().processor;
-  setup["version of digitnet"] = to_text(std::uint64_t{DIGITNET_VERSION});
-  return setup;
-}
-
-DIGITNET_INLINE void Ranks::compare(const std::string& name, const TrainingSetup& setup,
-                                    const std::string& error) {
-  Message message;
-  message.put_text(name);
-  for (const auto& [what, word] : setup) {
-    message.put_text(what);
-    message.put_text(word);
-  }
-  message.put_text("");
-  if (is_rank_0()) {
-    Message sent = message;
-    sent.broadcast(communicator_);
-    message = std::move(sent);
-  } else {
-    message = {};
-    message.broadcast(communicator_);
-  }
-  // What this rank has to say.
-  std::string verdict = error;
-  const std::string leaders_call = message.take_text();
-  if (verdict.empty() && leaders_call != name)
-    verdict = "calls " + name + " while rank 0 calls " + leaders_call +
-              ": every rank must make the same calls of the trainer";
-  TrainingSetup leaders;
-  for (std::string what = message.take_text(); !what.empty(); what = message.take_text())
-    leaders[what] = message.take_text();
-  if (verdict.empty())
-    for (const auto& [what, word] : leaders) {
-      const auto found = setup.find(what);
-      const std::string here = found == setup.end() ? "none" : found->second;
-      if (here != word) {
-        verdict = "differs from rank 0 in its " + what + ": " + here + " instead of " + word;
-        break;
-      }
-    }
-  if (verdict.empty() && setup.size() != leaders.size())
-    verdict = "differs from rank 0 in its layers: it has more";
-  constexpr std::size_t length = 512;
-  std::vector<char> verdicts(communicator_.size() * length);
-  std::strncpy(verdicts.data() + communicator_.rank() * length, verdict.c_str(), length - 1);
-  std::vector<std::size_t> begins;
-  for (std::size_t rank = 0; rank <= communicator_.size(); ++rank) begins.push_back(rank * length);
-  communicator_.all_gather(reinterpret_cast<std::byte*>(verdicts.data()), begins);
-  for (std::size_t rank = 0; rank < communicator_.size(); ++rank) {
-    const std::string said = verdicts.data() + rank * length;
-    if (said.empty()) continue;
-    const std::string sentence = "Rank " + std::to_string(rank) + " " + said;
-    throw SharedError(sentence);
-  }
-}
-
 template <class Call>
 void Ranks::finish(const Call& call) {
   try {
@@ -175,7 +113,7 @@ void Ranks::finish(const Call& call) {
   }
 }
 
-DIGITNET_INLINE Message Ranks::follow(std::vector<DataView> views, SampleTransform* transform) {
+DIGITNET_INLINE Message Ranks::follow(Data data) {
   const blas::SingleThread single;
   std::vector<float> weights;
   const auto take_numbers = [&](Message& message) {
@@ -186,7 +124,7 @@ DIGITNET_INLINE Message Ranks::follow(std::vector<DataView> views, SampleTransfo
   const auto take_batch = [&](Message& message) {
     const auto view = static_cast<std::size_t>(message.take<std::uint64_t>());
     indices = message.take_array<std::uint32_t>();
-    return Batch{views.at(view), indices, weights, transform, {}};
+    return Batch{data.views.at(view), indices, weights, data.transform, {}};
   };
   while (true) {
     Message message;
@@ -246,6 +184,29 @@ DIGITNET_INLINE Message Ranks::follow(std::vector<DataView> views, SampleTransfo
         case Order::take_weights:
           weights = message.take_array<float>();
           break;
+        case Order::begin_stream: {
+          data.parts->set_step(static_cast<std::size_t>(message.take<std::uint64_t>()));
+          const auto key = message.take<RandomKey>();
+          const bool shuffled = message.take<bool>();
+          data.parts->begin_epoch(key, shuffled, static_cast<std::size_t>(message.take<std::uint64_t>()));
+          break;
+        }
+        case Order::take_part: {
+          std::string text, error;
+          try {
+            data.views[0] = {};
+            data.views[0] = data.parts->next();
+            text = data_text(data.views[0]);
+          } catch (const std::exception& found) {
+            error = std::string("has an error: ") + found.what();
+          }
+          try {
+            agree(communicator_, "the next part of a stream", {{"data", text}}, error);
+          } catch (const SharedError&) {
+            // Rank 0 has it too, and its order to fail follows.
+          }
+          break;
+        }
         case Order::compare_parameters:
           compare_parameters(communicator_, own_.parameters());
           break;
@@ -258,36 +219,44 @@ DIGITNET_INLINE Message Ranks::follow(std::vector<DataView> views, SampleTransfo
 }
 
 DIGITNET_INLINE void Ranks::on_rank_0(const char* name, void (*call)(const void*), const void* object) {
-  compare(name, {});
+  agree(communicator_, name, {});
   if (is_rank_0())
     finish([&] {
       call(object);
       return Message();
     });
   else
-    follow({}, nullptr);
+    follow({});
 }
 
-DIGITNET_INLINE History Ranks::fit(const DataView& data, FitOptions options) {
+DIGITNET_INLINE std::unique_ptr<SampleParts> Ranks::parts_of(SampleStream* stream, const char* what) {
+  if (!stream) return nullptr;
+  if (is_rank_0()) return std::make_unique<LeaderParts>(*stream, training_->checker(what), leader_);
+  return std::make_unique<SampleParts>(*stream, training_->checker(what));
+}
+
+DIGITNET_INLINE History Ranks::fit(const DataView& data, SampleStream* stream, FitOptions options) {
   std::string error;
   TrainingSetup setup;
+  std::unique_ptr<SampleParts> parts;
   try {
-    training_->check(data, "train");
+    parts = parts_of(stream, "train");
+    if (!stream) training_->check(data, "train");
     if (options.validation.count() > 0) training_->check(options.validation, "validate");
-    setup = setup_of_ranks(*training_, own_, data, options);
+    setup = setup_of_ranks(*training_, own_, text_of_data(data, stream), options);
     if (SampleTransform* const transform = options.augmentation.get())
       transform->begin(own_.facts().input, training_->threads);
-  } catch (const Error& found) {
+  } catch (const std::exception& found) {
     error = std::string("has an error: ") + found.what();
   }
-  compare("fit", setup, error);
+  agree(communicator_, "fit", setup, error);
   std::vector<DataView> views{data, options.validation};
   History history;
   if (is_rank_0()) {
     leader_.views = std::move(views);
     leader_.forget_weights();
     finish([&] {
-      history = fit_loop(*training_, data, std::move(options));
+      history = fit_loop(*training_, data, std::move(options), parts.get());
       Message result;
       result.put_array(std::span<const EpochLogs>(history.epochs));
       result.put(history.interrupted);
@@ -298,7 +267,7 @@ DIGITNET_INLINE History Ranks::fit(const DataView& data, FitOptions options) {
     return history;
   }
   const InterruptGuard interrupt(options.handle_interrupt, true);
-  Message result = follow(std::move(views), options.augmentation.get());
+  Message result = follow({std::move(views), parts.get(), options.augmentation.get()});
   history.epochs = result.take_array<EpochLogs>();
   history.interrupted = result.take<bool>();
   history.diverged = result.take<bool>();
@@ -306,27 +275,30 @@ DIGITNET_INLINE History Ranks::fit(const DataView& data, FitOptions options) {
   return history;
 }
 
-DIGITNET_INLINE Evaluation Ranks::evaluate(const DataView& data) {
-  std::string error;
+DIGITNET_INLINE Evaluation Ranks::evaluate(const DataView& data, SampleStream* stream) {
+  std::string error, text;
+  std::unique_ptr<SampleParts> parts;
   try {
-    training_->check(data, "evaluate");
-  } catch (const Error& found) {
+    parts = parts_of(stream, "evaluate");
+    if (!stream) training_->check(data, "evaluate");
+    text = text_of_data(data, stream);
+  } catch (const std::exception& found) {
     error = std::string("has an error: ") + found.what();
   }
-  compare("evaluate", {{"data", data_text(data)}}, error);
+  agree(communicator_, "evaluate", {{"data", text}}, error);
   Evaluation evaluation;
   if (is_rank_0()) {
     leader_.views = {data};
     finish([&] {
       const blas::SingleThread single;
-      evaluation = training_->evaluate(data);
+      evaluation = parts ? training_->evaluate(*parts) : training_->evaluate(data);
       Message result;
       result.put(evaluation);
       return result;
     });
     return evaluation;
   }
-  return follow({data}, nullptr).take<Evaluation>();
+  return follow({{data}, parts.get(), nullptr}).take<Evaluation>();
 }
 
 }  // namespace digitnet::detail

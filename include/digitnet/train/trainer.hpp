@@ -15,6 +15,7 @@
 #include "digitnet/train/communicator.hpp"
 #include "digitnet/train/fit_loop.hpp"
 #include "digitnet/train/fit_options.hpp"
+#include "digitnet/train/sample_parts.hpp"
 #include "digitnet/train/trainable_network.hpp"
 #include "digitnet/train/training.hpp"
 
@@ -59,12 +60,26 @@ class Trainer {
     return fit(DataView(samples, targets), std::move(options));
   }
 
+  /// The same, with samples that are read one part after the other.
+  History fit(SampleStream& stream, FitOptions options = {}) {
+    warn_once_of_slow_build();
+    if (ranks_) return ranks_->fit(stream, std::move(options));
+    detail::SampleParts parts(stream, training_.checker("train"));
+    return detail::fit_loop(training_, {}, std::move(options), &parts);
+  }
+
   /// The mean loss (with penalties) and the accuracy on some data.
   Evaluation evaluate(const DataView& data) {
     if (ranks_) return ranks_->evaluate(data);
     training_.check(data, "evaluate");
     const blas::SingleThread single;
     return training_.evaluate(data);
+  }
+  Evaluation evaluate(SampleStream& stream) {
+    if (ranks_) return ranks_->evaluate(stream);
+    detail::SampleParts parts(stream, training_.checker("evaluate"));
+    const blas::SingleThread single;
+    return training_.evaluate(parts);
   }
 
   /// Writes the parameters, the optimizer's slots, the counts of steps and epochs that learning rate and
@@ -134,7 +149,9 @@ requires(!requires {
   Trainer(Sequential<Layers...>&, Optimizer, Loss, TrainerOptions = {}) { detail::needs_input<Layers...>(); }
   History fit(const DataView&, FitOptions = {}) { return {}; }
   History fit(const Samples&, const Targets&, FitOptions = {}) { return {}; }
+  History fit(SampleStream&, FitOptions = {}) { return {}; }
   Evaluation evaluate(const DataView&) { return {}; }
+  Evaluation evaluate(SampleStream&) { return {}; }
 };
 
 }  // namespace digitnet

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 #include "digitnet/core/compiled.hpp"
 #include "digitnet/train/fit_options.hpp"
 #include "digitnet/train/history.hpp"
+#include "digitnet/train/sample_parts.hpp"
 #include "digitnet/train/trainable_model.hpp"
 #include "digitnet/train/training_state.hpp"
 
@@ -35,6 +37,10 @@ struct Training {
 
   /// Throws an Error unless the model can be trained, or measured, on this data.
   void check(const DataView& data, const char* what) const;
+  /// The same, of the parts of a stream.
+  std::function<void(const DataView&)> checker(const char* what) const {
+    return [this, what](const DataView& data) { check(data, what); };
+  }
   /// Of a single output, labels are values unless the loss says otherwise.
   bool classifies(const DataView& data) const {
     return model.facts().loss.classifies || (data.targets.are_labels() && model.facts().outputs > 1);
@@ -43,6 +49,7 @@ struct Training {
   /// The mean loss, with penalties, and the accuracy.
   Evaluation evaluate(const Batch& batch);
   Evaluation evaluate(const DataView& data);
+  Evaluation evaluate(SampleParts& parts);
 
   /// A step on samples that go through the model as batches of batch_size.
   BatchResult step(const Batch& samples, std::size_t batch_size, RandomKey key, double& penalties);
@@ -56,6 +63,8 @@ struct Training {
                          std::span<const double> numbers);
   /// Of the model's parameters as they are.
   std::uint32_t checksum() const;
+
+  Evaluation evaluation_of(const BatchResult& sum, bool classes) const;
 
   TrainableModel& model;
   std::size_t threads;
@@ -93,17 +102,35 @@ DIGITNET_INLINE void Training::check(const DataView& data, const char* what) con
   data.targets.check(facts.outputs, facts.loss.classifies);
 }
 
-DIGITNET_INLINE Evaluation Training::evaluate(const Batch& batch) {
-  const BatchResult sum = model.evaluate(batch);
+DIGITNET_INLINE Evaluation Training::evaluation_of(const BatchResult& sum, bool classes) const {
   Evaluation evaluation{.loss = sum.loss / static_cast<double>(sum.samples) + model.penalty()};
-  if (classifies(batch.data)) evaluation.accuracy = sum.accuracy();
+  if (classes) evaluation.accuracy = sum.accuracy();
   return evaluation;
+}
+
+DIGITNET_INLINE Evaluation Training::evaluate(const Batch& batch) {
+  return evaluation_of(model.evaluate(batch), classifies(batch.data));
 }
 
 DIGITNET_INLINE Evaluation Training::evaluate(const DataView& data) {
   std::vector<std::uint32_t> all(data.count());
   std::iota(all.begin(), all.end(), std::uint32_t{0});
   return evaluate(Batch{data, all, {}});
+}
+
+DIGITNET_INLINE Evaluation Training::evaluate(SampleParts& parts) {
+  parts.set_step(1);
+  parts.begin_epoch(RandomKey(), false, 0);
+  BatchResult sum;
+  bool classes = false;
+  while (sum.samples < parts.count()) {
+    const DataView part = parts.next();
+    classes = classifies(part);
+    std::vector<std::uint32_t> all(part.count());
+    std::iota(all.begin(), all.end(), std::uint32_t{0});
+    sum += model.evaluate(Batch{part, all, {}});
+  }
+  return evaluation_of(sum, classes);
 }
 
 DIGITNET_INLINE BatchResult Training::step(const Batch& samples, std::size_t batch_size, RandomKey key,

@@ -19,7 +19,7 @@ namespace digitnet::detail {
 inline std::string data_text(const DataView& data) {
   if (data.count() == 0) return "none";
   Crc32c sum;
-  sum.add(data.samples.memory());
+  data.samples.for_each_piece([&](std::span<const std::byte> bytes) { sum.add(bytes); });
   for (std::size_t i = 0; i < data.count(); ++i) {
     if (data.targets.are_labels()) {
       const auto label = std::uint64_t{data.targets.label(i)};
@@ -33,8 +33,8 @@ inline std::string data_text(const DataView& data) {
          shape_text(std::span<const std::size_t>(extents).subspan(1)) + ", checksum " + sum.text();
 }
 
-inline void describe_fit(const FitOptions& options, const DataView& data, TrainingSetup& setup) {
-  setup["data"] = data_text(data);
+inline void describe_fit(const FitOptions& options, const std::string& data, TrainingSetup& setup) {
+  setup["data"] = data;
   setup["validation"] = data_text(options.validation);
   setup["validation_split"] = to_text(options.validation_split);
   setup["batch_size"] = to_text(options.batch_size);
