@@ -43,7 +43,7 @@ namespace digitnet::detail {
 class FitLoop final : public TrainingControl {
  public:
   /// Throws an Error, before anything changed, when data or options are unusable.
-  FitLoop(Training& training, const DataView& data, FitOptions options, SampleParts* parts)
+  FitLoop(Training& training, const DataView& data, FitOptions options, SampleParts* parts = nullptr)
       : training_(training),
         model_(training.model),
         options_(check(training, data, std::move(options), parts)),

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -90,14 +89,10 @@ class Leader final : public TrainableModel {
 /// The leader's part of a stream: the others read theirs in step with it.
 class LeaderParts final : public SampleParts {
  public:
-  LeaderParts(SampleStream& stream, std::function<void(const DataView&)> check, Leader& leader)
-      : SampleParts(stream, std::move(check)), leader_(leader) {}
-  void set_step(std::size_t samples) override {
-    step_samples_ = samples;
-    SampleParts::set_step(samples);
-  }
+  LeaderParts(SampleStream& stream, const Training& training, const char* what, Leader& leader)
+      : SampleParts(stream, training, what), leader_(leader) {}
   void begin_epoch(RandomKey key, bool shuffle, std::size_t first_part) override {
-    leader_.begin_stream(step_samples_, key, shuffle, first_part);
+    leader_.begin_stream(step_samples(), key, shuffle, first_part);
     SampleParts::begin_epoch(key, shuffle, first_part);
   }
   DataView next() override {
@@ -108,7 +103,6 @@ class LeaderParts final : public SampleParts {
 
  private:
   Leader& leader_;
-  std::size_t step_samples_ = 1;
 };
 
 /// What all ranks do alike: a call of their own that throws ends all, for the others wait in the middle of

@@ -231,8 +231,8 @@ DIGITNET_INLINE void Ranks::on_rank_0(const char* name, void (*call)(const void*
 
 DIGITNET_INLINE std::unique_ptr<SampleParts> Ranks::parts_of(SampleStream* stream, const char* what) {
   if (!stream) return nullptr;
-  if (is_rank_0()) return std::make_unique<LeaderParts>(*stream, training_->checker(what), leader_);
-  return std::make_unique<SampleParts>(*stream, training_->checker(what));
+  if (is_rank_0()) return std::make_unique<LeaderParts>(*stream, *training_, what, leader_);
+  return std::make_unique<SampleParts>(*stream, *training_, what);
 }
 
 DIGITNET_INLINE History Ranks::fit(const DataView& data, SampleStream* stream, FitOptions options) {

@@ -1,26 +1,24 @@
 // SampleParts: a stream of samples, read part by part, the next one while the one before is trained on.
 #pragma once
-#include <algorithm>
 #include <cstddef>
-#include <functional>
-#include <future>
+#include <exception>
 #include <string>
-#include <utility>
+#include <thread>
 
-#include "digitnet/core/error.hpp"
+#include "digitnet/core/compiled.hpp"
 #include "digitnet/core/sample_stream.hpp"
 
 namespace digitnet::detail {
 
+struct Training;
+
 /// Refers to the stream, which nobody else reads meanwhile.
 class SampleParts {
  public:
-  /// `check` throws an Error for samples that cannot be trained on; a thread that reads calls it.
-  SampleParts(SampleStream& stream, std::function<void(const DataView&)> check)
-      : stream_(stream), check_(std::move(check)) {
-    if (count() == 0) fail("The stream has no samples: give it at least one");
-  }
-  virtual ~SampleParts() = default;
+  /// `what` shall be done with the samples in that training, such as "train". Throws an Error if there are
+  /// none.
+  SampleParts(SampleStream& stream, const Training& training, const char* what);
+  virtual ~SampleParts() { wait(); }
   SampleParts(const SampleParts&) = delete;
   SampleParts& operator=(const SampleParts&) = delete;
 
@@ -29,54 +27,101 @@ class SampleParts {
 
   /// Samples in each part but the last; parts are whole steps.
   std::size_t part_samples() const { return part_samples_; }
-  virtual void set_step(std::size_t samples) {
-    part_samples_ = std::max<std::size_t>(1, stream_.part() / samples) * samples;
-  }
+  std::size_t step_samples() const { return step_samples_; }
+  void set_step(std::size_t samples);
 
   /// The next part is this one of an epoch with this key.
-  virtual void begin_epoch(RandomKey key, bool shuffle, std::size_t first_part) {
-    read_ahead_ = {};
-    next_ = first_part;
-    read_ahead([this, key, shuffle, skipped = first_part * part_samples_] {
-      stream_.begin_epoch(key, shuffle);
-      for (std::size_t done = 0; done < skipped; done += part_samples_) stream_.skip(part_samples_);
-    });
-  }
-  /// Throws what the stream threw, or an Error if its samples are not as they should be.
-  virtual DataView next() {
-    DataView part = read_ahead_.get();
-    ++next_;
-    if (next_ * part_samples_ < count()) read_ahead([] {});
-    return part;
-  }
+  virtual void begin_epoch(RandomKey key, bool shuffle, std::size_t first_part);
+  /// Throws what the stream threw, or an Error if the samples are too few or cannot be used.
+  virtual DataView next();
 
  private:
   template <class Before>
-  void read_ahead(const Before& before) {
-    const std::size_t first = next_ * part_samples_, wanted = std::min(part_samples_, count() - first);
-    read_ahead_ = std::async(std::launch::async, [this, before, first, wanted] {
-      before();
-      DataView part = stream_.read(wanted);
-      if (part.count() != wanted)
-        fail("The stream was asked for " + std::to_string(wanted) + " samples, those from " +
-             std::to_string(first) + " on of " + std::to_string(count()) + ", but gave " +
-             std::to_string(part.count()));
-      try {
-        check_(part);
-      } catch (const Error& error) {
-        fail("Of the " + std::to_string(wanted) + " samples of the stream from " + std::to_string(first) +
-             " on: " + error.what());
-      }
-      return part;
-    });
+  void read_ahead(const Before& before);
+  DataView read(std::size_t first);
+  void wait() {
+    if (reader_.joinable()) reader_.join();
   }
 
   SampleStream& stream_;
-  std::function<void(const DataView&)> check_;
-  std::size_t part_samples_ = 1;
+  const Training& training_;
+  const char* what_;
+  std::size_t step_samples_ = 1, part_samples_ = 1;
   std::size_t next_ = 0;
-  // Last: whoever ends waits for the thread that reads.
-  std::future<DataView> read_ahead_;
+  // Writes these two until it has ended.
+  std::thread reader_;
+  DataView part_;
+  std::exception_ptr error_;
 };
 
 }  // namespace digitnet::detail
+
+#if DIGITNET_BODIES
+#include <algorithm>
+#include <utility>
+
+#include "digitnet/core/error.hpp"
+#include "digitnet/train/training.hpp"
+
+namespace digitnet::detail {
+
+DIGITNET_INLINE SampleParts::SampleParts(SampleStream& stream, const Training& training, const char* what)
+    : stream_(stream), training_(training), what_(what) {
+  if (count() == 0) fail("The stream has no samples: give it at least one");
+}
+
+DIGITNET_INLINE void SampleParts::set_step(std::size_t samples) {
+  step_samples_ = samples;
+  part_samples_ = std::max<std::size_t>(1, stream_.part() / samples) * samples;
+}
+
+DIGITNET_INLINE void SampleParts::begin_epoch(RandomKey key, bool shuffle, std::size_t first_part) {
+  wait();
+  next_ = first_part;
+  read_ahead([=, this] {
+    stream_.begin_epoch(key, shuffle);
+    for (std::size_t part = 0; part < first_part; ++part) stream_.skip(part_samples_);
+  });
+}
+
+DIGITNET_INLINE DataView SampleParts::next() {
+  wait();
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  DataView part = std::exchange(part_, {});
+  ++next_;
+  if (next_ * part_samples_ < count()) read_ahead([] {});
+  return part;
+}
+
+template <class Before>
+void SampleParts::read_ahead(const Before& before) {
+  part_ = {};
+  error_ = nullptr;
+  reader_ = std::thread([this, before] {
+    try {
+      before();
+      part_ = read(next_ * part_samples_);
+    } catch (...) {
+      error_ = std::current_exception();
+    }
+  });
+}
+
+DIGITNET_INLINE DataView SampleParts::read(std::size_t first) {
+  const std::size_t wanted = std::min(part_samples_, count() - first);
+  DataView part = stream_.read(wanted);
+  const std::string those =
+      std::to_string(wanted) + " samples of the stream from " + std::to_string(first) + " on";
+  if (part.count() != wanted)
+    fail("The " + those + " were asked for, but " + std::to_string(part.count()) +
+         " came: it says that it has " + std::to_string(count()));
+  try {
+    training_.check(part, what_);
+  } catch (const Error& error) {
+    fail("Of the " + those + ": " + error.what());
+  }
+  return part;
+}
+
+}  // namespace digitnet::detail
+#endif

@@ -64,7 +64,7 @@ class Trainer {
   History fit(SampleStream& stream, FitOptions options = {}) {
     warn_once_of_slow_build();
     if (ranks_) return ranks_->fit(stream, std::move(options));
-    detail::SampleParts parts(stream, training_.checker("train"));
+    detail::SampleParts parts(stream, training_, "train");
     return detail::fit_loop(training_, {}, std::move(options), &parts);
   }
 
@@ -77,7 +77,7 @@ class Trainer {
   }
   Evaluation evaluate(SampleStream& stream) {
     if (ranks_) return ranks_->evaluate(stream);
-    detail::SampleParts parts(stream, training_.checker("evaluate"));
+    detail::SampleParts parts(stream, training_, "evaluate");
     const blas::SingleThread single;
     return training_.evaluate(parts);
   }

@@ -3,7 +3,6 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -37,10 +36,6 @@ struct Training {
 
   /// Throws an Error unless the model can be trained, or measured, on this data.
   void check(const DataView& data, const char* what) const;
-  /// The same, of the parts of a stream.
-  std::function<void(const DataView&)> checker(const char* what) const {
-    return [this, what](const DataView& data) { check(data, what); };
-  }
   /// Of a single output, labels are values unless the loss says otherwise.
   bool classifies(const DataView& data) const {
     return model.facts().loss.classifies || (data.targets.are_labels() && model.facts().outputs > 1);
