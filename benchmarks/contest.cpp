@@ -18,7 +18,10 @@
 
 namespace contest {
 
-Digits<std::uint8_t> digit_bytes(std::size_t count) {
+Digits<std::uint8_t> digit_bytes(const Task& task) {
+  constexpr std::size_t small = 28;
+  const std::size_t count = task.images(), side = task.side(), channels = task.channels(),
+                    scale = side / small, margin = (side - scale * small) / 2;
   const digitnet::Dataset data = [count] {
     try {
       return digitnet::slice(digitnet::datasets::mnist().train, 0, count);
@@ -27,14 +30,20 @@ Digits<std::uint8_t> digit_bytes(std::size_t count) {
       return digitnet::synthetic_digits(count, digitnet::Seed{1});
     }
   }();
-  return {.count = count,
-          .pixels = {data.images.begin(), data.images.end()},
-          .labels = {data.labels.begin(), data.labels.end()}};
+  Digits<std::uint8_t> digits{.count = count,
+                              .pixels = std::vector<std::uint8_t>(count * task.image_size()),
+                              .labels = {data.labels.begin(), data.labels.end()}};
+  for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t y = 0; y < scale * small; ++y)
+      for (std::size_t x = 0; x < scale * small; ++x)
+        std::fill_n(digits.pixels.data() + ((i * side + margin + y) * side + margin + x) * channels, channels,
+                    data.images(i, y / scale, x / scale, 0));
+  return digits;
 }
 
-Digits<float> digit_floats(std::size_t count) {
-  Digits<std::uint8_t> bytes = digit_bytes(count);
-  Digits<float> digits{.count = count, .labels = std::move(bytes.labels)};
+Digits<float> digit_floats(const Task& task) {
+  Digits<std::uint8_t> bytes = digit_bytes(task);
+  Digits<float> digits{.count = bytes.count, .labels = std::move(bytes.labels)};
   digits.pixels.reserve(bytes.pixels.size());
   for (const std::uint8_t pixel : bytes.pixels) digits.pixels.push_back(static_cast<float>(pixel) / 255);
   return digits;
@@ -63,8 +72,8 @@ void count_images(benchmark::State& state, std::size_t images) {
 void train(benchmark::State& state, Factory factory, const Task& task) {
   const auto network = factory(task);
   network->train(warm_up_images);
-  for (auto _ : state) network->train(pass_images(task));
-  count_images(state, pass_images(task));
+  for (auto _ : state) network->train(task.images());
+  count_images(state, task.images());
 }
 
 void infer(benchmark::State& state, Factory factory, const Task& task) {
@@ -72,7 +81,7 @@ void infer(benchmark::State& state, Factory factory, const Task& task) {
   std::size_t first = 0;
   const auto next = [&] {
     benchmark::DoNotOptimize(network->predict(first));
-    first = (first + task.batch) % inference_images;
+    first = (first + task.batch) % task.images();
   };
   for (int i = 0; i < 10; ++i) next();
   for (auto _ : state) next();
@@ -88,7 +97,7 @@ void latency(benchmark::State& state, Factory factory, const Task& task) {
   const auto call = [&] {
     const auto begin = Clock::now();
     benchmark::DoNotOptimize(network->predict(image));
-    image = (image + 1) % inference_images;
+    image = (image + 1) % task.images();
     return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
   };
   const double first = call();
@@ -120,7 +129,8 @@ int calls_of(int& argc, char** argv) {
 
 }  // namespace
 
-int run(int argc, char** argv, Factory factory, const char* trained, const char* inferred) {
+int run(int argc, char** argv, Factory factory, const char* trained, const char* inferred,
+        const char* on_bytes) {
   const int calls = calls_of(argc, argv);
   const auto add = [factory](const char* what, auto function, const Task& task) {
     const std::string name = std::string(what) + "/" + task.network + "/" + std::to_string(task.batch) + "/" +
@@ -137,6 +147,9 @@ int run(int argc, char** argv, Factory factory, const char* trained, const char*
           ->Unit(benchmark::kMicrosecond)
           ->Iterations(calls);
     }
+    for (const char* network = on_bytes; *network; ++network)
+      for (const std::size_t batch : {1, 256})
+        add("int8", infer, {*network, batch, threads, false, true})->Unit(benchmark::kMicrosecond);
   }
   // glibc gives large blocks back to the system when they are freed. What allocates its activations anew in
   // each step, as libtorch does, has to fault in all their pages again, which takes ResNet-20 two and

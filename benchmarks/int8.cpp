@@ -1,67 +1,56 @@
-// Inference in float32 and on bytes, in one program: float32/C/256 and int8/C/256 (network, batch). C is the
-// CNN of contest.hpp, D ResNet-20, E MobileNet, with random weights. On one thread: taskset -c 0.
-#include <benchmark/benchmark.h>
-
-#include <digitnet/applications/mobilenet.hpp>
-#include <digitnet/applications/resnet.hpp>
+// digitnet's part in the contest on bytes: int8/C/256/2 (network, batch, threads), beside infer/C/256/2 in
+// float32 in the same program, with random weights. On one thread: taskset -c 0.
 #include <digitnet/digitnet.hpp>
 #include <digitnet/quantized.hpp>
 
 #include "contest.hpp"
+#include "nets.hpp"
 
-using namespace digitnet;
+namespace contest {
 
 namespace {
 
-using C = Sequential<Input<28, 28, 1>, Conv2D<32, 3>, ReLU, MaxPooling2D<2>, Conv2D<64, 3>, ReLU,
-                     MaxPooling2D<2>, Flatten, Dense<64>, ReLU, Dense<10>, Softmax>;
-using D = applications::ResNet<>;
-using E = applications::MobileNet<>;
-
-template <class Model, bool on_bytes>
-void infer(benchmark::State& state) {
-  const auto batch = static_cast<std::size_t>(state.range(0));
-  const auto digits = contest::digit_floats(2048);
-  std::vector<Matrix> batches;
-  for (std::size_t first = 0; first < digits.count; first += batch) {
-    batches.push_back(Matrix::from_shape({batch, contest::image_size}));
-    std::copy_n(digits.pixels.data() + first * contest::image_size, batch * contest::image_size,
-                batches.back().data());
-  }
-  const std::vector<Samples> samples(batches.begin(), batches.end());
-  std::vector<float> answers(batch * 10);
-  const Model model{Seed{1}};
-  const Quantized<Model> quantized = quantize(model, samples[0]);
-  const Predictor<Model> predictor(model);
-  std::size_t next = 0;
-  for (auto _ : state) {
-    const Samples& x = samples[next++ % samples.size()];
-    if constexpr (on_bytes)
-      quantized.predict(x, answers.data());
-    else
-      predictor.predict(x, answers.data());
-    benchmark::DoNotOptimize(answers.data());
-  }
-  state.counters["images/s"] = benchmark::Counter(
-      static_cast<double>(batch) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
-}
-
 template <class Model>
-void add(const std::string& name) {
-  for (const int batch : {1, 256}) {
-    benchmark::RegisterBenchmark(("float32/" + name).c_str(), infer<Model, false>)->Arg(batch)->UseRealTime();
-    benchmark::RegisterBenchmark(("int8/" + name).c_str(), infer<Model, true>)->Arg(batch)->UseRealTime();
+class OnBytes : public contest::Network {
+ public:
+  explicit OnBytes(const Task& task) : task_(task) {
+    const auto digits = digit_floats(task);
+    for (std::size_t first = 0; first < digits.count; first += task.batch) {
+      batches_.push_back(Matrix::from_shape({task.batch, task.image_size()}));
+      std::copy_n(digits.pixels.data() + first * task.image_size(), task.batch * task.image_size(),
+                  batches_.back().data());
+    }
+    samples_.assign(batches_.begin(), batches_.end());
+    quantized_ = std::make_unique<Quantized<Model>>(quantize(model_, samples_[0]));
   }
+  void train(std::size_t) override {}
+  float predict(std::size_t first) override {
+    const Samples& x = samples_[first / task_.batch];
+    if (task_.on_bytes)
+      quantized_->predict(x, answers_.data());
+    else
+      predictor_.predict(x, answers_.data());
+    return answers_.front();
+  }
+
+ private:
+  Task task_;
+  Model model_{Seed{1}};
+  Predictor<Model> predictor_{model_};
+  std::vector<Matrix> batches_{};
+  std::vector<Samples> samples_{};
+  std::unique_ptr<Quantized<Model>> quantized_{};
+  std::vector<float> answers_ = std::vector<float>(task_.batch * 10);
+};
+
+std::unique_ptr<contest::Network> make(const Task& task) {
+  if (task.network == 'C') return std::make_unique<OnBytes<C>>(task);
+  if (task.network == 'D') return std::make_unique<OnBytes<D>>(task);
+  return std::make_unique<OnBytes<E>>(task);
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  add<C>("C");
-  add<D>("D");
-  add<E>("E");
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
-}
+}  // namespace contest
+
+int main(int argc, char** argv) { return contest::run(argc, argv, contest::make, "", "CDE", "CDE"); }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs digitnet and its peers in turns and prints one table of medians, spreads and ratios.
 
-  suite.py BUILD [--passes N] [--only TEXT] [--json FILE] [--picture FILE] [--openblas FOLDER] [--node FOLDER]
+  suite.py BUILD [--passes N] [--only TEXT] [--processor avx2] [--json FILE] [--markdown FILE] [--picture FILE]
+           [--openblas FOLDER] [--node FOLDER]
 
 BUILD is the folder with the programs, BUILD-clang that with those which clang++ made, where there are any. Each pass
 measures every row once with every contender, one directly after the other, so that whatever else the machine does
@@ -21,8 +22,10 @@ import time
 
 parser = argparse.ArgumentParser()
 parser.add_argument("build")
-parser.add_argument("--passes", type=int, default=5)
-parser.add_argument("--only", default="", help="rows whose title contains this")
+parser.add_argument("--passes", type=int, default=3)
+parser.add_argument("--only", action="append", help="rows whose title contains this; may be repeated")
+parser.add_argument("--processor", choices=["avx2"], help="everybody takes no better instructions than these")
+parser.add_argument("--markdown", help="writes the tables, too")
 parser.add_argument("--json", help="writes every figure of every pass")
 parser.add_argument("--picture", help="a chart of the ratios, SVG or PNG (gnuplot)")
 parser.add_argument("--openblas", default="", help="folder with OpenBLAS' OpenMP build, for libtorch")
@@ -40,14 +43,33 @@ programs = {
     "oneDNN": [f"{options.build}/benchmarks/peers/peer_onednn"],
     "libtorch": [f"{options.build}/benchmarks/peers/peer_libtorch"],
     "dlib": [f"{options.build}/benchmarks/peers/peer_dlib"],
+    "XNNPACK": [f"{options.build}/benchmarks/peers/peer_xnnpack"],
     "onnxruntime": ["node", f"{here}/peers/onnxruntime.mjs", options.node],
 }
 
 
-def available(contender):
+def program(contender, name):
+    """The command of a contender for a benchmark of this name."""
+    what, network = name.split("/")[:2]
+    command = list(programs[contender])
+    if contender == "digitnet" and what == "int8":
+        command = [f"{options.build}/benchmarks/benchmark_int8"]
+    if contender == "oneDNN" and (what == "int8" or what == "infer" and network in "DEFG"):
+        command[0] += "_inference"
+    if contender == "digitnet" and options.processor:
+        command[0] += f"_{options.processor}"
+    if contender == "onnxruntime":
+        command += [name, f"{options.build}/models"]
+    return command
+
+
+def available(contender, name):
+    if options.processor and contender in ("onnxruntime", "XNNPACK", "dlib"):
+        # They have no option that holds them back from some instructions.
+        return False
     if contender == "onnxruntime":
         return bool(options.node) and os.path.isdir(f"{options.node}/node_modules/onnxruntime-node")
-    return os.path.exists(programs[contender][0])
+    return os.path.exists(program(contender, name)[0])
 
 
 class Row:
@@ -55,7 +77,7 @@ class Row:
 
     def __init__(self, title, name, unit, peers, ours="digitnet", min_time=0.5, busy=False):
         self.title, self.name, self.unit, self.busy, self.min_time = title, name, unit, busy, min_time
-        self.contenders = [ours] + [peer for peer in peers if available(peer)]
+        self.contenders = [ours] + [peer for peer in peers if available(peer, name)]
         self.figures = {contender: [] for contender in self.contenders}
         self.other = {contender: [] for contender in self.contenders}
 
@@ -74,32 +96,45 @@ class Row:
         return statistics.median(ratios) if ratios else None
 
 
+NAMES = {"D": "ResNet-20", "E": "MobileNet", "F": "the wide ResNet", "G": "MobileNet at 96x96x3"}
+
+
 def network_rows():
     yield Row("train C, batch 128", "train/C/128/2", "images/s", ["oneDNN", "libtorch", "dlib"])
     for network, batch in (("C", 32), ("C", 8), ("B", 128), ("A", 32)):
         yield Row(f"train {network}, batch {batch}", f"train/{network}/{batch}/2", "images/s", ["oneDNN", "libtorch"])
-    for network, title in (("D", "ResNet-20"), ("E", "MobileNet")):
+    for network, title in NAMES.items():
         yield Row(f"train {title}, batch 128", f"train/{network}/128/2", "images/s", ["libtorch"])
-    for network, title in (("C", "C"), ("D", "ResNet-20"), ("E", "MobileNet")):
-        yield Row(f"train {title}, batch 128, compiled", f"train/{network}/128/2", "images/s", ["by g++"],
-                  ours="by clang++")
     for network in "CBA":
         yield Row(f"infer {network}, batch 256", f"infer/{network}/256/2", "images/s",
-                  ["oneDNN", "libtorch", "onnxruntime"])
+                  ["oneDNN", "libtorch", "onnxruntime", "XNNPACK"])
+    for network, title in NAMES.items():
+        yield Row(f"infer {title}, batch 256", f"infer/{network}/256/2", "images/s", ["oneDNN", "onnxruntime", "XNNPACK"])
+    for network in "CDE":
+        yield Row(f"infer {NAMES.get(network, network)} in int8, batch 256", f"int8/{network}/256/2", "images/s",
+                  ["oneDNN", "onnxruntime"])
     for network in "ABC":
         yield Row(f"one image, {network}, one thread", f"latency/{network}/1/1", "p50 us",
-                  ["oneDNN", "dlib", "onnxruntime"])
+                  ["oneDNN", "dlib", "onnxruntime", "XNNPACK"])
+    if options.processor:
+        return
     for network in "ABE":
-        yield Row(f"train {network} in bfloat16, batch 128", f"train/{network.lower()}/128/2", "images/s", ["oneDNN"])
+        yield Row(f"train {NAMES.get(network, network)} in bfloat16, batch 128", f"train/{network.lower()}/128/2", "images/s",
+                  ["oneDNN"])
     for network in "AB":
         yield Row(f"infer {network} in bfloat16, batch 256", f"infer/{network.lower()}/256/2", "images/s", ["oneDNN"])
         yield Row(f"one image, {network} in bfloat16, one thread", f"latency/{network.lower()}/1/1", "p50 us", ["oneDNN"])
+    for network in "CDE":
+        yield Row(f"train {NAMES.get(network, network)}, batch 128, compiled", f"train/{network}/128/2", "images/s",
+                  ["by g++"], ours="by clang++")
     yield Row("load MNIST (gzip, 70,000 images)", "load_mnist/real_time", "ms", [], ours="digitnet loading")
     yield Row("train C, batch 128, one thread", "train/C/128/1", "images/s", ["oneDNN"])
     yield Row("train C, batch 128, one core kept busy", "train/C/128/2", "images/s", ["oneDNN"], busy=True)
 
 
 def kernel_rows():
+    if options.processor:
+        return
     yield Row("sgemm 1536, one thread", "sgemm/1536", "FLOP/s", [], ours="digitnet kernels")
     shapes = [f"{side}x{side}x{channels}" for channels in (16, 32, 64) for side in (28, 14, 7)]
     for what in ("forward", "weights", "input"):
@@ -133,14 +168,18 @@ def measure(row, contender):
     name = row.name
     environment = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
     threads = name.rsplit("/", 1)[1]
+    if options.processor == "avx2":
+        environment.update(DIGITNET_ARCH="avx2", ONEDNN_MAX_CPU_ISA="AVX2", DNNL_MAX_CPU_ISA="AVX2",
+                           ATEN_CPU_CAPABILITY="avx2", OPENBLAS_CORETYPE="Haswell")
     if contender in ("oneDNN", "libtorch", "dlib"):
         environment.update(OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads)
     if contender.endswith("kernels"):
         environment.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     if contender == "libtorch" and options.openblas:
         environment["LD_LIBRARY_PATH"] = options.openblas
-    command = programs[contender] + ([name] if contender == "onnxruntime" else [
-        f"--benchmark_filter=^{name}(/|$)", "--benchmark_format=json", f"--benchmark_min_time={row.min_time}"])
+    command = program(contender, name)
+    if contender != "onnxruntime":
+        command += [f"--benchmark_filter=^{name}(/|$)", "--benchmark_format=json", f"--benchmark_min_time={row.min_time}"]
     with busy_core(row.busy):
         run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     try:
@@ -157,7 +196,28 @@ def measure(row, contender):
 def number(value, unit):
     if unit == "FLOP/s":
         return f"{value / 1e9:.1f} G"
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+    if value < 1000:
+        return f"{value:.3g}"
+    return f"{float(f'{value:.3g}'):,.0f}"
+
+
+def overview(rows):
+    """A line for each row and a column for each contender: medians, the best in bold type."""
+    rows = [row for row in rows if row.title.startswith(("train", "infer", "one image")) and row.contenders[0] == "digitnet"]
+    contenders = [c for c in ("digitnet", "oneDNN", "libtorch", "dlib", "onnxruntime", "XNNPACK")
+                  if any(c in row.contenders for row in rows)]
+    lines = ["| what | " + " | ".join(contenders) + " | the best peer takes |", "|---" * (len(contenders) + 2) + "|"]
+    for row in rows:
+        figures = {c: statistics.median(row.known(c)) for c in row.contenders if row.known(c)}
+        if "digitnet" not in figures:
+            continue
+        best = (min if row.smaller_is_better else max)(figures.values())
+        ratios = [row.ratio(c) for c in row.contenders[1:] if row.ratio(c) is not None]
+        cells = [number(figures[c], row.unit) if c in figures else "" for c in contenders]
+        cells = [f"**{cell}**" if c in figures and figures[c] == best else cell for c, cell in zip(contenders, cells)]
+        unit = "" if row.unit == "images/s" else ", median µs"
+        lines.append(f"| {row.title}{unit} | " + " | ".join(cells) + f" | {f'{min(ratios):.2f} times as long' if ratios else ''} |")
+    return "\n".join(lines)
 
 
 def table(rows):
@@ -225,7 +285,7 @@ def picture(rows, path):
     """Bars: how many times as fast as each peer."""
     data, labels = [], []
     for row in rows:
-        if row.name.split("/")[0] not in ("train", "infer", "latency") or row.busy or row.contenders[0] == "by clang++" or row.title.endswith("one thread") \
+        if row.name.split("/")[0] not in ("train", "infer", "int8", "latency") or row.busy or row.contenders[0] == "by clang++" or row.title.endswith("one thread") \
                 and row.name.startswith("train"):
             continue
         for peer in row.contenders[1:]:
@@ -233,12 +293,13 @@ def picture(rows, path):
             if ratio is not None:
                 data.append((peer, ratio))
                 labels.append(f"{row.title} / {peer}")
-    colours = {"oneDNN": "0x3b6ea5", "libtorch": "0xd9822b", "dlib": "0x5a9a5a", "onnxruntime": "0x8a6bab"}
+    colours = {"oneDNN": "0x3b6ea5", "libtorch": "0xd9822b", "dlib": "0x5a9a5a", "onnxruntime": "0x8a6bab",
+               "XNNPACK": "0xb5535b"}
     kind = "svg size 900,{0} font 'sans,13'" if path.endswith(".svg") else "pngcairo size 900,{0} font 'sans,11'"
     n = len(data)
     script = [f"set terminal {kind.format(90 + 22 * n)} background 'white'", f"set output '{path}'", "unset key",
               f"set yrange [{n - 0.4}:-0.6]", "set xrange [0.25:*]", "set logscale x 2", "set grid x", "set lmargin 38",
-              "set title 'digitnet against its peers: times as fast (logarithmic; 2 threads, one image: 1)'",
+              f"set title 'digitnet against its peers on {processor()}: times as fast (logarithmic; 2 threads, one image: 1)'",
               "set ytics (" + ", ".join(f"'{label}' {i}" for i, label in enumerate(labels)) + ")", "set ytics nomirror scale 0",
               "set arrow 1 from 1,graph 0 to 1,graph 1 nohead lw 2 lc rgb 'black' front",
               "set style fill solid 0.9 noborder"]
@@ -252,16 +313,25 @@ def picture(rows, path):
 
 
 def processor():
+    """Its name, which of many, and what else than AVX2 it has."""
+    facts = {}
     with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
         for line in file:
-            if line.startswith("model name"):
-                return line.split(":")[1].strip()
-    return platform.processor()
+            key, _, value = line.partition(":")
+            facts.setdefault(key.strip(), value.strip())
+    extras = [title for flag, title in (("avx512f", "AVX-512"), ("avx512_vnni", "VNNI"), ("avx512_bf16", "BF16"),
+                                        ("amx_tile", "AMX"), ("avx_vnni", "AVX-VNNI")) if flag in facts.get("flags", "").split()]
+    name = facts.get("model name", platform.processor())
+    return f"{name} (family {facts.get('cpu family', '?')}, model {facts.get('model', '?')}; {', '.join(extras) or 'AVX2'})"
 
 
 all_rows = [row for row in [*kernel_rows(), *network_rows()]
-            if options.only in row.title or row.name.startswith("sgemm")]
-all_rows = [row for row in all_rows if available(row.contenders[0])]
+            if not options.only or any(text in row.title for text in options.only) or row.name.startswith("sgemm")]
+all_rows = [row for row in all_rows if available(row.contenders[0], row.name)]
+exporter = f"{options.build}/benchmarks/benchmark_export"
+if os.path.exists(exporter):
+    os.makedirs(f"{options.build}/models", exist_ok=True)
+    subprocess.run([exporter, f"{options.build}/models"], check=True)
 for number_of_pass in range(options.passes):
     for row in all_rows:
         print(f"pass {number_of_pass + 1} of {options.passes}: {row.title}          ", end="\r", file=sys.stderr)
@@ -269,17 +339,20 @@ for number_of_pass in range(options.passes):
             value, everything = measure(row, contender)
             row.figures[contender].append(value)
             row.other[contender].append(everything)
-compiling = {} if options.only else once()
+compiling = {} if options.only or options.processor else once()
 
 if options.json:
     with open(options.json + ".part", "w", encoding="utf-8") as file:
-        json.dump({"processor": processor(), "date": str(datetime.date.today()), "compiling": compiling,
+        json.dump({"processor": processor(), "cores": os.cpu_count(), "instructions": options.processor or "all",
+                   "date": str(datetime.date.today()), "compiling": compiling,
                    "rows": [{"title": row.title, "unit": row.unit, "figures": row.figures} for row in all_rows]}, file, indent=1)
     os.replace(options.json + ".part", options.json)
-print(f"{processor()}, {os.cpu_count()} cores, {platform.platform()}, {datetime.date.today()}; "
-      f"medians of {options.passes} passes\n")
-print(table(all_rows))
-for key, value in compiling.items():
-    print(f"{key}: {value:.3g}")
-if options.picture and any(row.name.startswith(("train", "infer", "latency")) for row in all_rows):
+text = [f"{processor()}, {os.cpu_count()} cores, {platform.platform()}, {datetime.date.today()}; medians of {options.passes} "
+        f"passes, two threads{'; everybody held to AVX2' if options.processor else ''}", "", overview(all_rows), "", table(all_rows)]
+text += [f"{key}: {value:.3g}" for key, value in compiling.items()]
+print("\n".join(text))
+if options.markdown:
+    with open(options.markdown, "w", encoding="utf-8") as file:
+        file.write("\n".join(text) + "\n")
+if options.picture and not options.processor and any(row.name.startswith(("train", "infer", "latency")) for row in all_rows):
     picture(all_rows, options.picture)

@@ -74,7 +74,8 @@ int main(int argc, char** argv) {
     const double mean = sum / count;
     const double deviation =
         seeds > 1 ? std::sqrt(std::max(0.0, (squares - count * mean * mean) / (count - 1))) : 0;
-    std::printf("mean of %lu seeds: %.2f +- %.2f %% after %.2f s\n", seeds, mean, deviation, seconds / count);
+    std::printf("mean of %lu seeds: %.3f +- %.3f %% (standard error %.3f) after %.2f s\n", seeds, mean,
+                deviation, deviation / std::sqrt(count), seconds / count);
   } catch (const Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

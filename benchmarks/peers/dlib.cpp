@@ -20,12 +20,11 @@ class Contender : public contest::Network {
  public:
   Contender(const contest::Task& task, const Solver& solver, double rate)
       : task_(task), trainer_(training_, solver) {
-    const auto digits =
-        contest::digit_floats(task.training ? contest::training_images : contest::inference_images);
+    const auto digits = contest::digit_floats(task);
     images_.resize(digits.count);
     for (std::size_t i = 0; i < digits.count; ++i) {
       images_[i].set_size(28, 28);
-      std::copy_n(digits.pixels.data() + i * contest::image_size, contest::image_size, images_[i].begin());
+      std::copy_n(digits.pixels.data() + i * task.image_size(), task.image_size(), images_[i].begin());
     }
     labels_.assign(digits.labels.begin(), digits.labels.end());
     trainer_.set_learning_rate(rate);

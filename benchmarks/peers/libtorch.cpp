@@ -50,7 +50,7 @@ struct Small : Model {
   }
 };
 
-// D and E: Keras' epsilon and momentum, projections where shapes change, as digitnet's.
+// D to G: Keras' epsilon and momentum, projections where shapes change, as digitnet's.
 torch::nn::Conv2d convolution(long in, long out, long kernel, long stride, long groups = 1) {
   return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel)
                                .stride(stride)
@@ -69,11 +69,15 @@ struct Normalized : torch::nn::Module {
   Tensor forward(const Tensor& x) { return normalization(product(x)); }
 };
 
+// Images come channels last.
 struct Deep : Model {
+  long side, channels;
+  explicit Deep(const contest::Task& task)
+      : side(static_cast<long>(task.side())), channels(static_cast<long>(task.channels())) {}
   virtual Tensor features(Tensor x) = 0;
   torch::nn::Linear last{nullptr};
   Tensor forward(Tensor x) override {
-    x = laid_out(x.view({-1, 1, 28, 28}));
+    x = laid_out(x.view({-1, side, side, channels}).permute({0, 3, 1, 2}));
     x = features(x);
     return last(torch::mean(x.is_mkldnn() ? x.to_dense() : x, {2, 3}));
   }
@@ -81,21 +85,21 @@ struct Deep : Model {
     static const char* const layout = std::getenv("LIBTORCH_LAYOUT");
     if (layout && layout == std::string("plain")) return x;
     if (layout && layout == std::string("channels_last")) return x.contiguous(at::MemoryFormat::ChannelsLast);
-    return x.to_mkldnn();
+    return x.contiguous().to_mkldnn();
   }
 };
 
-struct ResNet20 : Deep {
+struct ResNet : Deep {
   struct Block {
     std::shared_ptr<Normalized> first, second, shortcut;
   };
   std::shared_ptr<Normalized> stem;
   std::vector<Block> blocks;
-  ResNet20() {
-    stem = register_module("stem", std::make_shared<Normalized>(1, 16, 3, 1));
-    long in = 16;
-    for (const long filters : {16, 32, 64})
-      for (int i = 0; i < 3; ++i) {
+  ResNet(const contest::Task& task, long width, int depth) : Deep(task) {
+    stem = register_module("stem", std::make_shared<Normalized>(1, width, 3, 1));
+    long in = width;
+    for (const long filters : {width, 2 * width, 4 * width})
+      for (int i = 0; i < depth; ++i) {
         const long stride = filters > in ? 2 : 1;
         const std::string name = std::to_string(blocks.size());
         Block block{register_module("a" + name, std::make_shared<Normalized>(in, filters, 3, stride)),
@@ -106,7 +110,7 @@ struct ResNet20 : Deep {
         blocks.push_back(block);
         in = filters;
       }
-    last = register_module("last", torch::nn::Linear(64, 10));
+    last = register_module("last", torch::nn::Linear(in, 10));
   }
   Tensor features(Tensor x) override {
     x = torch::relu(stem->forward(x));
@@ -120,12 +124,12 @@ struct ResNet20 : Deep {
 
 struct MobileNet : Deep {
   std::vector<std::shared_ptr<Normalized>> layers;
-  MobileNet() {
+  explicit MobileNet(const contest::Task& task) : Deep(task) {
     const auto add = [&](long in, long out, long kernel, long stride, long groups) {
       layers.push_back(register_module("l" + std::to_string(layers.size()),
                                        std::make_shared<Normalized>(in, out, kernel, stride, groups)));
     };
-    add(1, 32, 3, 1, 1);
+    add(channels, 32, 3, 1, 1);
     long in = 32;
     const std::pair<long, long> stages[] = {{64, 1}, {128, 2}, {128, 1}, {256, 2}, {256, 1}};
     for (const auto& [filters, stride] : stages) {
@@ -141,22 +145,24 @@ struct MobileNet : Deep {
   }
 };
 
-std::shared_ptr<Model> model_of(char network) {
-  if (network == 'D') return std::make_shared<ResNet20>();
-  if (network == 'E') return std::make_shared<MobileNet>();
-  return std::make_shared<Small>(network);
+std::shared_ptr<Model> model_of(const contest::Task& task) {
+  if (task.network == 'D') return std::make_shared<ResNet>(task, 16, 3);
+  if (task.network == 'F') return std::make_shared<ResNet>(task, 64, 2);
+  if (task.deep()) return std::make_shared<MobileNet>(task);
+  return std::make_shared<Small>(task.network);
 }
 
 class Contender : public contest::Network {
  public:
-  explicit Contender(const contest::Task& task) : task_(task), model_(model_of(task.network)) {
+  explicit Contender(const contest::Task& task) : task_(task), model_(model_of(task)) {
     at::set_num_threads(task.threads);
     _MM_SET_FLUSH_ZERO_MODE(_MM_FLUSH_ZERO_ON);
     _MM_SET_DENORMALS_ZERO_MODE(_MM_DENORMALS_ZERO_ON);
-    const auto digits =
-        contest::digit_floats(task.training ? contest::pass_images(task) : contest::inference_images);
+    const auto digits = contest::digit_floats(task);
     const auto count = static_cast<long>(digits.count);
-    images_ = torch::from_blob(const_cast<float*>(digits.pixels.data()), {count, 784}).clone();
+    images_ = torch::from_blob(const_cast<float*>(digits.pixels.data()),
+                               {count, static_cast<long>(task.image_size())})
+                  .clone();
     labels_ = torch::empty({count}, torch::kLong);
     for (std::size_t i = 0; i < digits.count; ++i) labels_.data_ptr<long>()[i] = digits.labels[i];
     if (task.network == 'A')
@@ -216,5 +222,5 @@ int main(int argc, char** argv) {
   const auto make = [](const contest::Task& task) -> std::unique_ptr<contest::Network> {
     return std::make_unique<Contender>(task);
   };
-  return contest::run(argc, argv, make, "ABCDE", "ABC");
+  return contest::run(argc, argv, make, "ABCDEFG", "ABC");
 }

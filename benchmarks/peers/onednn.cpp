@@ -43,10 +43,10 @@ class Contender : public contest::Network {
       : task_(task),
         batch_(static_cast<memory::dim>(task.batch)),
         training_(task.training),
-        type_(task.network >= 'a' ? Type::bf16 : Type::f32) {
-    const char network = static_cast<char>(task.network & ~0x20);
+        type_(task.bfloat16() ? Type::bf16 : Type::f32) {
+    const char network = task.letter();
     omp_set_num_threads(task.threads);
-    digits_ = contest::digit_floats(training_ ? contest::training_images : contest::inference_images);
+    digits_ = contest::digit_floats(task);
     memory x;
     if (network == 'C') {
       input_ = zeros(plain({batch_, 1, 28, 28}));
@@ -77,8 +77,8 @@ class Contender : public contest::Network {
     std::vector<std::uint8_t> labels(task_.batch);
     for (std::size_t first = 0; first < order.size(); first += task_.batch) {
       for (std::size_t i = 0; i < task_.batch; ++i) {
-        std::copy_n(digits_.pixels.data() + order[first + i] * contest::image_size, contest::image_size,
-                    floats(input_) + i * contest::image_size);
+        std::copy_n(digits_.pixels.data() + order[first + i] * task_.image_size(), task_.image_size(),
+                    floats(input_) + i * task_.image_size());
         labels[i] = digits_.labels[order[first + i]];
       }
       execute(forward_);
@@ -92,7 +92,7 @@ class Contender : public contest::Network {
     }
   }
   float predict(std::size_t first) override {
-    std::copy_n(digits_.pixels.data() + first * contest::image_size, task_.batch * contest::image_size,
+    std::copy_n(digits_.pixels.data() + first * task_.image_size(), task_.batch * task_.image_size(),
                 floats(input_));
     execute(forward_);
     softmax(probabilities_.data());
@@ -283,7 +283,7 @@ class Contender : public contest::Network {
   void step() {
     ++steps_;
     const auto steps = static_cast<float>(steps_);
-    const bool adam = (task_.network | 0x20) != 'a';
+    const bool adam = task_.letter() != 'A';
     const float rate =
         adam ? 1e-3f * std::sqrt(1 - std::pow(0.999f, steps)) / (1 - std::pow(0.9f, steps)) : 0.01f;
     for (const auto& p : parameters_) {
