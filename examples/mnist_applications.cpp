@@ -3,6 +3,7 @@
 #include <digitnet/applications/mobilenet.hpp>
 #include <digitnet/applications/resnet.hpp>
 #include <digitnet/digitnet.hpp>
+#include <digitnet/model/precision.hpp>
 #include <iostream>
 
 #include "support/parameter_files.hpp"
@@ -11,7 +12,7 @@
 using namespace digitnet;
 
 template <class Model, class MakeOptimizer>
-int train(const program::Flags& flags, Model model, const MakeOptimizer& make_optimizer) {
+int train_and_report(const program::Flags& flags, Model model, const MakeOptimizer& make_optimizer) {
   // Data: MNIST, or what --dataset says.
   const program::Data data = program::load_data(flags);
   const std::size_t steps_per_epoch = data.train.size() / flags.batch_size + 1;
@@ -51,6 +52,13 @@ int train(const program::Flags& flags, Model model, const MakeOptimizer& make_op
             << (flags.color ? terminal_confusion_matrix(counts, data.class_names) : confusion_table(counts))
             << std::flush;
   return program::write_results(flags, data, model, history, test, scores);
+}
+
+template <class Model, class MakeOptimizer>
+int train(const program::Flags& flags, const Model& model, const MakeOptimizer& make_optimizer) {
+  if (flags.precision == "bfloat16")
+    return train_and_report(flags, with_precision<Precision::bfloat16>(model), make_optimizer);
+  return train_and_report(flags, model, make_optimizer);
 }
 
 int main(int argc, char** argv) {

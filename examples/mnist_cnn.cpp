@@ -1,6 +1,7 @@
 // Trains a convolutional network on MNIST: data, model, trainer, fit and report, from top to bottom. Only the
 // flags and the files that they name come from support/.
 #include <digitnet/digitnet.hpp>
+#include <digitnet/model/precision.hpp>
 #include <iostream>
 
 #include "support/parameter_files.hpp"
@@ -22,7 +23,7 @@ auto cnn(Seed seed) {
 }
 
 template <class Model, class MakeOptimizer>
-int train(const program::Flags& flags, Model model, const MakeOptimizer& make_optimizer) {
+int train_and_report(const program::Flags& flags, Model model, const MakeOptimizer& make_optimizer) {
   // Data: MNIST, or what --dataset says.
   const program::Data data = program::load_data(flags);
   const std::size_t steps_per_epoch = data.train.size() / flags.batch_size + 1;
@@ -62,6 +63,13 @@ int train(const program::Flags& flags, Model model, const MakeOptimizer& make_op
             << (flags.color ? terminal_confusion_matrix(counts, data.class_names) : confusion_table(counts))
             << std::flush;
   return program::write_results(flags, data, model, history, test, scores);
+}
+
+template <class Model, class MakeOptimizer>
+int train(const program::Flags& flags, const Model& model, const MakeOptimizer& make_optimizer) {
+  if (flags.precision == "bfloat16")
+    return train_and_report(flags, with_precision<Precision::bfloat16>(model), make_optimizer);
+  return train_and_report(flags, model, make_optimizer);
 }
 
 int main(int argc, char** argv) {

@@ -65,6 +65,10 @@ int run(int argc, char** argv, const std::string& description, const std::vector
   add_number(app, "--learning-rate", learning_rate, "the (highest) learning rate (default: the model's own)");
   add_number(app, "--validation-split", flags.validation_split,
              "last part of the training images that is held out");
+  app.add_option("--precision", flags.precision,
+                 "number format of the products of dense layers and 1x1 convolutions; the rest is float32")
+      ->check(CLI::IsMember({"float32", "bfloat16"}))
+      ->capture_default_str();
   bool mpi = false;
   app.add_flag("--mpi", mpi, "train on all processes that mpirun has started");
   CLI::Option* const threads = add_number(app, "--threads", flags.threads, "threads to train on");

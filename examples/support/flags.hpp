@@ -20,6 +20,7 @@ struct Flags {
   std::size_t batch_size{};
   float learning_rate{};
   double validation_split = 0;
+  std::string precision = "float32";
   std::size_t threads = digitnet::hardware_threads();
   // Those that train together under mpirun; none: this process alone.
   digitnet::CommunicatorHandle communicator{};

@@ -85,6 +85,7 @@ void write_json(const Flags& flags, const Data& data, const report::Content& con
                                     {"seed", flags.seed},
                                     {"threads", flags.threads},
                                     {"batch_size", flags.batch_size},
+                                    {"precision", flags.precision},
                                     {"epochs", epochs},
                                     {"train_seconds", number(content.history.train_seconds())},
                                     {"images_per_second", number(content.history.images_per_second())},

@@ -42,6 +42,7 @@ refused "No such file or directory" "$ann" --dataset synthetic --checkpoint "$fo
 refused "is not a file, but a folder" "$ann" --dataset synthetic --checkpoint /
 refused "--dataset: kmnist not in {mnist,fashion-mnist,synthetic,synthetic-to-mnist}" "$ann" --dataset kmnist
 refused "--model: resnet not in" "$cnn" --model resnet
+refused "--precision: float16 not in {float32,bfloat16}" "$ann" --precision float16
 refused "--colour" "$ann" --colour red
 refused "--epochs" "$ann" --epochs many
 refused "cannot be written: No such file or directory" "$ann" --dataset synthetic --json "$folder/missing/a.json"
@@ -60,7 +61,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 "$ann" --help >"$folder/help"
-for flag in load save checkpoint model dataset data epochs batch-size learning-rate validation-split threads seed json quiet help; do
+for flag in load save checkpoint model dataset data epochs batch-size learning-rate validation-split precision threads seed json quiet help; do
   grep -q -- "--$flag" "$folder/help" || complain "--help does not name --$flag"
 done
 
@@ -84,6 +85,18 @@ if grep -q 'Epoch\|Model' "$folder/out"; then complain "--quiet is not"; fi
 "$cnn" --model seed --dataset synthetic --epochs 1 --batch-size 250 --quiet --json "$folder/cnn.json" >"$folder/out"
 grep -q '"parameters": 121930' "$folder/cnn.json" || complain "the seed CNN has other than 121,930 parameters"
 grep -qE '"test_accuracy": 0.9|"test_accuracy": 1' "$folder/cnn.json" || complain "the seed CNN does not learn"
+
+# The same numbers in another format: a model nearly as that in float32, but not the same.
+for precision in float32 bfloat16; do
+  "$ann" --model seed --dataset synthetic --epochs 1 --seed 7 --quiet --precision $precision --json "$folder/$precision.json" \
+    >"$folder/out"
+  grep -q "\"precision\": \"$precision\"" "$folder/$precision.json" || complain "the JSON does not say $precision"
+  grep -o '"test_loss": [0-9.]*' "$folder/$precision.json" >"$folder/$precision.loss"
+done
+cmp -s "$folder/float32.loss" "$folder/bfloat16.loss" && complain "--precision changes nothing"
+loss() { cut -d' ' -f2 "$folder/$1.loss"; }
+awk -v a="$(loss float32)" -v b="$(loss bfloat16)" 'BEGIN { exit !(b > 0 && b < 1.05 * a && b > 0.95 * a) }' ||
+  complain "in bfloat16 the loss is $(loss bfloat16), in float32 $(loss float32)"
 
 # Without network and data the programs say so and go on with synthetic digits.
 if env -u DIGITNET_DATA XDG_CACHE_HOME="$folder/cache" https_proxy=http://127.0.0.1:1 http_proxy=http://127.0.0.1:1 \

@@ -125,3 +125,100 @@ TEST_CASE("the left side may lie in columns") {
       CHECK(c[i * outputs + j] == sum);
     }
 }
+
+#if defined(__AVX512F__) && !defined(DIGITNET_NO_SIMD)
+namespace {
+
+// What the instructions of AMX do, in plain loops: the code around them runs without that processor. Firsts
+// and seconds of 16 pairs are summed apart, then added to the sum.
+struct PlainTiles {
+  static inline float sums[32][32];
+  static inline int begun = 0;
+  static void begin() { ++begun; }
+  static void end() { --begun; }
+  static void zero() { std::fill_n(&sums[0][0], 32 * 32, 0.0f); }
+  static void multiply(const BfloatPair* a, std::size_t a_stride, const BfloatPair* b,
+                       const BfloatPair* b_second, std::size_t b_stride) {
+    const auto first = [](BfloatPair pair) { return std::bit_cast<float>(pair.bits << 16); };
+    const auto second = [](BfloatPair pair) { return std::bit_cast<float>(pair.bits & 0xffff0000u); };
+    for (std::size_t i = 0; i < 32; ++i)
+      for (std::size_t j = 0; j < 32; ++j) {
+        float firsts = 0, seconds = 0;
+        for (std::size_t k = 0; k < 16; ++k) {
+          const BfloatPair x = a[i * a_stride + k], y = (j < 16 ? b : b_second)[k * b_stride + j % 16];
+          firsts += first(x) * first(y);
+          seconds += second(x) * second(y);
+        }
+        sums[i][j] += firsts + seconds;
+      }
+  }
+  static void store(void* to) { std::memcpy(to, sums, sizeof(sums)); }
+};
+
+// c of both paths, for a that lies in rows or in columns.
+template <Result result, class Activation, class Check>
+void for_both_paths(std::size_t rows, std::size_t columns, std::size_t depth, bool in_columns, bool whole,
+                    const Check& check) {
+  const auto a = numbers(2 * rows * depth, 1, whole), b = numbers(2 * depth * columns, 2, whole),
+             bias = numbers(columns, 3, whole);
+  std::vector<BfloatPair> left(rows * depth), right(PairPanels<DefaultArch>::size(depth, columns));
+  pair_neighbours(2 * rows * depth, a.data(), left.data());
+  pack_row_pairs(2 * depth, columns, b.data(), columns, right.data());
+  std::vector<float> by_vectors(rows * columns + 1, 5.0f), by_tiles(by_vectors);
+  const std::size_t stride = in_columns ? 1 : depth, step = in_columns ? rows : 1;
+  const PairPanels<DefaultArch> panels{right.data(), depth};
+  bfloat16_gemm<DefaultArch, result, Activation>(rows, columns, left.data(), stride, step, panels,
+                                                 bias.data(), by_vectors.data(), columns);
+  bfloat16_tile_gemm<PlainTiles, DefaultArch, result, Activation>(
+      rows, columns, left.data(), stride, step, panels, bias.data(), by_tiles.data(), columns);
+  check(by_vectors, by_tiles);
+}
+
+}  // namespace
+
+TEST_CASE("products by tiles are those of vectors") {
+  for (const bool in_columns : {false, true})
+    for (const std::size_t rows : {1, 15, 16, 31, 32, 33, 70})
+      for (const std::size_t columns : {1, 16, 17, 32, 50})
+        for (const std::size_t depth : {1, 15, 16, 17, 40}) {
+          const auto equal = [](const auto& one, const auto& other) { CHECK(one == other); };
+          for_both_paths<Result::assign, Identity>(rows, columns, depth, in_columns, true, equal);
+          for_both_paths<Result::add, Identity>(rows, columns, depth, in_columns, true, equal);
+          for_both_paths<Result::assign, Identity>(
+              rows, columns, depth, in_columns, false, [](const auto& one, const auto& other) {
+                double worst = 0;
+                for (std::size_t i = 0; i < one.size(); ++i)
+                  worst = std::max(worst, std::abs(double{one[i]} - other[i]));
+                CHECK(worst <= 1e-3);
+              });
+        }
+  CHECK(PlainTiles::begun == 0);
+}
+
+TEST_CASE("a row has the same bits wherever it lies, by tiles as by vectors") {
+  const std::size_t rows = 45, columns = 40, depth = 37;
+  const auto a = numbers(2 * rows * depth, 1, false), b = numbers(2 * depth * columns, 2, false);
+  std::vector<BfloatPair> left(rows * depth), right(PairPanels<DefaultArch>::size(depth, columns));
+  pair_neighbours(2 * rows * depth, a.data(), left.data());
+  pack_row_pairs(2 * depth, columns, b.data(), columns, right.data());
+  const PairPanels<DefaultArch> panels{right.data(), depth};
+  std::vector<float> all(rows * columns), part(all);
+  bfloat16_tile_gemm<PlainTiles, DefaultArch, Result::assign, Identity>(rows, columns, left.data(), depth, 1,
+                                                                        panels, nullptr, all.data(), columns);
+  for (std::size_t first = 0; first < rows; first += 9)
+    bfloat16_tile_gemm<PlainTiles, DefaultArch, Result::assign, Identity>(
+        9, columns, left.data() + first * depth, depth, 1, panels, nullptr, part.data() + first * columns,
+        columns);
+  CHECK(part == all);
+}
+
+TEST_CASE("the transpose of 16 x 16 pairs") {
+  __m512i rows[16];
+  std::uint32_t numbers[16][16];
+  for (std::uint32_t i = 0; i < 256; ++i) numbers[i / 16][i % 16] = i;
+  std::memcpy(rows, numbers, sizeof(rows));
+  kernels::detail::transpose_pairs(rows);
+  std::memcpy(numbers, rows, sizeof(rows));
+  for (std::uint32_t i = 0; i < 256; ++i) CHECK(numbers[i % 16][i / 16] == i);
+}
+#endif

@@ -11,15 +11,16 @@
 #include <type_traits>
 #include <utility>
 
+#include "digitnet/core/amx.hpp"
 #include "digitnet/core/error.hpp"
 #include "digitnet/core/processor.hpp"
 
 namespace digitnet {
 
 /// Instruction sets that a program can choose from, each with all of those before it: what the compiler takes
-/// without being told, AVX2 with FMA (x86-64-v3), AVX-512 (x86-64-v4), and AVX-512 with BF16 and VNNI.
-enum class Processor { baseline, avx2, avx512, avx512_bf16 };
-inline constexpr std::string_view processor_names[] = {"baseline", "avx2", "avx512", "avx512_bf16"};
+/// without being told, AVX2 with FMA (x86-64-v3), AVX-512 (x86-64-v4), AVX-512 with BF16 and VNNI, and AMX.
+enum class Processor { baseline, avx2, avx512, avx512_bf16, amx };
+inline constexpr std::string_view processor_names[] = {"baseline", "avx2", "avx512", "avx512_bf16", "amx"};
 constexpr std::string_view name_of(Processor processor) {
   return processor_names[static_cast<std::size_t>(processor)];
 }
@@ -27,7 +28,10 @@ constexpr std::string_view name_of(Processor processor) {
 inline namespace DIGITNET_PROCESSOR {
 
 /// What this translation unit is compiled for.
-#if defined(__AVX512BW__) && defined(__AVX512BF16__) && defined(__AVX512VNNI__)
+#if defined(__AVX512BF16__) && defined(__AVX512VNNI__) && \
+    ((defined(__AMX_INT8__) && defined(__AMX_BF16__)) || (defined(__AMXINT8__) && defined(__AMXBF16__)))
+inline constexpr Processor compiled_for = Processor::amx;
+#elif defined(__AVX512BW__) && defined(__AVX512BF16__) && defined(__AVX512VNNI__)
 inline constexpr Processor compiled_for = Processor::avx512_bf16;
 #elif defined(__AVX512BW__)
 inline constexpr Processor compiled_for = Processor::avx512;
@@ -46,8 +50,9 @@ inline Processor machine() {
   if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") ||
       !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512cd"))
     return Processor::avx2;
-  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni") ? Processor::avx512_bf16
-                                                                                      : Processor::avx512;
+  if (!__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("avx512vnni"))
+    return Processor::avx512;
+  return amx_allowed() ? Processor::amx : Processor::avx512_bf16;
 #else
   return Processor::baseline;
 #endif
@@ -67,7 +72,7 @@ inline Processor processor() {
     return static_cast<Processor>(i);
   }
   fail("DIGITNET_ARCH is \"" + std::string(wanted) +
-       "\", but must be baseline, avx2, avx512, avx512_bf16 or empty");
+       "\", but must be baseline, avx2, avx512, avx512_bf16, amx or empty");
 }
 
 /// A function of which the program has several copies: `inline constinit Entry<int(const float*)> read_digit

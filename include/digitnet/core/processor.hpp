@@ -9,8 +9,12 @@
 #define DIGITNET_PROCESSOR for_no_simd_fma
 #elif defined(DIGITNET_NO_SIMD)
 #define DIGITNET_PROCESSOR for_no_simd
+#elif (defined(__AMX_INT8__) || defined(__AMXINT8__)) && (defined(__AMX_BF16__) || defined(__AMXBF16__))
+#define DIGITNET_PROCESSOR for_amx
 #elif defined(__AMX_INT8__) || defined(__AMXINT8__)
 #define DIGITNET_PROCESSOR for_amx_int8
+#elif defined(__AMX_BF16__) || defined(__AMXBF16__)
+#define DIGITNET_PROCESSOR for_amx_bf16
 #elif defined(__AVX512BW__) && defined(__AVX512BF16__)
 #define DIGITNET_PROCESSOR for_avx512bf16
 #elif defined(__AVX512BW__) && defined(__AVX512VNNI__)

@@ -10,9 +10,8 @@
 #include <span>
 
 #include "digitnet/core/arena.hpp"
-#if (defined(__AMX_INT8__) || defined(__AMXINT8__)) && defined(__linux__)
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "digitnet/kernels/amx_tiles.hpp"
+#if (defined(__AMX_INT8__) || defined(__AMXINT8__)) && defined(DIGITNET_AMX)
 #define DIGITNET_INT8_AMX
 #endif
 
@@ -26,30 +25,8 @@ inline constexpr std::size_t amx_rows = 16;
 inline constexpr std::size_t amx_readable = (amx_rows - 1) * 64;
 
 #ifdef DIGITNET_INT8_AMX
-/// The processor's tiles: 0 to 3 for sums, 4 and 5 for positions, 6 and 7 for weights.
-struct AmxTiles {
-  /// Whether Linux lets this process use them, which has to be asked once.
-  static bool allowed() {
-    constexpr long request = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-    static const bool result = syscall(SYS_arch_prctl, request, tile_data) == 0;
-    return result;
-  }
-  static void begin() {
-    struct alignas(64) Config {
-      std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
-      std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-      std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-    };
-    static constexpr Config config{};
-    _tile_loadconfig(&config);
-  }
-  static void end() { _tile_release(); }
-  static void zero() {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-  }
+/// Tiles that multiply bytes.
+struct AmxByteTiles : AmxTiles {
   /// 64 bytes of each of 32 positions, whose rows are `stride` bytes long, times 16 groups of two columns.
   static void multiply(const std::uint8_t* x, std::size_t stride, const std::int8_t* w0,
                        const std::int8_t* w1) {
@@ -61,13 +38,6 @@ struct AmxTiles {
     _tile_dpbusd(1, 4, 7);
     _tile_dpbusd(2, 5, 6);
     _tile_dpbusd(3, 5, 7);
-  }
-  /// The sums, (32, 32).
-  static void store(std::int32_t* to) {
-    _tile_stored(0, to, 128);
-    _tile_stored(1, to + 16, 128);
-    _tile_stored(2, to + 16 * 32, 128);
-    _tile_stored(3, to + 16 * 32 + 16, 128);
   }
 };
 #endif

@@ -163,8 +163,8 @@ template <std::size_t Window = 1, class Lanes = Int8Lanes, class At, class Out>
 void int8_product(const Int8Product& product, std::size_t count, const At& at, Out* y) {
 #ifdef DIGITNET_INT8_AMX
   if constexpr (std::is_same_v<Lanes, Int8Lanes>)
-    if (count >= amx_rows && AmxTiles::allowed())
-      return int8_tile_product<Window, AmxTiles>(product, count, at, y);
+    if (count >= amx_rows && AmxByteTiles::allowed())
+      return int8_tile_product<Window, AmxByteTiles>(product, count, at, y);
 #endif
   std::size_t position = 0;
   int8_tiles<Lanes, Lanes::positions, Window>(product, position, count, at, y);
