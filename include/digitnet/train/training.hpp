@@ -11,11 +11,12 @@
 #include "digitnet/core/compiled.hpp"
 #include "digitnet/train/fit_options.hpp"
 #include "digitnet/train/history.hpp"
-#include "digitnet/train/sample_parts.hpp"
 #include "digitnet/train/trainable_model.hpp"
 #include "digitnet/train/training_state.hpp"
 
 namespace digitnet::detail {
+
+class SampleParts;
 
 /// Refers to its model, which must outlive it.
 struct Training {
@@ -86,6 +87,7 @@ struct Training {
 #include <utility>
 
 #include "digitnet/core/crc32c.hpp"
+#include "digitnet/train/sample_parts.hpp"
 
 namespace digitnet::detail {
 
