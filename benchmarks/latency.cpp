@@ -1,9 +1,9 @@
 // One image, one thread: the first call of a network that has just been made, and the tail of a million more.
 //
-//   benchmark_latency [--calls=1000000] [--network=A]
+//   benchmark_latency [--calls=1000000] [--network=A] [--node=FOLDER]
 //
-// Asks digitnet's program and those of the peers that were built beside it, each network in a process of its
-// own, so that each first call is cold.
+// Asks digitnet's program and those of the peers that were built beside it, and onnxruntime where FOLDER has
+// its node_modules, each network in a process of its own, so that each first call is cold.
 #include <array>
 #include <charconv>
 #include <cstdio>
@@ -56,29 +56,34 @@ std::string option(int argc, char** argv, std::string_view name, std::string val
 
 int main(int argc, char** argv) {
   const std::string calls = option(argc, argv, "--calls=", "1000000"),
-                    networks = option(argc, argv, "--network=", "ABC");
+                    networks = option(argc, argv, "--network=", "ABC"),
+                    node = option(argc, argv, "--node=", "");
   if (calls.find_first_not_of("0123456789") != std::string::npos ||
       networks.find_first_not_of("ABC") != std::string::npos) {
-    std::fprintf(stderr, "usage: benchmark_latency [--calls=1000000] [--network=A|B|C]\n");
+    std::fprintf(stderr, "usage: benchmark_latency [--calls=1000000] [--network=A|B|C] [--node=FOLDER]\n");
     return 2;
   }
   setenv("OMP_NUM_THREADS", "1", 1);
   setenv("OPENBLAS_NUM_THREADS", "1", 1);
   const fs::path folder = fs::canonical("/proc/self/exe").parent_path();
-  const std::pair<const char*, fs::path> contenders[] = {{"digitnet", folder / "benchmark_networks"},
-                                                         {"oneDNN", folder / "peers/peer_onednn"},
-                                                         {"libtorch", folder / "peers/peer_libtorch"},
-                                                         {"dlib", folder / "peers/peer_dlib"}};
+  const std::pair<const char*, fs::path> contenders[] = {
+      {"digitnet", folder / "benchmark_networks"},  {"oneDNN", folder / "peers/peer_onednn"},
+      {"libtorch", folder / "peers/peer_libtorch"}, {"dlib", folder / "peers/peer_dlib"},
+      {"XNNPACK", folder / "peers/peer_xnnpack"},   {"onnxruntime", DIGITNET_PEERS "/onnxruntime.mjs"}};
   std::printf(
       "Microseconds a call, %s calls\n\n| network | contender | first | p50 | p99 | p99.9 | most |\n"
       "|---|---|---|---|---|---|---|\n",
       calls.c_str());
   for (const char network : networks)
     for (const auto& [name, program] : contenders) {
-      if (!fs::exists(program)) continue;
+      const bool script = program.extension() == ".mjs";
+      if (!fs::exists(program) || (script && node.empty())) continue;
+      const std::string benchmark = std::string("latency/") + network + "/1/1";
       const std::string json =
-          output_of("'" + program.string() + "' --calls=" + calls + " '--benchmark_filter=^latency/" +
-                    network + "/1/1(/|$)' --benchmark_format=json 2>/dev/null");
+          script
+              ? output_of("CALLS=" + calls + " node '" + program.string() + "' '" + node + "' " + benchmark)
+              : output_of("'" + program.string() + "' --calls=" + calls + " '--benchmark_filter=^" +
+                          benchmark + "(/|$)' --benchmark_format=json 2>/dev/null");
       // It failed, or has no such network.
       if (!number(json, "p50 us")) continue;
       std::printf("| %c | %s |", network, name);
