@@ -2,7 +2,7 @@
 """Runs digitnet and its peers in turns and prints one table of medians, spreads and ratios.
 
   suite.py BUILD [--passes N] [--only TEXT] [--processor avx2] [--json FILE] [--markdown FILE] [--picture FILE]
-           [--openblas FOLDER] [--node FOLDER]
+           [--openblas FOLDER] [--node FOLDER] [--add FILE]
 
 BUILD is the folder with the programs, BUILD-clang that with those which clang++ made, where there are any. Each pass
 measures every row once with every contender, one directly after the other, so that whatever else the machine does
@@ -25,6 +25,7 @@ parser.add_argument("build")
 parser.add_argument("--passes", type=int, default=3)
 parser.add_argument("--only", action="append", help="rows whose title contains this; may be repeated")
 parser.add_argument("--processor", choices=["avx2"], help="everybody takes no better instructions than these")
+parser.add_argument("--add", action="append", default=[], help="a file of --json of the same machine: its passes count, too")
 parser.add_argument("--markdown", help="writes the tables, too")
 parser.add_argument("--json", help="writes every figure of every pass")
 parser.add_argument("--picture", help="a chart of the ratios, SVG or PNG (gnuplot)")
@@ -203,14 +204,13 @@ def number(value, unit):
 
 def overview(rows):
     """A line for each row and a column for each contender: medians, the best in bold type."""
-    rows = [row for row in rows if row.title.startswith(("train", "infer", "one image")) and row.contenders[0] == "digitnet"]
+    rows = [row for row in rows if row.title.startswith(("train", "infer", "one image")) and row.contenders[0] == "digitnet"
+            and row.known("digitnet")]
     contenders = [c for c in ("digitnet", "oneDNN", "libtorch", "dlib", "onnxruntime", "XNNPACK")
                   if any(c in row.contenders for row in rows)]
     lines = ["| what | " + " | ".join(contenders) + " | the best peer takes |", "|---" * (len(contenders) + 2) + "|"]
     for row in rows:
         figures = {c: statistics.median(row.known(c)) for c in row.contenders if row.known(c)}
-        if "digitnet" not in figures:
-            continue
         best = (min if row.smaller_is_better else max)(figures.values())
         ratios = [row.ratio(c) for c in row.contenders[1:] if row.ratio(c) is not None]
         cells = [number(figures[c], row.unit) if c in figures else "" for c in contenders]
@@ -298,8 +298,9 @@ def picture(rows, path):
     kind = "svg size 900,{0} font 'sans,13'" if path.endswith(".svg") else "pngcairo size 900,{0} font 'sans,11'"
     n = len(data)
     script = [f"set terminal {kind.format(90 + 22 * n)} background 'white'", f"set output '{path}'", "unset key",
-              f"set yrange [{n - 0.4}:-0.6]", "set xrange [0.25:*]", "set logscale x 2", "set grid x", "set lmargin 38",
-              f"set title 'digitnet against its peers on {processor()}: times as fast (logarithmic; 2 threads, one image: 1)'",
+              f"set yrange [{n - 0.4}:-0.6]", "set xrange [0.25:*]", "set logscale x 2", "set grid x", "set lmargin 46",
+              'set title "digitnet against its peers: times as fast (logarithmic; 2 threads, one image: 1)\\n' +
+              processor().replace('"', "") + '"',
               "set ytics (" + ", ".join(f"'{label}' {i}" for i, label in enumerate(labels)) + ")", "set ytics nomirror scale 0",
               "set arrow 1 from 1,graph 0 to 1,graph 1 nohead lw 2 lc rgb 'black' front",
               "set style fill solid 0.9 noborder"]
@@ -332,6 +333,15 @@ exporter = f"{options.build}/benchmarks/benchmark_export"
 if os.path.exists(exporter):
     os.makedirs(f"{options.build}/models", exist_ok=True)
     subprocess.run([exporter, f"{options.build}/models"], check=True)
+earlier = {}
+for path in options.add:
+    with open(path, encoding="utf-8") as file:
+        for row in json.load(file)["rows"]:
+            for contender, figures in row["figures"].items():
+                earlier.setdefault((row["title"], contender), []).extend(figures)
+for row in all_rows:
+    for contender in row.contenders:
+        row.figures[contender] += earlier.get((row.title, contender), [])
 for number_of_pass in range(options.passes):
     for row in all_rows:
         print(f"pass {number_of_pass + 1} of {options.passes}: {row.title}          ", end="\r", file=sys.stderr)
@@ -339,7 +349,7 @@ for number_of_pass in range(options.passes):
             value, everything = measure(row, contender)
             row.figures[contender].append(value)
             row.other[contender].append(everything)
-compiling = {} if options.only or options.processor else once()
+compiling = {} if options.only or options.processor or not options.passes else once()
 
 if options.json:
     with open(options.json + ".part", "w", encoding="utf-8") as file:
@@ -347,8 +357,9 @@ if options.json:
                    "date": str(datetime.date.today()), "compiling": compiling,
                    "rows": [{"title": row.title, "unit": row.unit, "figures": row.figures} for row in all_rows]}, file, indent=1)
     os.replace(options.json + ".part", options.json)
-text = [f"{processor()}, {os.cpu_count()} cores, {platform.platform()}, {datetime.date.today()}; medians of {options.passes} "
-        f"passes, two threads{'; everybody held to AVX2' if options.processor else ''}", "", overview(all_rows), "", table(all_rows)]
+passes = max(len(row.figures[row.contenders[0]]) for row in all_rows)
+text = [f"{processor()}, {os.cpu_count()} cores, {platform.platform()}, {datetime.date.today()}; medians of {passes} passes, "
+        f"two threads{'; everybody held to AVX2' if options.processor else ''}", "", overview(all_rows), "", table(all_rows)]
 text += [f"{key}: {value:.3g}" for key, value in compiling.items()]
 print("\n".join(text))
 if options.markdown:
