@@ -297,9 +297,9 @@ def picture(rows, path):
                "XNNPACK": "0xb5535b"}
     kind = "svg size 900,{0} font 'sans,13'" if path.endswith(".svg") else "pngcairo size 900,{0} font 'sans,11'"
     n = len(data)
-    script = [f"set terminal {kind.format(90 + 22 * n)} background 'white'", f"set output '{path}'", "unset key",
+    script = [f"set terminal {kind.format(110 + 22 * n)} background 'white'", f"set output '{path}'", "unset key",
               f"set yrange [{n - 0.4}:-0.6]", "set xrange [0.25:*]", "set logscale x 2", "set grid x", "set lmargin 46",
-              'set title "digitnet against its peers: times as fast (logarithmic; 2 threads, one image: 1)\\n' +
+              'set title "digitnet against its peers: times as fast\\n(logarithmic; 2 threads, one image: 1)\\n' +
               processor().replace('"', "") + '"',
               "set ytics (" + ", ".join(f"'{label}' {i}" for i, label in enumerate(labels)) + ")", "set ytics nomirror scale 0",
               "set arrow 1 from 1,graph 0 to 1,graph 1 nohead lw 2 lc rgb 'black' front",
