@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <digitnet/core/random.hpp>
 #include <digitnet/kernels/bfloat16.hpp>
 #include <digitnet/kernels/bfloat16_gemm.hpp>
+#include <digitnet/kernels/bfloat16_row.hpp>
 #include <limits>
 #include <vector>
 
@@ -105,6 +107,30 @@ TEST_CASE("products in bfloat16 equal plain loops over rounded numbers at every 
           CHECK(worst <= (whole ? 0 : 1e-3));
           CHECK(c[rows * columns] == 5.0f);
         }
+}
+
+TEST_CASE("one row, without its zeros, has the bits that it has among others") {
+  for (const std::size_t inputs : {1, 2, 15, 16, 17, 33, 80})
+    for (const std::size_t outputs : {1, 10, 16, 31, 32, 33, 200, 300}) {
+      auto x = numbers(inputs, 1, false);
+      for (std::size_t i = 0; i < inputs; i += 1 + i % 3) x[i] = 0;
+      const auto b = numbers(inputs * outputs, 2, false), bias = numbers(outputs, 3, false);
+      const std::size_t pairs = (inputs + 1) / 2;
+      std::vector<BfloatPair> left(pairs), panels(PairPanels<DefaultArch>::size(pairs, outputs)),
+          words(inputs * RowWords<DefaultArch>::line(outputs));
+      pair_neighbours(inputs, x.data(), left.data());
+      pack_row_pairs(inputs, outputs, b.data(), outputs, panels.data());
+      pack_row_words(inputs, outputs, b.data(), words.data());
+      std::vector<float> wanted(outputs + 1, 5.0f), found(wanted);
+      bfloat16_gemm(1, outputs, left.data(), pairs, 1, PairPanels<DefaultArch>{panels.data(), pairs},
+                    bias.data(), wanted.data(), outputs);
+      std::vector<RowFactor> factors(inputs + 16);
+      const std::size_t picked = pick_factors(inputs, x.data(), factors.data());
+      CHECK(picked ==
+            static_cast<std::size_t>(std::count_if(x.begin(), x.end(), [](float f) { return f != 0; })));
+      bfloat16_row(picked, factors.data(), outputs, words.data(), bias.data(), found.data());
+      CHECK(found == wanted);
+    }
 }
 
 TEST_CASE("the left side may lie in columns") {

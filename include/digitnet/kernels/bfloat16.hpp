@@ -65,10 +65,15 @@ struct PairVector {
       return _mm512_dpbf16_ps(sums, (__m512bh)_mm512_set1_epi32(static_cast<int>(factors.bits)),
                               (__m512bh)bits);
 #endif
+    // The order of the instruction, so that sums are its own.
     const Floats first(std::bit_cast<float>(factors.bits << 16)),
         second(std::bit_cast<float>(factors.bits & 0xffff0000u));
-    return simd::fma(second, floats(bits & 0xffff0000u), simd::fma(first, floats(bits << 16), sums));
+    return simd::fma(first, firsts(), simd::fma(second, seconds(), sums));
   }
+
+  /// The first, and the second, number of each pair.
+  Floats firsts() const { return floats(bits << 16); }
+  Floats seconds() const { return floats(bits & 0xffff0000u); }
 
  private:
   static Bits round(const Floats& numbers) {

@@ -20,23 +20,6 @@ namespace detail {
 
 inline namespace DIGITNET_PROCESSOR {
 
-// The first `lanes` of some sums.
-template <class Arch, Result result, class Activation>
-[[gnu::always_inline]] inline void store_pair_sums(typename PairVector<Arch>::Floats sum, const float* bias,
-                                                   float* to, std::size_t lanes) {
-  const auto finish = [&](const auto& read, const auto& write) __attribute__((always_inline)) {
-    if (bias) sum += read(bias);
-    if constexpr (result == Result::add) sum += read(to);
-    write(to, Activation::value(sum));
-  };
-  if (lanes == PairVector<Arch>::lanes)
-    finish([](const float* from) { return simd::read<Arch>(from); },
-           [](float* at, const auto& value) { simd::write<Arch>(at, value); });
-  else
-    finish([&](const float* from) { return simd::read_part<Arch>(from, lanes); },
-           [&](float* at, const auto& value) { simd::write_part<Arch>(at, value, lanes); });
-}
-
 #ifdef __AVX512F__
 // The transpose of 16 x 16 pairs: by blocks of 8, 4, 2, and 1.
 inline void transpose_pairs(__m512i (&rows)[16]) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "digitnet/kernels/bfloat16.hpp"
+#include "digitnet/kernels/gather_gemm.hpp"
 
 namespace digitnet::kernels {
 
@@ -14,6 +15,23 @@ inline namespace DIGITNET_PROCESSOR {
 
 template <class Arch>
 inline constexpr std::size_t pair_tile_vectors = 2;
+
+// The first `lanes` of some sums.
+template <class Arch, Result result, class Activation>
+[[gnu::always_inline]] inline void store_pair_sums(typename PairVector<Arch>::Floats sum, const float* bias,
+                                                   float* to, std::size_t lanes) {
+  const auto finish = [&](const auto& read, const auto& write) __attribute__((always_inline)) {
+    if (bias) sum += read(bias);
+    if constexpr (result == Result::add) sum += read(to);
+    write(to, Activation::value(sum));
+  };
+  if (lanes == PairVector<Arch>::lanes)
+    finish([](const float* from) { return simd::read<Arch>(from); },
+           [](float* at, const auto& value) { simd::write<Arch>(at, value); });
+  else
+    finish([&](const float* from) { return simd::read_part<Arch>(from, lanes); },
+           [&](float* at, const auto& value) { simd::write_part<Arch>(at, value, lanes); });
+}
 
 }  // namespace DIGITNET_PROCESSOR
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "digitnet/kernels/bfloat16_gemm.hpp"
+#include "digitnet/kernels/bfloat16_row.hpp"
 #include "digitnet/kernels/reduce.hpp"
 #include "digitnet/layers/conv2d.hpp"
 #include "digitnet/layers/dense.hpp"
@@ -28,6 +29,7 @@ struct Bfloat16Product {
                                transposed_size = Panels::size(output_pairs, Inputs);
   /// Pairs of scratch.
   static constexpr std::size_t gradient_scratch = block / 2 * Inputs + Panels::size(block / 2, Outputs),
+                               words_size = Inputs * kernels::RowWords<DefaultArch>::line(Outputs),
                                scratch = std::max({block * input_pairs + input_pairs * Panels::wide,
                                                    block*output_pairs, gradient_scratch});
 
@@ -50,6 +52,13 @@ struct Bfloat16Product {
                              to + column, Outputs);
       }
     }
+  }
+  /// forward of one row; `words` is pack_row_words' of the kernel.
+  template <class Activation>
+  static void forward_row(const float* x, const Pair* words, const float* bias, float* y, Pair* memory) {
+    auto* const factors = reinterpret_cast<kernels::RowFactor*>(memory);
+    kernels::bfloat16_row<DefaultArch, Activation>(kernels::pick_factors(Inputs, x, factors), factors,
+                                                   Outputs, words, bias, y);
   }
   /// dx = dy kernel^T; `packed` is pack_column_pairs' of the kernel.
   static void input_gradient(std::size_t rows, const float* dy, const Pair* packed, float* dx, Pair* memory) {
@@ -151,6 +160,8 @@ struct Bfloat16 : L {
 
     static constexpr LayerTraits traits = [] {
       LayerTraits result = Base::traits;
+      // Packed in two orders for inference, for one row and for many.
+      result.folds = rows == 1;
       result.method = "bfloat16";
       if (result.deferred_gradient.multiply) {
         // dy is made pairs for each piece.
@@ -172,7 +183,9 @@ struct Bfloat16 : L {
       if constexpr (!std::is_same_v<T, float>)
         return Base::template packed_bytes<T, purpose>();
       else if constexpr (purpose == Purpose::forward)
-        return round_up(Product::kernel_size * sizeof(Pair), alignment_bytes);
+        return kernel_bytes;
+      else if constexpr (purpose == Purpose::inference)
+        return kernel_bytes + round_up(Product::words_size * sizeof(Pair), alignment_bytes);
       else if constexpr (purpose == Purpose::all_gradients)
         return round_up(Product::transposed_size * sizeof(Pair), alignment_bytes);
       return 0;
@@ -182,7 +195,10 @@ struct Bfloat16 : L {
                      T* packed) {
       if constexpr (!std::is_same_v<T, float>)
         Base::template pack<T, purpose>(layer, parameters, packed);
-      else if constexpr (purpose == Purpose::forward)
+      else if constexpr (purpose == Purpose::inference) {
+        pack<T, Purpose::forward>(layer, parameters, packed);
+        kernels::pack_row_words(inputs, outputs, get<"kernel">(parameters).data, words(packed));
+      } else if constexpr (purpose == Purpose::forward)
         kernels::pack_row_pairs(inputs, outputs, get<"kernel">(parameters).data, outputs, pairs(packed));
       else if constexpr (purpose == Purpose::all_gradients)
         kernels::pack_column_pairs(inputs, outputs, get<"kernel">(parameters).data, pairs(packed));
@@ -195,6 +211,10 @@ struct Bfloat16 : L {
       } else {
         const float* bias = nullptr;
         if constexpr (Products::use_bias) bias = get<"bias">(io.parameters).data;
+        if constexpr (rows == 1)
+          if (io.mode == Mode::inference && io.packed && io.samples() == 1)
+            return Product::template forward_row<Activation>(io.x.data, words(io.packed), bias, io.y.data,
+                                                             pairs(io.scratch));
         Product::template forward<Activation>(io.samples() * rows, io.x.data,
                                               get<"kernel">(io.parameters).data, pairs(io.packed), bias,
                                               io.y.data, pairs(io.scratch));
@@ -220,6 +240,9 @@ struct Bfloat16 : L {
 
    private:
     static constexpr std::size_t inputs = Products::template inputs<In>, outputs = Products::outputs;
+    static constexpr std::size_t kernel_bytes =
+        round_up(Product::kernel_size * sizeof(Pair), alignment_bytes);
+    static auto* words(auto* packed) { return pairs(packed) + kernel_bytes / sizeof(Pair); }
     static Pair* pairs(float* memory) { return reinterpret_cast<Pair*>(memory); }
     static const Pair* pairs(const float* memory) { return reinterpret_cast<const Pair*>(memory); }
   };
