@@ -22,7 +22,7 @@ import time
 
 parser = argparse.ArgumentParser()
 parser.add_argument("build")
-parser.add_argument("--passes", type=int, default=3)
+parser.add_argument("--passes", type=int, default=2)
 parser.add_argument("--only", action="append", help="rows whose title contains this; may be repeated")
 parser.add_argument("--processor", choices=["avx2"], help="everybody takes no better instructions than these")
 parser.add_argument("--add", action="append", default=[], help="a file of --json of the same machine: its passes count, too")
