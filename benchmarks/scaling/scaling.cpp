@@ -1,8 +1,9 @@
 // How a training scales over processes: the time of its steps, what of it is communication, and what a
 // network needs for the same messages. Under mpirun, on every rank:
-//   benchmark_scaling [--batch N] [--steps N] [--threads N] [--passes N]
-// `--batch` counts the images of a rank. Rank 0 prints one line of JSON. network.py makes networks, starts
-// this on them, and compares with the model of the cost.
+//   benchmark_scaling [--model cnn|example] [--batch N] [--steps N] [--threads N] [--passes N]
+// `--batch` counts the images of a rank; `example` is the network of PyTorch's example of data-parallel
+// training, which libtorch_mpi trains. Rank 0 prints one line of JSON. network.py makes networks, starts this
+// on them, and compares with the model of the cost.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -32,6 +33,11 @@ struct Call {
   enum { broadcast, gather, exchange } kind;
   std::vector<std::size_t> from, to{};
 };
+
+// That of PyTorch's C++ examples.
+using Example =
+    Sequential<Input<28, 28, 1>, Conv2D<10, 5>, MaxPooling2D<2>, ReLU, Conv2D<20, 5>, SpatialDropout2D,
+               MaxPooling2D<2>, ReLU, Flatten, Dense<50>, ReLU, Dropout, Dense<10>, Softmax>;
 
 // What goes through a communicator.
 struct Traffic {
@@ -138,18 +144,14 @@ std::size_t number(const char* text) {
   return *value;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) try {
-  const mpi::Environment environment(&argc, &argv);
+struct Settings {
+  std::string model = "cnn";
   std::size_t batch = 256, steps = 100, threads = 1, passes = 3;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string flag = argv[i];
-    if (flag == "--batch") batch = number(argv[i + 1]);
-    if (flag == "--steps") steps = number(argv[i + 1]);
-    if (flag == "--threads") threads = number(argv[i + 1]);
-    if (flag == "--passes") passes = number(argv[i + 1]);
-  }
+};
+
+template <class Model, class Optimizer>
+void measure(const Settings& settings, Model model, Optimizer optimizer) {
+  const auto [name, batch, steps, threads, passes] = settings;
   mpi::Communicator plain;
   const std::size_t ranks = plain.size();
   const std::size_t samples = batch * ranks * steps;
@@ -162,9 +164,8 @@ int main(int argc, char** argv) try {
     labels(i) = digits.labels(i % digits.size());
   }
   Traffic traffic;
-  Cnn model{Seed{1}};
   Trainer trainer{model,
-                  Adam{},
+                  std::move(optimizer),
                   CategoricalCrossentropy{},
                   {.threads = threads, .communicator = Counted(plain, traffic)}};
   const FitOptions options{.batch_size = batch * ranks, .verbose = Verbose::silent};
@@ -190,17 +191,37 @@ int main(int argc, char** argv) try {
   if (plain.rank() == 0) {
     const auto n = static_cast<double>(steps);
     std::printf(
-        "{\"ranks\": %zu, \"batch\": %zu, \"step_ms\": %.4f, \"communication_ms\": %.4f, \"images_s\": %.1f, "
+        "{\"model\": \"%s\", \"ranks\": %zu, \"batch\": %zu, \"step_ms\": %.4f, \"communication_ms\": %.4f, "
+        "\"images_s\": %.1f, "
         "\"broadcasts\": %.2f, \"gathers\": %.2f, \"exchanges\": %.2f, \"broadcast_bytes\": %.0f, "
         "\"gather_bytes\": %.0f, \"exchange_bytes\": %.0f, \"small_broadcast_us\": %.2f, "
         "\"small_exchange_us\": %.2f, \"mebibyte_exchange_us\": %.2f, \"replayed_ms\": %.4f, "
         "\"all_reduce_ms\": %.4f}\n",
-        ranks, batch, 1e3 * seconds / n, 1e3 * sent.seconds / n, static_cast<double>(samples) / seconds,
-        static_cast<double>(sent.broadcasts) / n, static_cast<double>(sent.gathers) / n,
-        static_cast<double>(sent.exchanges) / n, sent.broadcast_bytes / n, sent.gather_bytes / n,
-        sent.exchange_bytes / n, 1e6 * broadcast, 1e6 * round, 1e6 * mebibyte, 1e3 * replayed,
-        1e3 * all_reduce);
+        name.c_str(), ranks, batch, 1e3 * seconds / n, 1e3 * sent.seconds / n,
+        static_cast<double>(samples) / seconds, static_cast<double>(sent.broadcasts) / n,
+        static_cast<double>(sent.gathers) / n, static_cast<double>(sent.exchanges) / n,
+        sent.broadcast_bytes / n, sent.gather_bytes / n, sent.exchange_bytes / n, 1e6 * broadcast,
+        1e6 * round, 1e6 * mebibyte, 1e3 * replayed, 1e3 * all_reduce);
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const mpi::Environment environment(&argc, &argv);
+  Settings settings;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string flag = argv[i], value = argv[i + 1];
+    if (flag == "--model") settings.model = value;
+    if (flag == "--batch") settings.batch = number(argv[i + 1]);
+    if (flag == "--steps") settings.steps = number(argv[i + 1]);
+    if (flag == "--threads") settings.threads = number(argv[i + 1]);
+    if (flag == "--passes") settings.passes = number(argv[i + 1]);
+  }
+  if (settings.model == "example")
+    measure(settings, Example{Seed{1}}, SGD{.learning_rate = 0.01f, .momentum = 0.5f});
+  else
+    measure(settings, Cnn{Seed{1}}, Adam{});
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return 1;
