@@ -77,17 +77,16 @@ class Hosts:
         call("ip", "link", "delete", "digitnet-bridge", check=False, stderr=subprocess.DEVNULL)
 
 
-def predicted_ms(alone, traffic, ranks, mbit, delay, overhead):
-    """A step of `ranks` hosts: what one computes, and the messages one after the other. A broadcast and a gather take
-    log2(ranks) and ranks - 1 hops of a tree and a ring, an exchange one; bytes leave a host at the network's rate."""
-    us = delay + overhead
-    hops = traffic["broadcasts"] * math.ceil(math.log2(ranks)) + traffic["gathers"] * (ranks - 1) + traffic["exchanges"]
-    sent = (traffic["broadcast_bytes"] * math.ceil(math.log2(ranks)) + traffic["gather_bytes"] * (ranks - 1)
-            + traffic["exchange_bytes"])
-    return alone + hops * us / 1e3 + sent * 8 / (mbit * 1e3)
+def predicted_ms(alone, traffic, ranks, latency_us, bytes_per_us):
+    """A step of `ranks` hosts: what one computes, and the messages one after the other. A broadcast takes the latency
+    log2(ranks) times, a gather ranks - 1 times (a ring), an exchange once; bytes leave a host one after the other."""
+    rounds = math.ceil(math.log2(ranks))
+    hops = traffic["broadcasts"] * rounds + traffic["gathers"] * (ranks - 1) + traffic["exchanges"]
+    sent = traffic["broadcast_bytes"] * rounds + traffic["gather_bytes"] * (ranks - 1) + traffic["exchange_bytes"]
+    return alone + (hops * latency_us + sent / bytes_per_us) / 1e3
 
 
-def scaled(traffic, measured_ranks, ranks, parameters_bytes):
+def scaled(traffic, measured_ranks, ranks):
     """The traffic of another number of hosts: a host sends its shards' gradients of what others own, and of the
     parameters what it owns."""
     part = (1 - 1 / ranks) / (1 - 1 / measured_ranks)
@@ -104,6 +103,8 @@ def main():
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--passes", type=int, default=5)
     options = parser.parse_args()
+    if not 2 <= options.hosts <= os.cpu_count():
+        sys.exit(f"{options.hosts} hosts were asked for, but each needs a core of its own, and there are {os.cpu_count()}")
     command = f"{os.path.abspath(options.folder)}/benchmark_scaling --batch {options.batch} --steps {options.steps} " \
               f"--passes {options.passes}"
     print("| network | hosts | step alone, ms | step, ms | times as fast | communication | predicted, ms | off by |")
@@ -118,19 +119,21 @@ def main():
             hosts.close()
         # The mean of before and after: other programs come and go.
         one = (alone["step_ms"] + again["step_ms"]) / 2
-        # What software adds to the delay of a message, from messages of a few bytes.
-        overhead = max(0, found["small_exchange_us"] - delay)
-        predicted = predicted_ms(one, found, options.hosts, mbit, delay, overhead)
+        # As programs see them: the delay of the network and of what carries it, and a mebibyte each way at once.
+        latency = found["small_exchange_us"]
+        bandwidth = (1 << 20) / max(1, found["mebibyte_exchange_us"] - latency)
+        predicted = predicted_ms(one, found, options.hosts, latency, bandwidth)
         step = found["step_ms"]
         print(f"| {mbit / 1000:g} Gbit/s, {delay} us | {options.hosts} | {one:.2f} | {step:.2f} | "
               f"{options.hosts * one / step:.2f} | {100 * found['communication_ms'] / step:.0f} % | {predicted:.2f} | "
               f"{100 * (predicted / step - 1):+.0f} % |")
-        print(f"<!-- messages of a step alone: {found['replayed_ms']:.3f} ms; one all-reduce a tensor: "
-              f"{found['all_reduce_ms']:.3f} ms; {json.dumps(found)} -->")
+        print(f"<!-- latency {latency:.0f} us, {bandwidth / 125:.2f} Gbit/s; messages of a step alone: "
+              f"{found['replayed_ms']:.3f} ms; one all-reduce a tensor: {found['all_reduce_ms']:.3f} ms; "
+              f"{json.dumps(found)} -->")
         efficiencies = []
         for ranks in (2, 4, 8, 16, 64, 256, 1024):
-            traffic = scaled(found, options.hosts, ranks, 0)
-            efficiencies.append(f"{ranks}: {100 * one / predicted_ms(one, traffic, ranks, mbit, delay, overhead):.0f} %")
+            traffic = scaled(found, options.hosts, ranks)
+            efficiencies.append(f"{ranks}: {100 * one / predicted_ms(one, traffic, ranks, latency, bandwidth):.0f} %")
         print(f"<!-- predicted efficiency, the same images a host: {', '.join(efficiencies)} -->")
         sys.stdout.flush()
 
