@@ -56,6 +56,30 @@ inline constexpr std::size_t width = Vector<T, Arch>::size;
 template <class Arch = DefaultArch>
 inline constexpr std::size_t registers = width<float, Arch> >= 16 ? 32 : 16;
 
+namespace detail {
+
+template <class T, class Arch, std::size_t lanes>
+struct ArchWith {
+  using Type = Arch;
+};
+#if defined(__AVX512F__) && !defined(DIGITNET_NO_SIMD)
+template <class Arch>
+requires(width<float, Arch> == 16) struct ArchWith<float, Arch, 4> {
+  using Type = xsimd::sse4_2;
+};
+template <class Arch>
+requires(width<float, Arch> == 16) struct ArchWith<float, Arch, 8> {
+  using Type = xsimd::fma3<xsimd::avx2>;
+};
+#endif
+
+}  // namespace detail
+
+/// An instruction set whose vectors have exactly so many lanes and the same results, where it is faster than
+/// a part of Arch's vectors: on some processors two short vectors are multiplied in the time of a long one.
+template <class T, class Arch, std::size_t lanes>
+using ArchOf = typename detail::ArchWith<T, Arch, lanes>::Type;
+
 // Of vectors, beside those of one lane.
 using xsimd::abs;
 using xsimd::erf;
@@ -80,6 +104,9 @@ template <class T, class Arch>
       return _mm512_fmadd_ps(a, b, c);
     else
       return _mm512_fmadd_pd(a, b, c);
+  } else if constexpr (std::is_same_v<xsimd::batch<T, Arch>, xsimd::batch<float, xsimd::sse4_2>>) {
+    // Else it would be rounded twice; see ArchOf.
+    return _mm_fmadd_ps(a, b, c);
   } else
 #endif
     return xsimd::fma(a, b, c);

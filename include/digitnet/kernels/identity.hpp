@@ -5,6 +5,8 @@
 namespace digitnet::kernels {
 
 struct Identity {
+  /// The value is the same in vectors of any length, because nothing is rounded.
+  static constexpr bool is_exact = true;
   template <class V>
   static V value(V x) {
     return x;

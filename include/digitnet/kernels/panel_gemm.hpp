@@ -92,6 +92,15 @@ void pack_transposed_panels(std::size_t depth, std::size_t columns, const T* fro
   }
 }
 
+namespace detail {
+
+template <class Activation>
+inline constexpr bool is_exact = requires {
+  requires Activation::is_exact;
+};
+
+}  // namespace detail
+
 /// For row i < rows and column j < columns:
 ///   c(i)[j] (=, +=) bias[j] + sum over the walk's indices k of a(i)[walk(k)] * b(k, j),
 /// and at last the activation. `columns` is a number or Fixed; else as gather_gemm, with the same order of
@@ -103,9 +112,15 @@ void panel_gemm(std::size_t rows, AnyExtent columns, const Walk& walk, const Row
   constexpr std::size_t width = simd::width<T, Arch>;
   const auto panel = [&]<std::size_t Vectors>(std::size_t column) {
     const std::size_t count = std::min<std::size_t>(Vectors * width, columns - column);
-    detail::column_panel<Arch, result, Activation, panel_rows<Arch>, Vectors>(
-        rows, walk, a, b.first + column * (b.in_panels ? b.depth : 1), b.in_panels ? count : b.columns,
-        bias ? bias + column : nullptr, c, column, count);
+    const auto with = [&]<class Lanes>() {
+      detail::column_panel<Lanes, result, Activation, panel_rows<Arch>, Vectors>(
+          rows, walk, a, b.first + column * (b.in_panels ? b.depth : 1), b.in_panels ? count : b.columns,
+          bias ? bias + column : nullptr, c, column, count);
+    };
+    if constexpr (Vectors == 1 && detail::is_fixed<AnyExtent> && detail::is_exact<Activation>)
+      with.template operator()<simd::ArchOf<T, Arch, std::size_t{columns} % width>>();
+    else
+      with.template operator()<Arch>();
   };
   detail::for_each_panel<panel_vectors, width>(columns, panel);
 }

@@ -11,6 +11,8 @@ namespace digitnet {
 struct ReLU {
   static constexpr std::string_view class_name = "ReLU";
   static constexpr OutputKind output_kind = OutputKind::numbers;
+  // See kernels::Identity.
+  static constexpr bool is_exact = true;
   template <class In>
   struct On : detail::ElementwiseOfResult<In> {};
 
