@@ -140,8 +140,9 @@ TEST_CASE("what goes wrong in a stream ends the training with its reason") {
     using Stream::Stream;
     DataView read(std::size_t samples) override { return Stream::read(samples / 2); }
   } half(100);
-  CHECK_THROWS_WITH(train(half, options_of(50)),
-                    "The 100 samples of the stream from 0 on were asked for, but 50 came: it says that it has 300");
+  CHECK_THROWS_WITH(
+      train(half, options_of(50)),
+      "The 100 samples of the stream from 0 on were asked for, but 50 came: it says that it has 300");
   struct Wrong final : Stream {
     using Stream::Stream;
     DataView read(std::size_t samples) override {

@@ -29,11 +29,10 @@ struct Conv2DReluMaxPooling {
     using Cache = Buffer<std::uint8_t, Output::size>;
     static constexpr kernels::ConvPoolExtents extents{ConvolutionOn::extents, Window};
     static constexpr bool has_bias = Parameters::count == 2;
-    static constexpr LayerTraits traits{
-        .backward_reads_y = false,
-        .keeps_dy = true,
-        .multiply_adds = extents.conv.multiply_adds(),
-        .method = kernels::winograd_method(extents.winograd_outputs())};
+    static constexpr LayerTraits traits{.backward_reads_y = false,
+                                        .keeps_dy = true,
+                                        .multiply_adds = extents.conv.multiply_adds(),
+                                        .method = kernels::winograd_method(extents.winograd_outputs())};
 
     template <class T>
     static constexpr std::size_t scratch_bytes(std::size_t) {
