@@ -149,20 +149,7 @@ class Samples {
     if (!floats_) return;
     const std::size_t length = size();
     const float* const from = floats_ + first * length;
-    // 0 times a number is 0 unless the number is not finite. In several sums, none of which waits for
-    // another.
-    using Vector = simd::Vector<float>;
-    constexpr std::size_t sums = 4, step = sums * Vector::size;
-    const std::size_t count = samples * length, whole = count / step * step;
-    Vector sum[sums] = {Vector(0.0f), Vector(0.0f), Vector(0.0f), Vector(0.0f)};
-    for (std::size_t i = 0; i < whole; i += step)
-      for (std::size_t j = 0; j < sums; ++j)
-        sum[j] = simd::fma(simd::read<DefaultArch>(from + i + j * Vector::size), Vector(0.0f), sum[j]);
-    if (simd::add_lanes<DefaultArch>((sum[0] + sum[1]) + (sum[2] + sum[3])) +
-            simd::transform_sum(
-                count - whole, [](Vector x) { return x * Vector(0.0f); }, from + whole) ==
-        0)
-      return;
+    if (simd::all_finite(samples * length, from)) return;
     for (std::size_t i = first * length; i < (first + samples) * length; ++i)
       if (!std::isfinite(floats_[i]))
         fail("Sample " + std::to_string(i / length) + " contains " +

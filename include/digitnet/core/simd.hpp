@@ -280,4 +280,20 @@ T transform_sum(std::size_t count, Function function, const T* first, const Inpu
   return add_lanes<Arch>(sum);
 }
 
+/// Whether none of the numbers is NaN or infinite.
+template <class Arch = DefaultArch, class T>
+bool all_finite(std::size_t count, const T* numbers) {
+  // 0 times a number is 0 unless the number is not finite. In several sums, none of which waits for another.
+  constexpr std::size_t sums = 4, lanes = width<T, Arch>;
+  using V = Vector<T, Arch>;
+  const std::size_t whole = count / (sums * lanes) * (sums * lanes);
+  V sum[sums] = {V(T{0}), V(T{0}), V(T{0}), V(T{0})};
+  for (std::size_t i = 0; i < whole; i += sums * lanes)
+    for (std::size_t j = 0; j < sums; ++j)
+      sum[j] = simd::fma(read<Arch>(numbers + i + j * lanes), V(T{0}), sum[j]);
+  const T rest = transform_sum<Arch>(
+      count - whole, [](V x) { return x * V(T{0}); }, numbers + whole);
+  return add_lanes<Arch>((sum[0] + sum[1]) + (sum[2] + sum[3])) + rest == 0;
+}
+
 }  // namespace digitnet::simd
