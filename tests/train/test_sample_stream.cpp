@@ -126,6 +126,9 @@ TEST_CASE("evaluate measures a stream") {
   CHECK(streamed.loss == doctest::Approx(memory.loss));
   CHECK(streamed.accuracy == memory.accuracy);
   CHECK(stream.asked == std::vector<std::size_t>{70, 70, 70, 70, 20});
+  // One that is made for the call.
+  CHECK(trainer.evaluate(Stream(70)).loss == streamed.loss);
+  CHECK(trainer.fit(Stream(70), options_of(20)).epochs.size() == 2);
 }
 
 TEST_CASE("what goes wrong in a stream ends the training with its reason") {

@@ -67,6 +67,7 @@ class Trainer {
     detail::SampleParts parts(stream, training_, "train");
     return detail::fit_loop(training_, {}, std::move(options), &parts);
   }
+  History fit(SampleStream&& stream, FitOptions options = {}) { return fit(stream, std::move(options)); }
 
   /// The mean loss (with penalties) and the accuracy on some data.
   Evaluation evaluate(const DataView& data) {
@@ -81,6 +82,7 @@ class Trainer {
     const blas::SingleThread single;
     return training_.evaluate(parts);
   }
+  Evaluation evaluate(SampleStream&& stream) { return evaluate(stream); }
 
   /// Writes the parameters, the optimizer's slots, the counts of steps and epochs that learning rate and
   /// randomness follow from, and what the callbacks of the last `fit` know; see resume.
