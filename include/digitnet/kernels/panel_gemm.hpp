@@ -99,6 +99,13 @@ inline constexpr bool is_exact = requires {
   requires Activation::is_exact;
 };
 
+/// Columns that are left behind whole vectors; 0 where that is not known.
+template <class AnyExtent, std::size_t width>
+constexpr std::size_t columns_left() {
+  if constexpr (is_fixed<AnyExtent>) return std::size_t{AnyExtent{}} % width;
+  return 0;
+}
+
 }  // namespace detail
 
 /// For row i < rows and column j < columns:
@@ -117,8 +124,8 @@ void panel_gemm(std::size_t rows, AnyExtent columns, const Walk& walk, const Row
           rows, walk, a, b.first + column * (b.in_panels ? b.depth : 1), b.in_panels ? count : b.columns,
           bias ? bias + column : nullptr, c, column, count);
     };
-    if constexpr (Vectors == 1 && detail::is_fixed<AnyExtent> && detail::is_exact<Activation>)
-      with.template operator()<simd::ArchOf<T, Arch, std::size_t{columns} % width>>();
+    if constexpr (Vectors == 1 && detail::is_exact<Activation>)
+      with.template operator()<simd::ArchOf<T, Arch, detail::columns_left<AnyExtent, width>()>>();
     else
       with.template operator()<Arch>();
   };
