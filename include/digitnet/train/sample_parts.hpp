@@ -31,11 +31,16 @@ class SampleParts {
   void set_step(std::size_t samples);
 
   /// The next part is this one of an epoch with this key.
-  virtual void begin_epoch(RandomKey key, bool shuffle, std::size_t first_part);
+  // With bodies here, so that who only includes this makes no code of it.
+  virtual void begin_epoch(RandomKey key, bool shuffle, std::size_t first_part) {
+    begin_reading(key, shuffle, first_part);
+  }
   /// Throws what the stream threw, or an Error if the samples are too few or cannot be used.
-  virtual DataView next();
+  virtual DataView next() { return take(); }
 
  private:
+  void begin_reading(RandomKey key, bool shuffle, std::size_t first_part);
+  DataView take();
   template <class Before>
   void read_ahead(const Before& before);
   DataView read(std::size_t first);
@@ -75,7 +80,7 @@ DIGITNET_INLINE void SampleParts::set_step(std::size_t samples) {
   part_samples_ = std::max<std::size_t>(1, stream_.part() / samples) * samples;
 }
 
-DIGITNET_INLINE void SampleParts::begin_epoch(RandomKey key, bool shuffle, std::size_t first_part) {
+DIGITNET_INLINE void SampleParts::begin_reading(RandomKey key, bool shuffle, std::size_t first_part) {
   wait();
   next_ = first_part;
   read_ahead([=, this] {
@@ -84,7 +89,7 @@ DIGITNET_INLINE void SampleParts::begin_epoch(RandomKey key, bool shuffle, std::
   });
 }
 
-DIGITNET_INLINE DataView SampleParts::next() {
+DIGITNET_INLINE DataView SampleParts::take() {
   wait();
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   DataView part = std::exchange(part_, {});
