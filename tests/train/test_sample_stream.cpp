@@ -117,6 +117,27 @@ TEST_CASE("a shuffled stream has the same bits with any number of threads, and l
   CHECK(stream.asked == std::vector<std::size_t>(6, 100));
 }
 
+TEST_CASE("another pass through a stream, in the middle of an epoch, leaves the epoch as it is") {
+  struct Measure : Callback {
+    void on_batch_end(TrainingControl& control, std::size_t step, const EpochLogs&) override {
+      if (step == 3 || step == 15) control.update_statistics();
+    }
+  };
+  FitOptions options = options_of(20);
+  options.callbacks = {Measure{}};
+  for (const bool shuffle : {false, true}) {
+    options.shuffle = shuffle;
+    Stream parts(100), whole(1000), calm(100);
+    const Trained streamed = train(parts, options);
+    // Statistics of shuffled parts are not those of shuffled data, but what is trained on stays the same.
+    if (!shuffle) CHECK(train(whole, options).history.epochs[0].loss == streamed.history.epochs[0].loss);
+    CHECK(streamed.history.epochs[1].loss < streamed.history.epochs[0].loss);
+    FitOptions without = options;
+    without.callbacks = {};
+    CHECK(train(calm, without).history.epochs[0].loss == streamed.history.epochs[0].loss);
+  }
+}
+
 TEST_CASE("evaluate measures a stream") {
   auto net = model();
   Trainer trainer{net, Adam{}, CategoricalCrossentropy{}};

@@ -26,8 +26,9 @@ class SampleStream {
   virtual DataView read(std::size_t samples) = 0;
   /// Leaves the next `samples` samples out, where a training goes on in the middle of an epoch.
   virtual void skip(std::size_t samples) { read(samples); }
-  /// What tells this data from other data: a checkpoint of a training on another text is refused.
-  virtual std::string text() const { return std::to_string(count()) + " samples of a stream"; }
+  /// What tells this data from other data of as many samples: a checkpoint of a training on another text is
+  /// refused.
+  virtual std::string text() const { return "a stream"; }
 };
 
 }  // namespace digitnet

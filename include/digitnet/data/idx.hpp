@@ -138,6 +138,19 @@ inline void swap_big_endian(unsigned char* elements, std::size_t count, std::siz
     std::reverse(elements + i * element_bytes, elements + (i + 1) * element_bytes);
 }
 
+/// Throws an Error unless a plain file of so many bytes ends with its last element.
+inline void check_idx_size(const std::string& path, std::size_t found, std::size_t element_bytes,
+                           std::span<const std::size_t> extents) {
+  std::size_t wanted = element_bytes;
+  for (const std::size_t extent : extents) wanted *= extent;
+  wanted += 4 + 4 * extents.size();
+  if (found < wanted)
+    fail(path + " ends " + std::to_string(wanted - found) +
+         " bytes before its last element: it is truncated, get it again");
+  if (found > wanted)
+    fail(path + " goes on after its last element: its header and its length disagree, get it again");
+}
+
 DIGITNET_INLINE IdxReader::IdxReader(const std::string& path, int type, std::size_t element_bytes,
                                      std::span<std::size_t> extents)
     : path_(path) {

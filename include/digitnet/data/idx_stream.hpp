@@ -67,13 +67,13 @@ class IdxStream final : public SampleStream {
 
 #if DIGITNET_BODIES
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <utility>
 
 #include "digitnet/core/error.hpp"
 #include "digitnet/data/idx.hpp"
-#include "digitnet/data/mapped_idx.hpp"
 
 namespace digitnet {
 
@@ -171,9 +171,8 @@ DIGITNET_INLINE DataView IdxStream::read(std::size_t samples) {
 }
 
 DIGITNET_INLINE std::string IdxStream::text() const {
-  return std::to_string(count()) + " samples " +
-         detail::shape_text(std::span<const std::size_t>(samples_.extents).subspan(1)) +
-         " of IDX files, in blocks of " + std::to_string(options_.block);
+  return "IDX files of " + detail::shape_text(std::span<const std::size_t>(samples_.extents).subspan(1)) +
+         " in blocks of " + std::to_string(options_.block);
 }
 
 }  // namespace digitnet

@@ -83,19 +83,6 @@ MappedArray<T, Rank> map(const std::string& path) {
 
 namespace digitnet::detail {
 
-/// Throws an Error unless a plain file of so many bytes ends with its last element.
-inline void check_idx_size(const std::string& path, std::size_t found, std::size_t element_bytes,
-                           std::span<const std::size_t> extents) {
-  std::size_t wanted = element_bytes;
-  for (const std::size_t extent : extents) wanted *= extent;
-  wanted += 4 + 4 * extents.size();
-  if (found < wanted)
-    fail(path + " ends " + std::to_string(wanted - found) +
-         " bytes before its last element: it is truncated, get it again");
-  if (found > wanted)
-    fail(path + " goes on after its last element: its header and its length disagree, get it again");
-}
-
 DIGITNET_INLINE std::shared_ptr<const MappedFile> map_idx(const std::string& path, int type,
                                                           std::span<std::size_t> extents) {
   const bool packed = IdxReader(path, type, 1, extents).is_packed();

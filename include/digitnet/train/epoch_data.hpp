@@ -58,7 +58,7 @@ class EpochData {
     shuffle_ = shuffle;
     part_ = first / part_samples_;
     if (first >= samples_) return;
-    if (parts_) parts_->begin_epoch(key.child(streaming), shuffle, part_);
+    pass_ = none;
     take_part();
   }
 
@@ -87,6 +87,9 @@ class EpochData {
     if (parts_) {
       // Before the next is taken: two are in memory, not three.
       view_ = {};
+      // Also where another pass has gone through the stream meanwhile.
+      if (parts_->begun() != pass_) parts_->begin_epoch(key_.child(streaming), shuffle_, part_);
+      pass_ = parts_->begun();
       view_ = parts_->next();
       weigh();
     }
@@ -121,6 +124,9 @@ class EpochData {
   std::vector<std::uint32_t> held_out_;
   RandomKey key_{};
   bool shuffle_ = false;
+  // The pass through the parts, as they count them, that gave what is in memory.
+  static constexpr std::size_t none = ~std::size_t{0};
+  std::size_t pass_ = none;
   // Whether an epoch was begun of which no batch was taken.
   bool begun_ = false;
 };

@@ -4,7 +4,6 @@
 
 #include "digitnet/core/compiled.hpp"
 #include "digitnet/core/error.hpp"
-#include "digitnet/core/sample_stream.hpp"
 #include "digitnet/train/communicator.hpp"
 #include "digitnet/train/training.hpp"
 #include "digitnet/train/training_state.hpp"
@@ -27,9 +26,6 @@ DIGITNET_INLINE void agree(Communicator& communicator, const std::string& name, 
 /// Of a call of fit, beside the order of their calls.
 DIGITNET_INLINE TrainingSetup setup_of_ranks(Training& training, TrainableModel& own, const std::string& data,
                                              const FitOptions& options);
-
-/// Of the data, or of a stream if there is one.
-DIGITNET_INLINE std::string text_of_data(const DataView& data, const SampleStream* stream);
 
 }  // namespace detail
 
@@ -112,10 +108,6 @@ DIGITNET_INLINE TrainingSetup setup_of_ranks(Training& training, TrainableModel&
   setup["processor"] = own.facts().processor;
   setup["version of digitnet"] = to_text(std::uint64_t{DIGITNET_VERSION});
   return setup;
-}
-
-DIGITNET_INLINE std::string text_of_data(const DataView& data, const SampleStream* stream) {
-  return stream ? stream->text() + ", " + std::to_string(stream->count()) + " in all" : data_text(data);
 }
 
 }  // namespace digitnet::detail

@@ -243,7 +243,7 @@ DIGITNET_INLINE History Ranks::fit(const DataView& data, SampleStream* stream, F
     parts = parts_of(stream, "train");
     if (!stream) training_->check(data, "train");
     if (options.validation.count() > 0) training_->check(options.validation, "validate");
-    setup = setup_of_ranks(*training_, own_, text_of_data(data, stream), options);
+    setup = setup_of_ranks(*training_, own_, parts ? parts->text() : data_text(data), options);
     if (SampleTransform* const transform = options.augmentation.get())
       transform->begin(own_.facts().input, training_->threads);
   } catch (const std::exception& found) {
@@ -281,7 +281,7 @@ DIGITNET_INLINE Evaluation Ranks::evaluate(const DataView& data, SampleStream* s
   try {
     parts = parts_of(stream, "evaluate");
     if (!stream) training_->check(data, "evaluate");
-    text = text_of_data(data, stream);
+    text = parts ? parts->text() : data_text(data);
   } catch (const std::exception& found) {
     error = std::string("has an error: ") + found.what();
   }

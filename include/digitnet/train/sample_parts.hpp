@@ -23,13 +23,17 @@ class SampleParts {
   SampleParts& operator=(const SampleParts&) = delete;
 
   std::size_t count() const { return stream_.count(); }
-  std::string text() const { return stream_.text(); }
+  /// What tells this data, and with it the order of its samples, from other data.
+  std::string text() const;
 
   /// Samples in each part but the last; parts are whole steps.
   std::size_t part_samples() const { return part_samples_; }
   std::size_t step_samples() const { return step_samples_; }
   void set_step(std::size_t samples);
 
+  /// How often an epoch was begun: whoever reads parts, and finds another number than before, has to begin
+  /// again.
+  std::size_t begun() const { return begun_; }
   /// The next part is this one of an epoch with this key.
   // With bodies here, so that who only includes this makes no code of it.
   virtual void begin_epoch(RandomKey key, bool shuffle, std::size_t first_part) {
@@ -52,7 +56,7 @@ class SampleParts {
   const Training& training_;
   const char* what_;
   std::size_t step_samples_ = 1, part_samples_ = 1;
-  std::size_t next_ = 0;
+  std::size_t begun_ = 0, next_ = 0;
   // Writes these two until it has ended.
   std::thread reader_;
   DataView part_;
@@ -75,6 +79,11 @@ DIGITNET_INLINE SampleParts::SampleParts(SampleStream& stream, const Training& t
   if (count() == 0) fail("The stream has no samples: give it at least one");
 }
 
+DIGITNET_INLINE std::string SampleParts::text() const {
+  return stream_.text() + ": " + std::to_string(count()) + " samples in parts of " +
+         std::to_string(stream_.part());
+}
+
 DIGITNET_INLINE void SampleParts::set_step(std::size_t samples) {
   step_samples_ = samples;
   part_samples_ = std::max<std::size_t>(1, stream_.part() / samples) * samples;
@@ -82,6 +91,7 @@ DIGITNET_INLINE void SampleParts::set_step(std::size_t samples) {
 
 DIGITNET_INLINE void SampleParts::begin_reading(RandomKey key, bool shuffle, std::size_t first_part) {
   wait();
+  ++begun_;
   next_ = first_part;
   read_ahead([=, this] {
     stream_.begin_epoch(key, shuffle);

@@ -60,6 +60,8 @@ struct Training {
   /// Of the model's parameters as they are.
   std::uint32_t checksum() const;
 
+  /// Without training, the sums of all samples.
+  BatchResult measure(const DataView& data);
   Evaluation evaluation_of(const BatchResult& sum, bool classes) const;
 
   TrainableModel& model;
@@ -105,14 +107,18 @@ DIGITNET_INLINE Evaluation Training::evaluation_of(const BatchResult& sum, bool 
   return evaluation;
 }
 
+DIGITNET_INLINE BatchResult Training::measure(const DataView& data) {
+  std::vector<std::uint32_t> all(data.count());
+  std::iota(all.begin(), all.end(), std::uint32_t{0});
+  return model.evaluate(Batch{data, all, {}});
+}
+
 DIGITNET_INLINE Evaluation Training::evaluate(const Batch& batch) {
   return evaluation_of(model.evaluate(batch), classifies(batch.data));
 }
 
 DIGITNET_INLINE Evaluation Training::evaluate(const DataView& data) {
-  std::vector<std::uint32_t> all(data.count());
-  std::iota(all.begin(), all.end(), std::uint32_t{0});
-  return evaluate(Batch{data, all, {}});
+  return evaluation_of(measure(data), classifies(data));
 }
 
 DIGITNET_INLINE Evaluation Training::evaluate(SampleParts& parts) {
@@ -123,9 +129,7 @@ DIGITNET_INLINE Evaluation Training::evaluate(SampleParts& parts) {
   while (sum.samples < parts.count()) {
     const DataView part = parts.next();
     classes = classifies(part);
-    std::vector<std::uint32_t> all(part.count());
-    std::iota(all.begin(), all.end(), std::uint32_t{0});
-    sum += model.evaluate(Batch{part, all, {}});
+    sum += measure(part);
   }
   return evaluation_of(sum, classes);
 }
