@@ -2,6 +2,8 @@
 // primitive picks its own layouts (format_tag::any) and computes the ReLU after it; weights live in the plain
 // layout that the optimizer steps and are reordered once a step, in bfloat16 where that is asked for. Threads
 // are OpenMP's.
+#include "onednn.hpp"
+
 #include <omp.h>
 
 #include <cmath>
@@ -15,27 +17,12 @@
 
 namespace {
 
-using dnnl::memory;
-using Tag = memory::format_tag;
-using Dims = memory::dims;
-using Description = memory::desc;
-
-const dnnl::engine& engine() {
-  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
-  return cpu;
-}
-using Type = memory::data_type;
 Description any(const Dims& dims, Type type) { return {dims, type, Tag::any}; }
 Description plain(const Dims& dims, Type type = Type::f32) {
   constexpr Tag tags[] = {Tag::a, Tag::ab, Tag::abc, Tag::abcd};
   return {dims, type, tags[dims.size() - 1]};
 }
 float* floats(const memory& m) { return static_cast<float*>(m.get_data_handle()); }
-memory zeros(const Description& description) {
-  const memory m(description, engine());
-  std::memset(m.get_data_handle(), 0, description.get_size());
-  return m;
-}
 
 class Contender : public contest::Network {
  public:

@@ -13,24 +13,9 @@
 #include <unordered_map>
 
 #include "contest.hpp"
+#include "onednn.hpp"
 
 namespace {
-
-using dnnl::memory;
-using Dims = memory::dims;
-using Description = memory::desc;
-using Tag = memory::format_tag;
-using Type = memory::data_type;
-
-const dnnl::engine& engine() {
-  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
-  return cpu;
-}
-memory zeros(const Description& description) {
-  const memory m(description, engine());
-  std::memset(m.get_data_handle(), 0, description.get_size());
-  return m;
-}
 
 struct Convolution {
   memory::dim filters, kernel = 3, stride = 1;

@@ -35,7 +35,7 @@ class SampleParts {
   /// again.
   std::size_t begun() const { return begun_; }
   /// The next part is this one of an epoch with this key.
-  // With bodies here, so that who only includes this makes no code of it.
+  // Virtual functions have their bodies in the class: else every program that includes it compiles them.
   virtual void begin_epoch(RandomKey key, bool shuffle, std::size_t first_part) {
     begin_reading(key, shuffle, first_part);
   }
