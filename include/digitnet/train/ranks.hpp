@@ -291,7 +291,7 @@ DIGITNET_INLINE Evaluation Ranks::evaluate(const DataView& data, SampleStream* s
     leader_.views = {data};
     finish([&] {
       const blas::SingleThread single;
-      evaluation = parts ? training_->evaluate(*parts) : training_->evaluate(data);
+      evaluation = parts ? evaluate_parts(*training_, *parts) : training_->evaluate(data);
       Message result;
       result.put(evaluation);
       return result;

@@ -7,10 +7,9 @@
 
 #include "digitnet/core/compiled.hpp"
 #include "digitnet/core/sample_stream.hpp"
+#include "digitnet/train/training.hpp"
 
 namespace digitnet::detail {
-
-struct Training;
 
 /// Refers to the stream, which nobody else reads meanwhile.
 class SampleParts {
@@ -63,6 +62,9 @@ class SampleParts {
   std::exception_ptr error_;
 };
 
+/// The mean loss, with penalties, and the accuracy on all of them.
+DIGITNET_INLINE Evaluation evaluate_parts(Training& training, SampleParts& parts);
+
 }  // namespace digitnet::detail
 
 #if DIGITNET_BODIES
@@ -70,7 +72,6 @@ class SampleParts {
 #include <utility>
 
 #include "digitnet/core/error.hpp"
-#include "digitnet/train/training.hpp"
 
 namespace digitnet::detail {
 
@@ -136,6 +137,19 @@ DIGITNET_INLINE DataView SampleParts::read(std::size_t first) {
     fail("Of the " + those + ": " + error.what());
   }
   return part;
+}
+
+DIGITNET_INLINE Evaluation evaluate_parts(Training& training, SampleParts& parts) {
+  parts.set_step(1);
+  parts.begin_epoch(RandomKey(), false, 0);
+  BatchResult sum;
+  bool classes = false;
+  while (sum.samples < parts.count()) {
+    const DataView part = parts.next();
+    classes = training.classifies(part);
+    sum += training.measure(part);
+  }
+  return training.evaluation_of(sum, classes);
 }
 
 }  // namespace digitnet::detail

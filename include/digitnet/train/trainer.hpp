@@ -80,7 +80,7 @@ class Trainer {
     if (ranks_) return ranks_->evaluate(stream);
     detail::SampleParts parts(stream, training_, "evaluate");
     const blas::SingleThread single;
-    return training_.evaluate(parts);
+    return detail::evaluate_parts(training_, parts);
   }
   Evaluation evaluate(SampleStream&& stream) { return evaluate(stream); }
 

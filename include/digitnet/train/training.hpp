@@ -16,8 +16,6 @@
 
 namespace digitnet::detail {
 
-class SampleParts;
-
 /// Refers to its model, which must outlive it.
 struct Training {
   /// What a `fit`, or a checkpoint, leaves to the next one, beside what the training has anyway.
@@ -45,7 +43,6 @@ struct Training {
   /// The mean loss, with penalties, and the accuracy.
   Evaluation evaluate(const Batch& batch);
   Evaluation evaluate(const DataView& data);
-  Evaluation evaluate(SampleParts& parts);
 
   /// A step on samples that go through the model as batches of batch_size.
   BatchResult step(const Batch& samples, std::size_t batch_size, RandomKey key, double& penalties);
@@ -89,7 +86,6 @@ struct Training {
 #include <utility>
 
 #include "digitnet/core/crc32c.hpp"
-#include "digitnet/train/sample_parts.hpp"
 
 namespace digitnet::detail {
 
@@ -119,19 +115,6 @@ DIGITNET_INLINE Evaluation Training::evaluate(const Batch& batch) {
 
 DIGITNET_INLINE Evaluation Training::evaluate(const DataView& data) {
   return evaluation_of(measure(data), classifies(data));
-}
-
-DIGITNET_INLINE Evaluation Training::evaluate(SampleParts& parts) {
-  parts.set_step(1);
-  parts.begin_epoch(RandomKey(), false, 0);
-  BatchResult sum;
-  bool classes = false;
-  while (sum.samples < parts.count()) {
-    const DataView part = parts.next();
-    classes = classifies(part);
-    sum += measure(part);
-  }
-  return evaluation_of(sum, classes);
 }
 
 DIGITNET_INLINE BatchResult Training::step(const Batch& samples, std::size_t batch_size, RandomKey key,
